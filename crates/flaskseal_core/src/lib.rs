@@ -1,0 +1,32 @@
+//! The vocabulary of flaskseal: text and spans, items and controls, rules, evidence, findings, assessments and
+//! the report that the gate hands to a renderer. Types and their invariants only; no I/O, no parsing, no judging.
+
+mod text;
+pub use text::{FileId, LineColumn, LineIndex, SourceFile, Span, TextRange};
+
+mod tree;
+pub use tree::{Tree, TreePath};
+
+mod item;
+pub use item::{CONTROLS, Control, ControlId, Item};
+
+mod rule;
+pub use rule::{Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+
+mod redacted;
+pub use redacted::{Redacted, shannon_entropy_bits};
+
+mod evidence;
+pub use evidence::{Evidence, Gap};
+
+mod finding;
+pub use finding::{Applicability, Edit, Finding, Fix};
+
+mod assessment;
+pub use assessment::{AppAssessment, Assessment};
+
+mod report;
+pub use report::{
+    AppReport, ControlReport, ControlState, EntryReport, Gate, GateReport, ItemReport, Ledger, LedgerEntry, LedgerKind,
+    ReportedFinding, Standing, Verdict,
+};

@@ -1,0 +1,1 @@
+//! Deployment files: what is started, with which environment, as whom.

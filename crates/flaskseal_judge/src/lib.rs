@@ -1,0 +1,1 @@
+//! Suppressions, baseline and policy: assessments in, verdicts and the gate out.

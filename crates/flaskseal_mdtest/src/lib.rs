@@ -1,0 +1,1 @@
+//! Reads Markdown test pages (development only).

@@ -1,0 +1,1 @@
+//! What libraries do, as data files with a loader.

@@ -1,0 +1,1 @@
+//! Python syntax: tree, comments and spans; knows nothing of Flask.

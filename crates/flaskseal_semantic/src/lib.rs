@@ -1,0 +1,1 @@
+//! The abstract interpreter: what production's Python computes.

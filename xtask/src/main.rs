@@ -1,0 +1,2 @@
+//! The developers' commands: `cargo xtask test`, `lint`, `bench`, `fuzz`, `docs`.
+fn main() {}

@@ -19,8 +19,23 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub fn new(rule: RuleId, severity: Severity, confidence: Confidence, primary: Evidence, message: impl Into<String>) -> Self {
-        Self { rule, severity, confidence, message: message.into(), primary, trail: Vec::new(), scope: String::new(), fix: None }
+    pub fn new(
+        rule: RuleId,
+        severity: Severity,
+        confidence: Confidence,
+        primary: Evidence,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            rule,
+            severity,
+            confidence,
+            message: message.into(),
+            primary,
+            trail: Vec::new(),
+            scope: String::new(),
+            fix: None,
+        }
     }
 
     pub fn with_trail(mut self, trail: impl IntoIterator<Item = Evidence>) -> Self {

@@ -27,6 +27,6 @@ pub use assessment::{AppAssessment, Assessment};
 
 mod report;
 pub use report::{
-    AppReport, ControlReport, ControlState, EntryReport, Gate, GateReport, ItemReport, Ledger, LedgerEntry, LedgerKind,
-    ReportedFinding, Standing, Verdict,
+    AppReport, ControlReport, ControlState, EntryReport, Gate, GateReport, ItemReport, Ledger, LedgerEntry,
+    LedgerKind, ReportedFinding, Standing, Verdict,
 };

@@ -115,7 +115,11 @@ pub struct ReportedFinding {
 pub enum Standing {
     Counts,
     /// Silenced by a comment or by configuration; listed in every report all the same.
-    Suppressed { reason: String, by: String, span: Option<Span> },
+    Suppressed {
+        reason: String,
+        by: String,
+        span: Option<Span>,
+    },
     /// Known before; listed, and not counted against the gate.
     Baselined,
 }

@@ -1,1 +1,242 @@
-//! What libraries do, as data files with a loader.
+//! What libraries do, as data: one TOML file per distribution in `data/`, one row per fact.
+//!
+//! `alias` rows give the definition behind a public spelling. `role` rows give a callable a meaning that rules ask
+//! for (`hash.weak`, `cookie.set`); rules never name a library, and models never name a rule.
+
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
+
+use rustc_hash::FxHashMap;
+use serde::Deserialize;
+
+static DATA: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data.rs"));
+
+/// The facts of all data files, ready to be asked.
+#[derive(Debug, Default)]
+pub struct Models {
+    aliases: FxHashMap<String, String>,
+    roles: FxHashMap<String, Vec<Arc<str>>>,
+    /// Import names to the distribution that provides them.
+    modules: FxHashMap<String, String>,
+    /// Settings by distribution.
+    settings: FxHashMap<String, Vec<Setting>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Normalised distribution name; `python` for the standard library.
+    library: String,
+    /// Top-level import names.
+    modules: Vec<String>,
+    /// Where the documentation of the rows begins.
+    #[allow(dead_code, reason = "for the reader of the file; checked to be there")]
+    docs: String,
+    #[serde(default)]
+    alias: Vec<Alias>,
+    #[serde(default)]
+    role: Vec<Role>,
+    #[serde(default)]
+    setting: Vec<SettingRow>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingRow {
+    name: String,
+    /// Absent for a setting whose default is `None`.
+    default: Option<toml::Value>,
+    /// The default of a duration.
+    seconds: Option<f64>,
+    /// `[major, minor]` of the first version that has it.
+    since: Option<(u32, u32)>,
+    /// `[major, minor]` of the first version that no longer has it.
+    until: Option<(u32, u32)>,
+}
+
+/// A setting of a library, with the value that it has when nobody sets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    pub name: String,
+    pub default: SettingDefault,
+    since: Option<(u32, u32)>,
+    until: Option<(u32, u32)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum SettingDefault {
+    None,
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    /// A duration.
+    Seconds(f64),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Alias {
+    /// A public spelling.
+    path: String,
+    /// The name that rules and rows use.
+    to: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Role {
+    /// A callable's access path; `*.name` is the method of any object that is not known better.
+    path: String,
+    /// A meaning, from the closed list in `kinds.toml`.
+    is: String,
+    /// Where the documentation says so, relative to `docs`.
+    #[serde(default)]
+    #[allow(dead_code, reason = "for the reader of the file")]
+    doc: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kinds {
+    role: Vec<String>,
+}
+
+/// A data file that says something it must not.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error("{file}: {source}")]
+    Syntax { file: String, source: Box<toml::de::Error> },
+    #[error("{file}: `{path}` has the unknown role `{role}`; the list is in kinds.toml")]
+    UnknownRole { file: String, path: String, role: String },
+}
+
+impl From<SettingRow> for Setting {
+    fn from(row: SettingRow) -> Self {
+        let default = match (row.default, row.seconds) {
+            (_, Some(seconds)) => SettingDefault::Seconds(seconds),
+            (Some(toml::Value::Boolean(value)), None) => SettingDefault::Bool(value),
+            (Some(toml::Value::Integer(value)), None) => SettingDefault::Int(value),
+            (Some(toml::Value::String(text)), None) => SettingDefault::Text(text),
+            _ => SettingDefault::None,
+        };
+        Self { name: row.name, default, since: row.since, until: row.until }
+    }
+}
+
+impl Models {
+    /// The facts that are compiled in.
+    pub fn bundled() -> &'static Self {
+        static MODELS: LazyLock<Models> =
+            LazyLock::new(|| Models::load(DATA).expect("a test loads the bundled data"));
+        &MODELS
+    }
+
+    fn load(data: &[(&str, &str)]) -> Result<Self, ModelError> {
+        let syntax = |file: &str| {
+            let file = file.to_owned();
+            move |source| ModelError::Syntax { file, source: Box::new(source) }
+        };
+        let mut models = Self::default();
+        let mut kinds = Vec::new();
+        for (name, text) in data.iter().filter(|(name, _)| *name == "kinds.toml") {
+            kinds = toml::from_str::<Kinds>(text).map_err(syntax(name))?.role;
+        }
+        for (name, text) in data.iter().filter(|(name, _)| *name != "kinds.toml") {
+            let file: File = toml::from_str(text).map_err(syntax(name))?;
+            for module in file.modules {
+                models.modules.insert(module, file.library.clone());
+            }
+            let settings: Vec<Setting> = file.setting.into_iter().map(Setting::from).collect();
+            models.settings.insert(file.library, settings);
+            for alias in file.alias {
+                models.aliases.insert(alias.path, alias.to);
+            }
+            for Role { path, is, .. } in file.role {
+                if !kinds.contains(&is) {
+                    return Err(ModelError::UnknownRole { file: (*name).to_owned(), path, role: is });
+                }
+                models.roles.entry(path).or_default().push(is.into());
+            }
+        }
+        Ok(models)
+    }
+
+    /// The name of a definition, given any spelling of it.
+    pub fn canonical<'p>(&self, path: &'p str) -> Arc<str> {
+        let mut path = Cow::Borrowed(path);
+        // An alias may name a prefix: `flask.globals.request.args` is `flask.request.args`.
+        for _ in 0..4 {
+            let mut end = path.len();
+            let replaced = loop {
+                if let Some(to) = self.aliases.get(&path[..end]) {
+                    break Some(format!("{to}{}", &path[end..]));
+                }
+                match path[..end].rfind('.') {
+                    Some(dot) => end = dot,
+                    None => break None,
+                }
+            };
+            match replaced {
+                Some(replaced) => path = Cow::Owned::<'p, str>(replaced),
+                None => break,
+            }
+        }
+        path.into()
+    }
+
+    /// Whether any rule may ask about calls of this path.
+    pub fn is_watched(&self, path: &str) -> bool {
+        self.roles.contains_key(path)
+            || self.unknown_receiver(path).is_some_and(|key| self.roles.contains_key(&*key))
+    }
+
+    /// Whether calls of this path have the role.
+    pub fn has_role(&self, path: &str, role: &str) -> bool {
+        let has =
+            |key: &str| self.roles.get(key).is_some_and(|roles| roles.iter().any(|known| **known == *role));
+        has(path) || self.unknown_receiver(path).is_some_and(|key| has(&key))
+    }
+
+    fn unknown_receiver(&self, path: &str) -> Option<String> {
+        let (_, method) = path.rsplit_once('.')?;
+        Some(format!("*.{method}"))
+    }
+
+    /// The settings of a distribution at a version; at the newest, where the version is not known.
+    pub fn settings(
+        &self,
+        distribution: &str,
+        version: Option<(u32, u32)>,
+    ) -> impl Iterator<Item = &Setting> {
+        let version = version.unwrap_or((u32::MAX, 0));
+        let all = self.settings.get(distribution).map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter(move |setting| {
+            setting.since.is_none_or(|since| version >= since)
+                && setting.until.is_none_or(|until| version < until)
+        })
+    }
+
+    /// The distribution that provides a top-level import name.
+    pub fn distribution(&self, module: &str) -> Option<&str> {
+        self.modules.get(module).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_data_loads() {
+        if let Err(error) = Models::load(DATA) {
+            panic!("{error}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_followed_through_prefixes() {
+        let models = Models::bundled();
+        assert_eq!(&*models.canonical("flask.globals.request.args"), "flask.request.args");
+        assert_eq!(&*models.canonical("flask.unknown_name"), "flask.unknown_name");
+    }
+}

@@ -1,1 +1,44 @@
 //! The abstract interpreter: what production's Python computes.
+//!
+//! One evaluator answers both questions that a gate has: which configuration is in effect, and what can reach
+//! where. It runs the start-up code from the production entry with abstract values: constants exactly, text as
+//! ropes with holes, choices that the environment decides under guards. Afterwards it calls every function once
+//! as a request would. It executes nothing of the project and knows libraries only by their access paths.
+//!
+//! Reading order: `value`, `rope`, `guard`; then `heap` and `machine`, which say how paths of execution part and
+//! meet; then `exec` and `eval`.
+
+mod alphabet;
+mod builtins;
+mod call;
+mod container;
+mod document;
+mod environment;
+mod eval;
+mod evaluate;
+mod event;
+mod exec;
+mod fact;
+mod flask;
+mod guard;
+mod heap;
+mod import;
+mod library;
+mod machine;
+mod object;
+mod program;
+mod rope;
+mod settings;
+mod stdlib;
+mod text;
+mod truth;
+mod value;
+
+pub use alphabet::Alphabet;
+pub use environment::{Environment, Variable, VariableValue};
+pub use evaluate::{App, Evaluation, FunctionResult, Outcome, Overlay, Route, SettingFact, Target, evaluate};
+pub use event::{Decorated, Event, Incomplete};
+pub use fact::{ClassFact, Fact, FactKind, FunctionFact};
+pub use guard::{Guard, States, Texts};
+pub use program::{Parsed, Program};
+pub use rope::{Hole, Rope, Segment, Source};

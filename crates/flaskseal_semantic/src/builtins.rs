@@ -1,0 +1,765 @@
+//! Python's built-in functions, types and exceptions.
+
+use std::sync::Arc;
+
+use crate::call::Arguments;
+use crate::heap::{Dict, List, Shape};
+use crate::machine::{Machine, Raised};
+use crate::rope::{Rope, Source};
+use crate::value::{Alternative, Bytes, Key, Kind, Type, Value};
+
+static FUNCTIONS: &[&str] = &[
+    "abs",
+    "all",
+    "any",
+    "ascii",
+    "bin",
+    "bool",
+    "breakpoint",
+    "bytearray",
+    "bytes",
+    "callable",
+    "chr",
+    "classmethod",
+    "compile",
+    "complex",
+    "delattr",
+    "dict",
+    "dir",
+    "divmod",
+    "enumerate",
+    "eval",
+    "exec",
+    "exit",
+    "filter",
+    "float",
+    "format",
+    "frozenset",
+    "getattr",
+    "globals",
+    "hasattr",
+    "hash",
+    "hex",
+    "id",
+    "input",
+    "int",
+    "isinstance",
+    "issubclass",
+    "iter",
+    "len",
+    "list",
+    "locals",
+    "map",
+    "max",
+    "memoryview",
+    "min",
+    "next",
+    "object",
+    "oct",
+    "open",
+    "ord",
+    "pow",
+    "print",
+    "property",
+    "quit",
+    "range",
+    "repr",
+    "reversed",
+    "round",
+    "set",
+    "setattr",
+    "slice",
+    "sorted",
+    "staticmethod",
+    "str",
+    "sum",
+    "super",
+    "tuple",
+    "type",
+    "vars",
+    "zip",
+    "__import__",
+    "NotImplemented",
+    "Ellipsis",
+    "__debug__",
+];
+
+/// Exceptions with the one that each derives from.
+static EXCEPTIONS: &[(&str, &str)] = &[
+    ("BaseException", "object"),
+    ("Exception", "BaseException"),
+    ("KeyboardInterrupt", "BaseException"),
+    ("SystemExit", "BaseException"),
+    ("GeneratorExit", "BaseException"),
+    ("ArithmeticError", "Exception"),
+    ("OverflowError", "ArithmeticError"),
+    ("ZeroDivisionError", "ArithmeticError"),
+    ("AssertionError", "Exception"),
+    ("AttributeError", "Exception"),
+    ("BufferError", "Exception"),
+    ("EOFError", "Exception"),
+    ("ImportError", "Exception"),
+    ("ModuleNotFoundError", "ImportError"),
+    ("LookupError", "Exception"),
+    ("IndexError", "LookupError"),
+    ("KeyError", "LookupError"),
+    ("MemoryError", "Exception"),
+    ("NameError", "Exception"),
+    ("UnboundLocalError", "NameError"),
+    ("OSError", "Exception"),
+    ("IOError", "Exception"),
+    ("EnvironmentError", "Exception"),
+    ("BlockingIOError", "OSError"),
+    ("ConnectionError", "OSError"),
+    ("ConnectionRefusedError", "ConnectionError"),
+    ("FileExistsError", "OSError"),
+    ("FileNotFoundError", "OSError"),
+    ("InterruptedError", "OSError"),
+    ("IsADirectoryError", "OSError"),
+    ("NotADirectoryError", "OSError"),
+    ("PermissionError", "OSError"),
+    ("TimeoutError", "OSError"),
+    ("RuntimeError", "Exception"),
+    ("NotImplementedError", "RuntimeError"),
+    ("RecursionError", "RuntimeError"),
+    ("StopIteration", "Exception"),
+    ("SyntaxError", "Exception"),
+    ("SystemError", "Exception"),
+    ("TypeError", "Exception"),
+    ("ValueError", "Exception"),
+    ("UnicodeError", "ValueError"),
+    ("UnicodeDecodeError", "UnicodeError"),
+    ("UnicodeEncodeError", "UnicodeError"),
+    ("Warning", "Exception"),
+    ("DeprecationWarning", "Warning"),
+    ("RuntimeWarning", "Warning"),
+    ("UserWarning", "Warning"),
+];
+
+pub(crate) fn is_builtin(name: &str) -> bool {
+    FUNCTIONS.contains(&name) || EXCEPTIONS.iter().any(|(known, _)| *known == name)
+}
+
+/// Whether an exception of a library or of Python derives from another; `None` where that is not known.
+pub(crate) fn exception_derives(class: &str, of: &str) -> Option<bool> {
+    let normalise = |name: &str| match name {
+        "IOError" | "EnvironmentError" => "OSError".to_owned(),
+        _ => name.to_owned(),
+    };
+    let Some(of) = of.strip_prefix("builtins.").map(normalise) else {
+        // A library's exception is none of Python's own.
+        return if class.starts_with("builtins.") { Some(false) } else { None };
+    };
+    let Some(mut class) = class.strip_prefix("builtins.").map(normalise) else {
+        return if of == "Exception" || of == "BaseException" { Some(true) } else { None };
+    };
+    loop {
+        if class == of {
+            return Some(true);
+        }
+        match EXCEPTIONS.iter().find(|(known, _)| *known == class) {
+            Some((_, base)) => class = normalise(base),
+            None => return Some(class == of),
+        }
+    }
+}
+
+/// Calls a built-in. `None` where its result is not known.
+pub(crate) fn call(
+    machine: &mut Machine<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    let first = arguments.positional.first().cloned();
+    let span = arguments.span;
+    if EXCEPTIONS.iter().any(|(known, _)| *known == name) {
+        let id = machine.instance(Value::path(format!("builtins.{name}")));
+        let args = Value::tuple(arguments.positional.clone());
+        machine.heap.set_attribute(id, "args".into(), args);
+        return Ok(Some(Value::object(id)));
+    }
+    Ok(Some(match (name, first) {
+        ("str", None) => Value::str(""),
+        ("str", Some(value)) => value.map(|value| match &value.kind {
+            Kind::Bytes(Bytes::Encoded(rope)) if arguments.positional.len() > 1 => rope.clone().into(),
+            Kind::Bytes(Bytes::Known(bytes)) if arguments.positional.len() > 1 => {
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => Value::str(text).at(value.at),
+                    Err(_) => Value::unknown_text(),
+                }
+            }
+            _ => Value::from(machine.text_of(value)).at(value.at),
+        }),
+        ("repr" | "ascii", Some(value)) => match value.as_str() {
+            Some(text) if !text.contains(['\'', '\\', '\n']) => Value::str(format!("'{text}'")),
+            _ => machine.formatted(&value),
+        },
+        ("format", Some(value)) if arguments.positional.len() == 1 => machine.text_of(&value).into(),
+        ("format", Some(value)) => machine.formatted(&value),
+        ("bool", None) => Value::bool(false),
+        ("bool", Some(value)) => {
+            let truth = machine.truth(&value);
+            crate::eval::truth_value(&truth).at(value.at)
+        }
+        ("int", None) => Value::int(0),
+        ("int", Some(value)) => return integer(machine, &value, arguments).map(Some),
+        ("float", Some(value)) => value.map(|value| match (&value.kind, value.as_str()) {
+            (_, Some(text)) => {
+                text.trim().parse().map_or(Value::UNKNOWN, |value| Value::new(Kind::Float(value), None))
+            }
+            (Kind::Float(_), _) => value.clone(),
+            #[allow(clippy::cast_precision_loss, reason = "as Python does")]
+            _ => match value.as_int() {
+                Some(value) => Value::new(Kind::Float(value as f64), None),
+                None => Value::new(Kind::Some(Type::Float), None),
+            },
+        }),
+        ("len", Some(value)) => length(machine, &value),
+        ("list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter", argument) => {
+            let list = match &argument {
+                Some(value) => {
+                    let elements = machine.elements(value);
+                    List { items: elements.known, rest: elements.rest, is_set: false }
+                }
+                None => List::default(),
+            };
+            collect(machine, name, list, arguments)
+        }
+        ("dict", argument) => {
+            let mut dict = Dict::default();
+            if let Some(value) = &argument {
+                machine.merge_into(&mut dict, value);
+            }
+            for (name, value) in &arguments.keywords {
+                dict.entries.insert(Key::Str(name.as_str().into()), value.clone());
+            }
+            if arguments.open {
+                dict.rest = Some(Value::UNKNOWN);
+            }
+            machine.dict(dict)
+        }
+        ("range", Some(_)) => range(machine, &arguments.positional),
+        ("enumerate", Some(value)) => {
+            let elements = machine.elements(&value);
+            let start = arguments.get(1, "start").and_then(Value::as_int).unwrap_or(0);
+            let items =
+                elements.known.into_iter().zip(start..).map(|(v, i)| Value::tuple(vec![Value::int(i), v]));
+            let items = items.collect();
+            let rest = elements.rest.map(|v| Value::tuple(vec![Value::new(Kind::Some(Type::Int), None), v]));
+            machine.list_of(List { items, rest, is_set: false })
+        }
+        ("zip", Some(_)) => zip(machine, &arguments.positional),
+        ("map", Some(function)) => {
+            let Some(iterable) = arguments.positional.get(1) else { return Ok(None) };
+            let elements = machine.elements(iterable);
+            let mut list = List::default();
+            for element in elements.known {
+                list.items.push(machine.call(&function, Arguments::of(span, [element]))?);
+            }
+            if let Some(rest) = elements.rest {
+                list.rest = Some(machine.call(&function, Arguments::of(span, [rest]))?);
+            }
+            machine.list_of(list)
+        }
+        ("filter", Some(function)) => {
+            let Some(iterable) = arguments.positional.get(1) else { return Ok(None) };
+            let elements = machine.elements(iterable);
+            let mut list = List { rest: elements.rest, ..List::default() };
+            for element in elements.known {
+                let keep = match function.kind {
+                    Kind::None => element.clone(),
+                    _ => machine.call(&function, Arguments::of(span, [element.clone()]))?,
+                };
+                match machine.truth(&keep).known() {
+                    Some(true) => list.items.push(element),
+                    Some(false) => {}
+                    None => list.rest = crate::heap::join_rests(list.rest, Some(element)),
+                }
+            }
+            machine.list_of(list)
+        }
+        ("any" | "all", Some(value)) => {
+            let elements = machine.elements(&value);
+            let wanted = name == "any";
+            let mut uncertain = elements.rest.is_some();
+            for element in elements.known {
+                match machine.truth(&element).known() {
+                    Some(truth) if truth == wanted => return Ok(Some(Value::bool(wanted))),
+                    Some(_) => {}
+                    None => uncertain = true,
+                }
+            }
+            if uncertain { Value::new(Kind::Some(Type::Bool), None) } else { Value::bool(!wanted) }
+        }
+        ("sum" | "min" | "max", Some(value)) => {
+            let values = if arguments.positional.len() > 1 {
+                arguments.positional.clone()
+            } else {
+                let elements = machine.elements(&value);
+                if elements.rest.is_some() {
+                    return Ok(Some(Value::UNKNOWN));
+                }
+                elements.known
+            };
+            let numbers: Option<Vec<i64>> = values.iter().map(Value::as_int).collect();
+            match numbers {
+                Some(numbers) if name == "sum" => numbers
+                    .iter()
+                    .try_fold(0_i64, |a, b| a.checked_add(*b))
+                    .map_or(Value::UNKNOWN, Value::int),
+                Some(numbers) => {
+                    let chosen = if name == "min" { numbers.iter().min() } else { numbers.iter().max() };
+                    chosen.map_or(Value::UNKNOWN, |value| Value::int(*value))
+                }
+                None => Value::UNKNOWN,
+            }
+        }
+        ("next", Some(value)) => {
+            let elements = machine.elements(&value);
+            match elements.known.into_iter().next().or(elements.rest) {
+                Some(element) => element,
+                None => match arguments.positional.get(1) {
+                    Some(default) => default.clone(),
+                    None => return Err(Raised::of("StopIteration")),
+                },
+            }
+        }
+        ("abs", Some(value)) => value.as_int().and_then(i64::checked_abs).map_or(Value::UNKNOWN, Value::int),
+        ("round", Some(value)) => match value.kind {
+            Kind::Int(_) => value,
+            #[allow(clippy::cast_possible_truncation, reason = "bounded by the guard")]
+            Kind::Float(number) if arguments.positional.len() == 1 && number.abs() < 1e15 => {
+                Value::int(number.round_ties_even() as i64)
+            }
+            _ => Value::UNKNOWN,
+        },
+        ("chr", Some(value)) => value
+            .as_int()
+            .and_then(|code| u32::try_from(code).ok())
+            .and_then(char::from_u32)
+            .map_or_else(Value::unknown_text, |character| Value::str(character.to_string())),
+        ("ord", Some(value)) => value
+            .as_str()
+            .and_then(|text| text.chars().next())
+            .map_or(Value::UNKNOWN, |c| Value::int(i64::from(c as u32))),
+        ("hex", Some(value)) => {
+            value.as_int().map_or_else(Value::unknown_text, |value| Value::str(format!("{value:#x}")))
+        }
+        ("bytes" | "bytearray", None) => Value::new(Kind::Bytes(Bytes::Known(Arc::new([]))), None),
+        ("bytes" | "bytearray", Some(value)) => value.map(|value| match &value.kind {
+            Kind::Str(rope) => match rope.as_literal() {
+                Some(text) => Value::new(Kind::Bytes(Bytes::Known(text.as_bytes().into())), value.at),
+                None => Value::new(Kind::Bytes(Bytes::Encoded(rope.clone())), value.at),
+            },
+            Kind::Bytes(_) => value.clone(),
+            Kind::Int(length @ 0..=4096) => {
+                Value::new(Kind::Bytes(Bytes::Known(vec![0; *length as usize].into())), None)
+            }
+            _ => Value::UNKNOWN,
+        }),
+        ("getattr", Some(object)) => return get_attribute(machine, &object, arguments).map(Some),
+        ("hasattr", Some(object)) => {
+            let Some(name) = arguments.positional.get(1).and_then(Value::as_str) else {
+                return Ok(Some(Value::new(Kind::Some(Type::Bool), None)));
+            };
+            has_attribute(machine, &object, name)
+        }
+        ("setattr", Some(object)) => {
+            if let (Some(name), Some(value)) =
+                (arguments.positional.get(1).and_then(Value::as_str), arguments.positional.get(2))
+            {
+                machine.set_attribute(&object, &name.into(), value.clone(), span)?;
+            }
+            Value::NONE
+        }
+        ("isinstance", Some(value)) => {
+            let Some(class) = arguments.positional.get(1) else { return Ok(None) };
+            is_instance(machine, &value, class)
+        }
+        ("issubclass", Some(class)) => {
+            let Some(of) = arguments.positional.get(1) else { return Ok(None) };
+            machine.is_subclass(&class, of).map_or(Value::new(Kind::Some(Type::Bool), None), Value::bool)
+        }
+        ("callable", Some(value)) => match &value.kind {
+            Kind::Bound(_) | Kind::Method(_) => Value::bool(true),
+            Kind::Object(id) => match machine.heap.get(*id).shape {
+                Shape::Function(_) | Shape::Class(_) => Value::bool(true),
+                Shape::List(_) | Shape::Dict(_) | Shape::Module { .. } => Value::bool(false),
+                Shape::Instance { .. } => Value::bool(machine.class_attribute(*id, "__call__").is_some()),
+                _ => Value::new(Kind::Some(Type::Bool), None),
+            },
+            Kind::Path(_) | Kind::Unknown | Kind::Union(_) => Value::new(Kind::Some(Type::Bool), None),
+            _ => Value::bool(false),
+        },
+        ("type", Some(value)) if arguments.positional.len() == 1 => type_of(machine, &value),
+        ("type", Some(name)) => {
+            // `type("Config", (Base,), {...})`: a class made by hand.
+            let bases =
+                arguments.positional.get(1).map(|bases| machine.elements(bases).known).unwrap_or_default();
+            let qualified_name: Arc<str> = name.as_str().unwrap_or("?").into();
+            let class = crate::heap::Class { qualified_name, module: Arc::from(""), ancestors: bases, span };
+            let id = machine.heap.allocate(Shape::Class(Arc::new(class)));
+            if let Some(dict) = arguments.positional.get(2).and_then(Value::as_object)
+                && let Some(dict) = machine.heap.dict(dict).cloned()
+            {
+                for (key, value) in dict.entries {
+                    if let Some(name) = key.as_str() {
+                        machine.heap.set_attribute(id, name.into(), value);
+                    }
+                }
+            }
+            Value::object(id)
+        }
+        ("vars" | "dir", Some(value)) => {
+            if name == "vars" {
+                return machine.attribute(&value, "__dict__", span).map(Some);
+            }
+            let names = visible_names(machine, &value);
+            let items = names.into_iter().map(Value::str).collect();
+            machine.list(items)
+        }
+        ("globals", _) => {
+            let module = machine.frame().module;
+            machine.attribute(&Value::object(module), "__dict__", span)?
+        }
+        ("locals", _) => Value::UNKNOWN,
+        ("object", None) => {
+            let id = machine.instance(Value::path("builtins.object"));
+            Value::object(id)
+        }
+        ("super", Some(_)) => machine.super_object(span),
+        ("property", Some(getter)) => Value::object(machine.heap.allocate(Shape::Property { getter })),
+        ("staticmethod", Some(function)) => {
+            Value::object(machine.heap.allocate(Shape::StaticMethod(function)))
+        }
+        ("classmethod", Some(function)) => Value::object(machine.heap.allocate(Shape::ClassMethod(function))),
+        ("print", _) => Value::NONE,
+        ("open", Some(path)) => crate::stdlib::open_file(machine, &path),
+        ("__import__", Some(name)) => match name.as_str() {
+            Some(name) => {
+                let top = name.split('.').next().unwrap_or(name).to_owned();
+                machine.import_module(name, span)?;
+                machine.import_module(&top, span)?
+            }
+            None => Value::UNKNOWN,
+        },
+        ("exit" | "quit", _) => return Err(Raised::of("SystemExit")),
+        ("input", _) => Value::from(Rope::hole(Source::Unknown)),
+        ("hash" | "id", _) => Value::new(Kind::Some(Type::Int), None),
+        _ => return Ok(None),
+    }))
+}
+
+fn integer(machine: &mut Machine<'_>, value: &Value, arguments: &Arguments) -> Result<Value, Raised> {
+    let base = arguments.get(1, "base").and_then(Value::as_int).unwrap_or(10);
+    let mut raises = false;
+    let result = value.map(|value| match &value.kind {
+        Kind::Str(rope) => match rope.as_literal() {
+            Some(text) => {
+                let text = text.trim().replace('_', "");
+                let digits = if base == 16 { text.trim_start_matches("0x") } else { &text };
+                match u32::try_from(base).ok().filter(|base| (2..=36).contains(base)) {
+                    Some(base) => match i64::from_str_radix(digits, base) {
+                        Ok(value) => Value::int(value),
+                        Err(_) => {
+                            raises = true;
+                            Value::ABSENT
+                        }
+                    },
+                    None => Value::UNKNOWN,
+                }
+            }
+            None => Value::new(Kind::Some(Type::Int), None),
+        },
+        #[allow(clippy::cast_possible_truncation, reason = "bounded by the guard")]
+        Kind::Float(number) if number.abs() < 1e15 => Value::int(number.trunc() as i64),
+        Kind::None => {
+            raises = true;
+            Value::ABSENT
+        }
+        _ => value.as_int().map_or(Value::new(Kind::Some(Type::Int), None), Value::int),
+    });
+    if matches!(result.kind, Kind::Absent) {
+        return Err(Raised::of(if matches!(value.kind, Kind::None) { "TypeError" } else { "ValueError" }));
+    }
+    let is_certain =
+        |alternative: &Alternative| matches!(alternative.value.kind, Kind::Int(_) | Kind::Bool(_));
+    if raises || !value.alternatives().iter().all(is_certain) {
+        machine.may_raise("ValueError", &crate::guard::Guard::ALWAYS);
+    }
+    Ok(result.without_absent().at(value.at))
+}
+
+fn length(machine: &Machine<'_>, value: &Value) -> Value {
+    let unknown = Value::new(Kind::Some(Type::Int), None);
+    match &value.kind {
+        Kind::Str(rope) => rope.as_literal().map_or(unknown, |text| Value::int(text.chars().count() as i64)),
+        Kind::Bytes(Bytes::Known(bytes)) => Value::int(bytes.len() as i64),
+        Kind::Tuple(values) => Value::int(values.len() as i64),
+        Kind::Object(id) => match &machine.heap.get(*id).shape {
+            Shape::List(list) if list.rest.is_none() => Value::int(list.items.len() as i64),
+            Shape::Dict(dict) if dict.rest.is_none() && !dict.entries.values().any(Value::may_be_absent) => {
+                Value::int(dict.entries.len() as i64)
+            }
+            _ => unknown,
+        },
+        _ => unknown,
+    }
+}
+
+fn collect(machine: &mut Machine<'_>, name: &str, mut list: List, arguments: &Arguments) -> Value {
+    match name {
+        "sorted" => {
+            let keys: Option<Vec<Key>> = list.items.iter().map(Key::of).collect();
+            let sortable = keys.filter(|_| arguments.keyword("key").is_none() && list.rest.is_none());
+            match sortable {
+                Some(keys) if keys.iter().all(|key| matches!(key, Key::Str(_))) => {
+                    list.items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+                }
+                Some(keys) if keys.iter().all(|key| matches!(key, Key::Int(_))) => {
+                    list.items.sort_by_key(Value::as_int)
+                }
+                _ => {
+                    let items = std::mem::take(&mut list.items);
+                    list.rest = items.into_iter().map(Some).fold(list.rest, crate::heap::join_rests);
+                }
+            }
+            machine.list_of(list)
+        }
+        "reversed" => {
+            list.items.reverse();
+            machine.list_of(list)
+        }
+        "tuple" if list.rest.is_none() => Value::tuple(list.items),
+        "set" | "frozenset" => {
+            let mut items: Vec<Value> = Vec::new();
+            for item in list.items {
+                if !items.iter().any(|known| known.same(&item)) {
+                    items.push(item);
+                }
+            }
+            machine.list_of(List { items, rest: list.rest, is_set: true })
+        }
+        _ => machine.list_of(list),
+    }
+}
+
+fn range(machine: &mut Machine<'_>, bounds: &[Value]) -> Value {
+    let bounds: Option<Vec<i64>> = bounds.iter().map(Value::as_int).collect();
+    let (start, stop, step) = match bounds.as_deref() {
+        Some([stop]) => (0, *stop, 1),
+        Some([start, stop]) => (*start, *stop, 1),
+        Some([start, stop, step]) if *step != 0 => (*start, *stop, *step),
+        _ => {
+            let rest = Some(Value::new(Kind::Some(Type::Int), None));
+            return machine.list_of(List { rest, ..List::default() });
+        }
+    };
+    let count = if step > 0 {
+        (stop.saturating_sub(start) + step - 1) / step
+    } else {
+        (start.saturating_sub(stop) - step - 1) / -step
+    };
+    if count > 1024 {
+        let rest = Some(Value::new(Kind::Some(Type::Int), None));
+        return machine.list_of(List { rest, ..List::default() });
+    }
+    let items = (0..count.max(0)).map(|i| Value::int(start + i * step)).collect();
+    machine.list(items)
+}
+
+fn zip(machine: &mut Machine<'_>, iterables: &[Value]) -> Value {
+    let columns: Vec<_> = iterables.iter().map(|value| machine.elements(value)).collect();
+    if columns.iter().any(|column| column.rest.is_some()) {
+        let row =
+            columns.into_iter().map(|c| c.known.into_iter().next().or(c.rest).unwrap_or(Value::UNKNOWN));
+        let rest = Some(Value::tuple(row.collect::<Vec<_>>()));
+        return machine.list_of(List { rest, ..List::default() });
+    }
+    let length = columns.iter().map(|column| column.known.len()).min().unwrap_or(0);
+    let rows =
+        (0..length).map(|i| Value::tuple(columns.iter().map(|c| c.known[i].clone()).collect::<Vec<_>>()));
+    let rows = rows.collect();
+    machine.list(rows)
+}
+
+fn get_attribute(machine: &mut Machine<'_>, object: &Value, arguments: &Arguments) -> Result<Value, Raised> {
+    let span = arguments.span;
+    let default = arguments.positional.get(2);
+    let Some(name) = arguments.positional.get(1) else { return Ok(Value::UNKNOWN) };
+    let mut results = Vec::new();
+    for Alternative { value: name, guard } in name.alternatives() {
+        if let Some(name) = name.as_str() {
+            let has = has_attribute(machine, object, name);
+            let truth = machine.truth(&has);
+            if truth.yes.is_some() {
+                let value = machine.attribute(object, name, span)?;
+                results.push(Alternative { value, guard: guard.clone() });
+            }
+            if truth.no.is_some() {
+                match default {
+                    Some(default) => results.push(Alternative { value: default.clone(), guard }),
+                    None if truth.yes.is_none() => return Err(Raised::of("AttributeError")),
+                    None => {}
+                }
+            }
+            continue;
+        }
+        // A name that the environment chooses: every public attribute under the condition that chooses it.
+        let variable = name.as_rope().and_then(Rope::as_hole).and_then(|hole| match &hole.source {
+            Source::Env(variable) => Some(variable.clone()),
+            _ => None,
+        });
+        if let Some(variable) = variable
+            && let Some(id) = object.as_object()
+        {
+            for attribute in visible_names(machine, object) {
+                if let Some(value) = machine.heap.attribute(id, &attribute).cloned() {
+                    let states = crate::guard::States::equals(attribute);
+                    if let Some(guard) = guard.and(&crate::guard::Guard::when(variable.clone(), states)) {
+                        results.push(Alternative { value, guard });
+                    }
+                }
+            }
+        } else {
+            results.push(Alternative { value: Value::UNKNOWN, guard: guard.clone() });
+        }
+        if let Some(default) = default {
+            results.push(Alternative { value: default.clone(), guard });
+        }
+    }
+    Ok(Value::union(results).at(Some(span)))
+}
+
+/// Names of an object's own attributes that do not begin with an underscore.
+fn visible_names(machine: &Machine<'_>, object: &Value) -> Vec<String> {
+    let Some(id) = object.as_object() else { return Vec::new() };
+    let mut names: Vec<String> = Vec::new();
+    let mut add = |id| {
+        for (name, value) in &machine.heap.get(id).attributes {
+            if !name.starts_with(['_', '@']) && !matches!(value.kind, Kind::Absent) {
+                names.push(name.to_string());
+            }
+        }
+    };
+    add(id);
+    let class = match &machine.heap.get(id).shape {
+        Shape::Class(class) => Some(class.clone()),
+        Shape::Instance { class } => class.as_object().and_then(|id| {
+            add(id);
+            machine.class(id).cloned()
+        }),
+        _ => None,
+    };
+    if let Some(class) = class {
+        class.ancestors.iter().filter_map(Value::as_object).for_each(add);
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn has_attribute(machine: &mut Machine<'_>, object: &Value, name: &str) -> Value {
+    let unknown = Value::new(Kind::Some(Type::Bool), None);
+    match &object.kind {
+        Kind::Object(id) => {
+            let id = *id;
+            if let Some(value) = machine.heap.attribute(id, name) {
+                return match value.may_be_absent() {
+                    true => value.map(|value| Value::bool(!matches!(value.kind, Kind::Absent))),
+                    false => Value::bool(true),
+                };
+            }
+            match machine.heap.get(id).shape.clone() {
+                Shape::Instance { class } => {
+                    if machine.class_attribute(id, name).is_some() {
+                        Value::bool(true)
+                    } else if machine.library_base(&class).is_some() {
+                        unknown
+                    } else {
+                        Value::bool(false)
+                    }
+                }
+                Shape::Class(class) => {
+                    if machine.attribute_of_class(object, name).is_some() {
+                        Value::bool(true)
+                    } else if class
+                        .ancestors
+                        .iter()
+                        .all(|a| a.as_object().is_some() || a.as_path() == Some("builtins.object"))
+                    {
+                        Value::bool(false)
+                    } else {
+                        unknown
+                    }
+                }
+                Shape::Module { file: Some(_), .. } => Value::bool(false),
+                Shape::Function(_) => {
+                    Value::bool(matches!(name, "__name__" | "__doc__" | "__wrapped__" | "__call__"))
+                }
+                _ => unknown,
+            }
+        }
+        Kind::None => Value::bool(false),
+        Kind::Str(_) => {
+            Value::bool(matches!(name, "lower" | "split" | "strip" | "encode" | "format" | "upper" | "join"))
+        }
+        _ => unknown,
+    }
+}
+
+fn is_instance(machine: &mut Machine<'_>, value: &Value, class: &Value) -> Value {
+    if let Kind::Tuple(classes) = &class.kind {
+        let mut uncertain = false;
+        for class in classes.iter() {
+            let answer = is_instance(machine, value, class);
+            match machine.truth(&answer).known() {
+                Some(true) => return Value::bool(true),
+                Some(false) => {}
+                None => uncertain = true,
+            }
+        }
+        return if uncertain { Value::new(Kind::Some(Type::Bool), None) } else { Value::bool(false) };
+    }
+    if let Kind::Union(alternatives) = &value.kind {
+        let alternatives = alternatives.clone();
+        return Value::union(alternatives.iter().map(|alternative| Alternative {
+            value: is_instance(machine, &alternative.value, class),
+            guard: alternative.guard.clone(),
+        }));
+    }
+    let own = type_of(machine, value);
+    let answer = match (own.as_path(), class.as_path()) {
+        (Some("builtins.bool"), Some("builtins.int")) => Some(true),
+        (Some(own), Some(class)) if own.starts_with("builtins.") && class.starts_with("builtins.") => {
+            Some(own == class || class == "builtins.object" || exception_derives(own, class) == Some(true))
+        }
+        (Some(own), Some(class)) if own == class => Some(true),
+        (Some(own), _) if own.starts_with("builtins.") && class.as_object().is_some() => Some(false),
+        _ => machine.is_subclass(&own, class),
+    };
+    answer.map_or(Value::new(Kind::Some(Type::Bool), None), Value::bool)
+}
+
+fn type_of(machine: &Machine<'_>, value: &Value) -> Value {
+    Value::path(match &value.kind {
+        Kind::None => "types.NoneType",
+        Kind::Bool(_) | Kind::Some(Type::Bool) => "builtins.bool",
+        Kind::Int(_) | Kind::Some(Type::Int) => "builtins.int",
+        Kind::Float(_) | Kind::Some(Type::Float) => "builtins.float",
+        Kind::Str(_) => "builtins.str",
+        Kind::Bytes(_) => "builtins.bytes",
+        Kind::Tuple(_) => "builtins.tuple",
+        Kind::Object(id) => match &machine.heap.get(*id).shape {
+            Shape::List(list) if list.is_set => "builtins.set",
+            Shape::List(_) => "builtins.list",
+            Shape::Dict(_) => "builtins.dict",
+            Shape::Class(_) => "builtins.type",
+            Shape::Function(_) => "types.FunctionType",
+            Shape::Module { .. } => "types.ModuleType",
+            Shape::Instance { class } => return class.clone(),
+            _ => return Value::UNKNOWN,
+        },
+        _ => return Value::UNKNOWN,
+    })
+}

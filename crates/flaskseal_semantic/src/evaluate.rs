@@ -1,0 +1,522 @@
+//! Runs a program from its production entry and says what came of it.
+
+use std::sync::Arc;
+
+use flaskseal_core::{FileId, Span};
+use flaskseal_python::ast;
+
+use crate::call::Arguments;
+use crate::environment::Environment;
+use crate::event::{Decorated, Event, Incomplete};
+use crate::fact::{Fact, FactKind};
+use crate::guard::Guard;
+use crate::heap::{ObjectId, Shape};
+use crate::machine::{Flow, Machine, Raised};
+use crate::program::{Located, Program};
+use crate::value::{Kind, Value};
+
+/// What production starts.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// `gunicorn pkg.mod:expression`: a module, and an attribute or a call in it. Without an expression, the
+    /// server's default names.
+    Module { module: String, expression: Option<ast::Expr> },
+    /// A file that runs as a script.
+    Script(FileId),
+    /// A file that is imported under its own name, as mod_wsgi and uWSGI do.
+    File { file: FileId, callable: Option<String> },
+    /// What the `flask` command finds: in a module, or where none is named in `wsgi.py` or `app.py`.
+    Discover { module: Option<String>, expression: Option<ast::Expr> },
+}
+
+/// How far the start-up came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Started,
+    /// The module that the entry names is not in the tree.
+    ModuleNotFound(String),
+    /// The module runs, but what the entry names is not in it or is no Flask application.
+    NoApplication(String),
+    /// The start-up ends with an exception, as far as the analysis sees.
+    Raised(String),
+}
+
+/// Everything that was learned by evaluating one entry.
+#[derive(Debug)]
+pub struct Evaluation {
+    pub outcome: Outcome,
+    /// Flask applications in order of creation; the one that the entry serves first.
+    pub apps: Vec<App>,
+    pub events: Vec<Event>,
+    pub decorated: Vec<Decorated>,
+    pub functions: Vec<FunctionResult>,
+    pub incomplete: Vec<Incomplete>,
+    /// Files that production imports.
+    pub loaded: Vec<FileId>,
+    pub calls_resolved: usize,
+    pub calls_unresolved: usize,
+}
+
+/// A Flask application.
+#[derive(Debug)]
+pub struct App {
+    /// Where it is made.
+    pub span: Option<Span>,
+    /// `flask.Flask`, or the program's subclass of it.
+    pub class: Arc<crate::fact::ClassFact>,
+    pub settings: Vec<SettingFact>,
+    /// Any setting may differ from what is listed: a mapping under unknown keys was applied.
+    pub open: bool,
+    pub overlays: Vec<Overlay>,
+    pub routes: Vec<Route>,
+    pub hooks: Vec<(String, Fact)>,
+    pub static_folder: Option<Fact>,
+    pub static_url_path: Option<Fact>,
+}
+
+/// An entry of `app.config`.
+#[derive(Clone, Debug)]
+pub struct SettingFact {
+    pub name: Arc<str>,
+    pub value: Fact,
+    /// Where it was written last, one place per path; empty for a default.
+    pub written: Vec<Span>,
+}
+
+/// Settings that come, or may come, from outside the tree.
+#[derive(Clone, Debug)]
+pub struct Overlay {
+    /// "`config.py`, which is not in the tree".
+    pub what: String,
+    pub optional: bool,
+    pub span: Option<Span>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub rule: Fact,
+    pub endpoint: Fact,
+    /// Upper-case method names; `None` where they are not known.
+    pub methods: Option<Vec<String>>,
+    pub view: Fact,
+    pub span: Option<Span>,
+}
+
+/// What a function returns when it is called on its own, with arguments that are not known.
+#[derive(Clone, Debug)]
+pub struct FunctionResult {
+    pub span: Span,
+    pub qualified_name: Arc<str>,
+    pub returns: Fact,
+}
+
+impl App {
+    pub fn setting(&self, name: &str) -> Option<&SettingFact> {
+        self.settings
+            .binary_search_by(|setting| (*setting.name).cmp(name))
+            .ok()
+            .map(|index| &self.settings[index])
+    }
+}
+
+/// Evaluates the start-up from an entry, then every function that requests can reach.
+pub fn evaluate(program: &Program<'_>, environment: &Environment, target: &Target) -> Evaluation {
+    let mut machine = Machine::new(program, environment);
+    // Code runs inside a frame; this one holds the server that calls the application.
+    let server = machine.heap.allocate(Shape::Module { name: "".into(), file: None });
+    machine.frames.push(crate::machine::Frame {
+        scope: server,
+        closure: Vec::new(),
+        module: server,
+        file: FileId(0),
+        function: None,
+        is_namespace: true,
+        class: None,
+        qualified_name: "".into(),
+        globals: Vec::new(),
+        nonlocals: Vec::new(),
+        yields: None,
+    });
+    let (outcome, served) = start(&mut machine, target);
+    // The application that the entry serves comes first.
+    if let Some(served) = served
+        && let Some(position) = machine.apps.iter().position(|app| *app == served)
+    {
+        machine.apps[..=position].rotate_right(1);
+    }
+    let routes: Vec<Vec<crate::flask::RouteValue>> =
+        machine.apps.clone().into_iter().map(|app| crate::flask::routes(&mut machine, app)).collect();
+    let apps = machine.apps.clone();
+    let apps = apps.iter().zip(&routes).map(|(app, routes)| app_facts(&mut machine, *app, routes)).collect();
+    machine.heap.commit();
+    let functions = serve(&mut machine, &routes);
+    let mut loaded: Vec<FileId> = machine
+        .modules
+        .values()
+        .filter_map(|id| match machine.heap.get(*id).shape {
+            Shape::Module { file, .. } => file,
+            _ => None,
+        })
+        .chain(machine.main)
+        .collect();
+    loaded.sort();
+    loaded.dedup();
+    Evaluation {
+        outcome,
+        apps,
+        events: machine.events,
+        decorated: machine.decorated,
+        functions,
+        incomplete: machine.incomplete,
+        loaded,
+        calls_resolved: machine.calls_resolved,
+        calls_unresolved: machine.calls_unresolved,
+    }
+}
+
+fn nowhere() -> Span {
+    Span::new(FileId(0), 0, 0)
+}
+
+fn start<'a>(machine: &mut Machine<'a>, target: &'a Target) -> (Outcome, Option<ObjectId>) {
+    match target {
+        Target::Module { module, expression } => {
+            if matches!(machine.program.locate(module), Located::Elsewhere) {
+                return (Outcome::ModuleNotFound(module.clone()), None);
+            }
+            match machine.import_module(module, nowhere()) {
+                Ok(value) => served_by(machine, &value, module, expression.as_ref(), &["application", "app"]),
+                Err(raised) => (raised_outcome(machine, &raised), None),
+            }
+        }
+        Target::File { file, callable } => {
+            let name = machine.program.dotted_name(*file);
+            let id = machine.new_module(name.clone().into(), *file, &name);
+            machine.modules.insert(name.clone().into(), id);
+            let Some(module) = machine.program.module(*file) else {
+                return (Outcome::ModuleNotFound(name), None);
+            };
+            if let Flow::Raise(raised) =
+                machine.run_module(id, *file, name.clone().into(), &module.syntax.body)
+            {
+                return (raised_outcome(machine, &raised), None);
+            }
+            let names: Vec<&str> = match callable {
+                Some(callable) => vec![callable],
+                None => vec!["application", "app"],
+            };
+            served_by(machine, &Value::object(id), &name, None, &names)
+        }
+        Target::Script(file) => {
+            machine.main = Some(*file);
+            let id = machine.new_module("__main__".into(), *file, "__main__");
+            machine.modules.insert("__main__".into(), id);
+            let Some(module) = machine.program.module(*file) else {
+                return (Outcome::ModuleNotFound(machine.program.dotted_name(*file)), None);
+            };
+            if let Flow::Raise(raised) = machine.run_module(id, *file, "__main__".into(), &module.syntax.body)
+            {
+                let outcome = raised_outcome(machine, &raised);
+                return (outcome, machine.apps.first().copied());
+            }
+            match machine.apps.first() {
+                Some(app) => (Outcome::Started, Some(*app)),
+                None => (Outcome::NoApplication("the script makes no Flask application".into()), None),
+            }
+        }
+        Target::Discover { module, expression } => {
+            let candidates: Vec<&str> = match module {
+                Some(module) => vec![module],
+                None => vec!["wsgi", "app"],
+            };
+            for candidate in candidates {
+                if matches!(machine.program.locate(candidate), Located::Elsewhere) {
+                    continue;
+                }
+                let value = match machine.import_module(candidate, nowhere()) {
+                    Ok(value) => value,
+                    Err(raised) => return (raised_outcome(machine, &raised), None),
+                };
+                if expression.is_some() {
+                    return served_by(machine, &value, candidate, expression.as_ref(), &[]);
+                }
+                return discover(machine, &value, candidate);
+            }
+            (Outcome::ModuleNotFound(module.clone().unwrap_or_else(|| "wsgi.py or app.py".into())), None)
+        }
+    }
+}
+
+/// `flask.cli.find_best_app`: `app` or `application`, the only instance, or a factory.
+fn discover(machine: &mut Machine<'_>, module: &Value, name: &str) -> (Outcome, Option<ObjectId>) {
+    let Some(id) = module.as_object() else { return (Outcome::ModuleNotFound(name.into()), None) };
+    for attribute in ["app", "application"] {
+        let value = machine.heap.attribute(id, attribute).cloned();
+        if let Some(app) = value.and_then(|value| application_of(machine, &value)) {
+            return (Outcome::Started, Some(app));
+        }
+    }
+    let values: Vec<Value> = machine.heap.get(id).attributes.values().cloned().collect();
+    let mut instances: Vec<ObjectId> =
+        values.iter().filter_map(|value| application_of(machine, value)).collect();
+    instances.dedup();
+    if let [app] = instances.as_slice() {
+        return (Outcome::Started, Some(*app));
+    }
+    for factory in ["create_app", "make_app"] {
+        if let Some(function) = machine.heap.attribute(id, factory).cloned() {
+            return match machine.call(&function, Arguments::none(nowhere())) {
+                Ok(value) => finish(machine, &value, factory),
+                Err(raised) => (raised_outcome(machine, &raised), None),
+            };
+        }
+    }
+    (Outcome::NoApplication(name.into()), None)
+}
+
+fn served_by<'a>(
+    machine: &mut Machine<'a>,
+    module: &Value,
+    name: &str,
+    expression: Option<&'a ast::Expr>,
+    defaults: &[&str],
+) -> (Outcome, Option<ObjectId>) {
+    let Some(id) = module.as_object() else { return (Outcome::ModuleNotFound(name.into()), None) };
+    let file = match machine.heap.get(id).shape {
+        Shape::Module { file: Some(file), .. } => file,
+        _ => FileId(0),
+    };
+    let result = match expression {
+        Some(expression) => {
+            let frame = crate::machine::Frame { scope: id, module: id, file, ..machine.frame().clone() };
+            let first_exit = machine.exits.len();
+            let result = machine.with_frame(frame, |machine| machine.eval(expression));
+            machine.exits.truncate(first_exit);
+            match (result, expression) {
+                // `flask --app pkg:create_app`: a factory by its name alone is called.
+                (Ok(value), ast::Expr::Name(_)) if is_function(machine, &value) => {
+                    machine.call(&value, Arguments::none(nowhere()))
+                }
+                (result, _) => result,
+            }
+        }
+        None => {
+            let found = defaults.iter().find_map(|default| machine.heap.attribute(id, default).cloned());
+            match found {
+                Some(value) => Ok(value),
+                None => {
+                    return (
+                        Outcome::NoApplication(format!("{name} has no `{}`", defaults.join("` or `"))),
+                        None,
+                    );
+                }
+            }
+        }
+    };
+    match result {
+        Ok(value) => finish(machine, &value, name),
+        Err(raised) => (raised_outcome(machine, &raised), None),
+    }
+}
+
+fn is_function(machine: &Machine<'_>, value: &Value) -> bool {
+    value.as_object().is_some_and(|id| matches!(machine.heap.get(id).shape, Shape::Function(_)))
+}
+
+fn finish(machine: &mut Machine<'_>, value: &Value, name: &str) -> (Outcome, Option<ObjectId>) {
+    match application_of(machine, value) {
+        Some(app) => (Outcome::Started, Some(app)),
+        // Wrapped in middleware that is not followed; the application was made all the same.
+        None => match machine.apps.last() {
+            Some(app) => (Outcome::Started, Some(*app)),
+            None => (Outcome::NoApplication(name.to_owned()), None),
+        },
+    }
+}
+
+fn application_of(machine: &Machine<'_>, value: &Value) -> Option<ObjectId> {
+    let ids = value.alternatives().into_iter().filter_map(|alternative| alternative.value.as_object());
+    ids.into_iter().find(|id| machine.apps.contains(id))
+}
+
+fn raised_outcome(machine: &Machine<'_>, raised: &Raised) -> Outcome {
+    let class = raised.class(machine);
+    let name = machine.class_fact(&class).name.clone();
+    Outcome::Raised(name.trim_start_matches("builtins.").to_owned())
+}
+
+// Facts.
+
+fn app_facts(machine: &mut Machine<'_>, app: ObjectId, routes: &[crate::flask::RouteValue]) -> App {
+    let class = match &machine.heap.get(app).shape {
+        Shape::Instance { class } => class.clone(),
+        _ => Value::UNKNOWN,
+    };
+    let mut settings = Vec::new();
+    let mut overlays = Vec::new();
+    let mut open = false;
+    let config = machine.heap.attribute(app, "config").and_then(Value::as_object);
+    if let Some(config) = config {
+        if let Some(dict) = machine.heap.dict(config) {
+            open = dict.rest.is_some();
+            for (key, value) in &dict.entries {
+                let Some(name) = key.as_str() else { continue };
+                let places = machine.heap.attribute(config, &format!("@at:{name}")).map(Value::alternatives);
+                let written = places.unwrap_or_default().iter().filter_map(|place| place.value.at).collect();
+                settings.push(SettingFact {
+                    name: name.into(),
+                    value: setting_fact(machine, value),
+                    written,
+                });
+            }
+        }
+        settings.sort_by(|a, b| a.name.cmp(&b.name));
+        if let Some(list) = machine.heap.attribute(config, "@overlays").cloned() {
+            let elements = machine.elements(&list);
+            for entry in elements.known.into_iter().chain(elements.rest) {
+                for alternative in entry.alternatives() {
+                    if let Kind::Tuple(parts) = &alternative.value.kind
+                        && let [what, optional] = &**parts
+                    {
+                        overlays.push(Overlay {
+                            what: what.as_str().unwrap_or_default().to_owned(),
+                            optional: machine.truth(optional).known() == Some(true),
+                            span: what.at,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    let routes = routes
+        .iter()
+        .map(|route| {
+            let methods = machine.elements(&route.methods);
+            let known: Option<Vec<String>> = match methods.rest {
+                None => methods.known.iter().map(|method| method.as_str().map(str::to_uppercase)).collect(),
+                Some(_) => None,
+            };
+            Route {
+                rule: machine.fact(&route.rule),
+                endpoint: machine.fact(&route.endpoint),
+                methods: known,
+                view: machine.fact(&route.view),
+                span: route.at,
+            }
+        })
+        .collect();
+    let hooks = crate::flask::hooks(machine, app);
+    let hooks = hooks.into_iter().map(|(name, function)| (name, machine.fact(&function))).collect();
+    let option = |machine: &Machine<'_>, name: &str| {
+        machine.heap.attribute(app, name).map(|value| machine.fact(value))
+    };
+    App {
+        span: machine.heap.attribute(app, "@created").and_then(|value| value.at),
+        class: machine.class_fact(&class),
+        settings,
+        open,
+        overlays,
+        routes,
+        hooks,
+        static_folder: option(machine, "static_folder"),
+        static_url_path: option(machine, "static_url_path"),
+    }
+}
+
+/// A setting's value, absent alternatives left out: a key that is not there is not asked for.
+fn setting_fact(machine: &Machine<'_>, value: &Value) -> Fact {
+    machine.fact(value)
+}
+
+// Requests.
+
+/// Calls every function of the loaded modules once, as a request would: with arguments that are not known. What it
+/// does to the application's state does not last.
+fn serve<'a>(machine: &mut Machine<'a>, routes: &[Vec<crate::flask::RouteValue>]) -> Vec<FunctionResult> {
+    machine.starting = false;
+    let views: Vec<(ObjectId, bool)> = {
+        let mut views = Vec::new();
+        for route in routes.iter().flatten() {
+            for alternative in route.view.alternatives() {
+                if let Some(id) = alternative.value.as_object() {
+                    views.push((id, true));
+                }
+            }
+        }
+        views
+    };
+    let mut results = Vec::new();
+    let functions: Vec<ObjectId> =
+        machine.heap.ids().filter(|id| matches!(machine.heap.get(*id).shape, Shape::Function(_))).collect();
+    let mut seen = rustc_hash::FxHashSet::default();
+    for id in functions {
+        let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
+        if matches!(function.code, crate::heap::Code::Lambda(_)) || !seen.insert(function.span) {
+            continue;
+        }
+        let is_view = views.iter().any(|(view, _)| *view == id);
+        let mark = machine.heap.mark();
+        let exits = machine.exits.len();
+        let apps = machine.apps.len();
+        machine.refuel();
+        machine.guard = Guard::ALWAYS;
+        let arguments = request_arguments(machine, &function);
+        let returned = machine.call_function(&function, id, arguments);
+        if let Ok(value) = &returned
+            && is_view
+        {
+            let arguments = Arguments::of(value.at.unwrap_or(function.span), [value.clone()]);
+            machine.note_return(&function, &arguments);
+        }
+        let returns = match &returned {
+            Ok(value) => machine.fact(value),
+            Err(_) => Fact { kind: FactKind::Unknown, at: None },
+        };
+        results.push(FunctionResult {
+            span: function.span,
+            qualified_name: function.qualified_name.clone(),
+            returns,
+        });
+        machine.exits.truncate(exits);
+        machine.apps.truncate(apps);
+        machine.forget_modules_since(mark);
+        machine.heap.reset(mark);
+    }
+    results.sort_by_key(|result| result.span);
+    results
+}
+
+fn request_arguments(machine: &mut Machine<'_>, function: &crate::heap::Function<'_>) -> Arguments {
+    let mut arguments = Arguments::none(function.span);
+    let crate::heap::Code::Def(node) = function.code else { return arguments };
+    let parameters = node.parameters.posonlyargs.iter().chain(&node.parameters.args);
+    for (index, parameter) in parameters.enumerate() {
+        let name = &parameter.parameter.name.id;
+        let is_static = node.decorator_list.iter().any(
+            |decorator| matches!(&decorator.expression, ast::Expr::Name(name) if name.id == "staticmethod"),
+        );
+        let value = match function.class {
+            Some(class) if index == 0 && !is_static => Value::object(machine.instance(Value::object(class))),
+            _ => Value::path(format!("flask.request.view_args[\"{name}\"]")),
+        };
+        arguments.positional.push(value);
+    }
+    arguments.open = true;
+    arguments
+}
+
+impl Machine<'_> {
+    fn note_return(&mut self, function: &crate::heap::Function<'_>, arguments: &Arguments) {
+        let before = self.events.len();
+        self.note_call("flask.view.return", None, arguments);
+        if let Some(event) = self.events.get_mut(before) {
+            event.scope = function.qualified_name.clone();
+            event.function = Some(function.span);
+        }
+    }
+
+    /// Forgets modules whose objects a reset is about to drop.
+    fn forget_modules_since(&mut self, mark: crate::heap::Mark) {
+        self.modules.retain(|_, id| !mark.is_before_object(*id));
+    }
+}

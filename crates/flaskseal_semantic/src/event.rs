@@ -1,0 +1,206 @@
+//! What the program does, as far as rules may ask about it.
+
+use std::sync::Arc;
+
+use flaskseal_core::Span;
+use flaskseal_python::{Name, ast};
+
+use crate::call::Arguments;
+use crate::fact::Fact;
+use crate::guard::Guard;
+use crate::heap::{ObjectId, Shape};
+use crate::machine::Machine;
+use crate::rope::Source;
+use crate::value::{Key, Kind, Value};
+
+/// A call, or an operation written as the method that Python calls for it: `flask.session.__setitem__`.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The callee's canonical path. The method of an object that is not known is `*.method`.
+    pub path: Arc<str>,
+    pub positional: Vec<Fact>,
+    pub keywords: Vec<(Name, Fact)>,
+    /// There may be further arguments.
+    pub open: bool,
+    /// The object whose method it is, where the path does not say it.
+    pub receiver: Option<Fact>,
+    /// The whole call expression.
+    pub span: Span,
+    /// The qualified name of the function or module whose code it is in.
+    pub scope: Arc<str>,
+    /// The function that it is in; `None` at module level.
+    pub function: Option<Span>,
+    /// Under which environment the call is reached.
+    pub guard: Guard,
+    /// Reached while the application starts, not only when a request is served.
+    pub at_start: bool,
+}
+
+impl Event {
+    /// The argument at a position or under a keyword, whichever was used.
+    pub fn argument(&self, index: usize, name: &str) -> Option<&Fact> {
+        self.positional.get(index).or_else(|| self.keyword(name))
+    }
+
+    pub fn keyword(&self, name: &str) -> Option<&Fact> {
+        self.keywords.iter().find(|(known, _)| known == name).map(|(_, fact)| fact)
+    }
+}
+
+/// A decorated function: its decorators from the outermost to the innermost.
+#[derive(Clone, Debug)]
+pub struct Decorated {
+    pub function: Span,
+    pub qualified_name: Arc<str>,
+    pub decorators: Vec<(Fact, Span)>,
+}
+
+/// A bound of the analysis that was hit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Incomplete {
+    pub reason: &'static str,
+    pub span: Option<Span>,
+    pub scope: Arc<str>,
+}
+
+impl Machine<'_> {
+    pub(crate) fn note_call(&mut self, path: &str, receiver: Option<&Value>, arguments: &Arguments) {
+        if !self.program.models.is_watched(path) {
+            return;
+        }
+        let event = Event {
+            path: path.into(),
+            positional: arguments.positional.iter().map(|value| self.fact(value)).collect(),
+            keywords: arguments
+                .keywords
+                .iter()
+                .map(|(name, value)| (name.clone(), self.fact(value)))
+                .collect(),
+            open: arguments.open,
+            receiver: receiver.map(|value| self.fact(value)),
+            span: arguments.span,
+            scope: self.frame().qualified_name.clone(),
+            function: self
+                .frames
+                .iter()
+                .rev()
+                .find_map(|frame| frame.function.as_ref())
+                .map(|function| function.span),
+            guard: self.guard.clone(),
+            at_start: self.starting,
+        };
+        self.events.push(event);
+    }
+
+    /// An operation on something that a library gives, as the method call that it is.
+    pub(crate) fn note_operation(&mut self, object: &Value, method: &str, arguments: &[Value], span: Span) {
+        let path = match &object.kind {
+            Kind::Path(path) => format!("{path}.{method}"),
+            Kind::Object(id) => match &self.heap.get(*id).shape {
+                Shape::Instance { class } => match self.library_base(class) {
+                    Some(base) => format!("{base}().{method}"),
+                    None => return,
+                },
+                Shape::Dict(dict) => match &dict.class {
+                    Some(class) => format!("{class}().{method}"),
+                    None => return,
+                },
+                _ => return,
+            },
+            _ => return,
+        };
+        self.note_call(&path, Some(object), &Arguments::of(span, arguments.iter().cloned()));
+    }
+
+    /// `==` and its family, where one side comes from a library or a request: secrets are compared so.
+    pub(crate) fn note_comparison(&mut self, op: ast::CmpOp, left: &Value, right: &Value, span: Span) {
+        let path = match op {
+            ast::CmpOp::Eq | ast::CmpOp::NotEq => "operator.eq",
+            ast::CmpOp::In | ast::CmpOp::NotIn => "operator.contains",
+            _ => return,
+        };
+        if comes_from_outside(left) || comes_from_outside(right) {
+            self.note_call(path, None, &Arguments::of(span, [left.clone(), right.clone()]));
+        }
+    }
+
+    pub(crate) fn note_instantiation(&mut self, class: &Value, arguments: &Arguments) {
+        if let Some(base) = self.library_base(class) {
+            self.note_call(&base, Some(class), arguments);
+        }
+    }
+
+    pub(crate) fn note_decorators(&mut self, function: &Value, decorators: &[(Value, Span)]) {
+        let Some(id) = function.as_object() else { return };
+        let Shape::Function(code) = &self.heap.get(id).shape else { return };
+        if decorators.is_empty() {
+            return;
+        }
+        let decorated = Decorated {
+            function: code.span,
+            qualified_name: code.qualified_name.clone(),
+            decorators: decorators.iter().map(|(value, span)| (self.fact(value), *span)).collect(),
+        };
+        if !self.decorated.iter().any(|known| known.function == decorated.function) {
+            self.decorated.push(decorated);
+        }
+    }
+
+    /// Remembers where a configuration's key was written. The places live beside the entries, so that they branch
+    /// and join as those do.
+    pub(crate) fn note_setting(&mut self, dict: ObjectId, key: &Key, span: Span) {
+        let is_configuration = self.heap.dict(dict).is_some_and(|dict| dict.class.is_some());
+        if let (true, Some(name)) = (is_configuration, key.as_str()) {
+            // A truth value, because its place is part of its identity.
+            let place = Value::new(Kind::Bool(true), Some(span));
+            self.heap.set_attribute(dict, Name::new(format!("@at:{name}")), place);
+        }
+    }
+
+    pub(crate) fn note_annotation(&mut self, target: &ast::Expr, annotation: &ast::Expr) {
+        // Annotated names of a class body are the fields of a dataclass or of a settings model.
+        let (Some(class), ast::Expr::Name(name)) = (self.frame().class, target) else { return };
+        if !self.frame().is_namespace {
+            return;
+        }
+        let text = annotation_name(annotation);
+        let order = self.heap.attribute(class, "@annotations").cloned();
+        let mut entries = match order {
+            Some(Value { kind: Kind::Tuple(entries), .. }) => entries.to_vec(),
+            _ => Vec::new(),
+        };
+        entries.push(Value::tuple(vec![Value::str(name.id.as_str()), Value::str(text)]));
+        self.heap.set_attribute(class, Name::new_static("@annotations"), Value::tuple(entries));
+    }
+}
+
+/// The outermost name of a type: `bool` of `bool | None`, `Optional` is looked through.
+fn annotation_name(annotation: &ast::Expr) -> String {
+    match annotation {
+        ast::Expr::Name(name) => name.id.to_string(),
+        ast::Expr::Attribute(node) => node.attr.id.to_string(),
+        ast::Expr::StringLiteral(node) => node.value.to_str().to_owned(),
+        ast::Expr::BinOp(node) => annotation_name(&node.left),
+        ast::Expr::Subscript(node) => match &*node.value {
+            ast::Expr::Name(name) if matches!(name.id.as_str(), "Optional" | "Annotated") => {
+                match &*node.slice {
+                    ast::Expr::Tuple(tuple) => tuple.elts.first().map(annotation_name).unwrap_or_default(),
+                    slice => annotation_name(slice),
+                }
+            }
+            value => annotation_name(value),
+        },
+        _ => String::new(),
+    }
+}
+
+fn comes_from_outside(value: &Value) -> bool {
+    match &value.kind {
+        Kind::Path(path) => path.ends_with([')', ']']) || path.contains("request"),
+        Kind::Str(rope) => rope.holes().any(|hole| matches!(hole.source, Source::Path(_))),
+        Kind::Union(alternatives) => {
+            alternatives.iter().any(|alternative| comes_from_outside(&alternative.value))
+        }
+        _ => false,
+    }
+}

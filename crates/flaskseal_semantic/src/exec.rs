@@ -1,0 +1,774 @@
+//! Statements.
+
+use std::sync::Arc;
+
+use flaskseal_python::{Name, ast, ast::Stmt};
+
+use crate::guard::Guard;
+use crate::heap::{Code, Function, Shape};
+use crate::machine::{Evaluated, Exit, Flow, Frame, Machine, Raised};
+use crate::truth::Truth;
+use crate::value::{Alternative, Kind, Value};
+
+/// Rounds of a loop whose condition stays known.
+const MAX_ROUNDS: usize = 512;
+
+impl<'a> Machine<'a> {
+    pub(crate) fn block(&mut self, body: &'a [Stmt]) -> Flow {
+        for statement in body {
+            match self.statement(statement) {
+                Ok(Flow::Normal) => {}
+                Ok(flow) => return flow,
+                Err(raised) => return Flow::Raise(raised),
+            }
+        }
+        Flow::Normal
+    }
+
+    fn statement(&mut self, statement: &'a Stmt) -> Result<Flow, Raised> {
+        if !self.step(None) {
+            return Ok(Flow::Normal);
+        }
+        match statement {
+            Stmt::Expr(node) => {
+                self.eval(&node.value)?;
+            }
+            Stmt::Assign(node) => {
+                let value = self.eval(&node.value)?;
+                for target in &node.targets {
+                    self.assign(target, value.clone())?;
+                }
+            }
+            Stmt::AnnAssign(node) => {
+                if let Some(value) = &node.value {
+                    let value = self.eval(value)?;
+                    self.assign(&node.target, value)?;
+                }
+                self.note_annotation(&node.target, &node.annotation);
+            }
+            Stmt::AugAssign(node) => self.augmented_assignment(node)?,
+            Stmt::If(node) => return self.if_chain(&node.test, &node.body, &node.elif_else_clauses),
+            Stmt::For(node) => return self.for_loop(node),
+            Stmt::While(node) => return self.while_loop(node),
+            Stmt::Return(node) => {
+                let value = match &node.value {
+                    Some(value) => self.eval(value)?,
+                    None => Value::NONE,
+                };
+                return Ok(Flow::Return(value));
+            }
+            Stmt::FunctionDef(node) => self.function_definition(node)?,
+            Stmt::ClassDef(node) => self.class_definition(node)?,
+            Stmt::Import(node) => self.import(node)?,
+            Stmt::ImportFrom(node) => self.import_from(node)?,
+            Stmt::Try(node) => return Ok(self.try_statement(node)),
+            Stmt::With(node) => return self.with_statement(node),
+            Stmt::Match(node) => return self.match_statement(node),
+            Stmt::Raise(node) => {
+                let value = match &node.exc {
+                    Some(exception) => self.eval(exception)?,
+                    None => Value::UNKNOWN,
+                };
+                return Err(Raised(Box::new(value)));
+            }
+            Stmt::Assert(node) => {
+                let truth = self.condition(&node.test)?;
+                if truth.yes.is_none() {
+                    return Err(Raised::of("AssertionError"));
+                }
+                // What follows holds only where the assertion did.
+                if let Some(guard) = truth.yes.and_then(|yes| self.guard.and(&yes)) {
+                    self.guard = guard;
+                }
+                self.narrow(&node.test, true);
+            }
+            Stmt::Delete(node) => {
+                for target in &node.targets {
+                    self.delete(target)?;
+                }
+            }
+            Stmt::Global(node) => {
+                let names: Vec<Name> = node.names.iter().map(|name| name.id.clone()).collect();
+                self.frame_mut().globals.extend(names);
+            }
+            Stmt::Nonlocal(node) => {
+                let names: Vec<Name> = node.names.iter().map(|name| name.id.clone()).collect();
+                self.frame_mut().nonlocals.extend(names);
+            }
+            Stmt::Break(_) => return Ok(Flow::Break),
+            Stmt::Continue(_) => return Ok(Flow::Continue),
+            Stmt::TypeAlias(_) | Stmt::Pass(_) | Stmt::IpyEscapeCommand(_) => {}
+        }
+        Ok(Flow::Normal)
+    }
+
+    // Choice.
+
+    fn if_chain(
+        &mut self,
+        test: &'a ast::Expr,
+        body: &'a [Stmt],
+        rest: &'a [ast::ElifElseClause],
+    ) -> Result<Flow, Raised> {
+        let truth = self.condition(test)?;
+        Ok(self.branch(
+            &truth,
+            |machine| {
+                machine.narrow(test, true);
+                machine.block(body)
+            },
+            |machine| {
+                machine.narrow(test, false);
+                let Some((clause, rest)) = rest.split_first() else { return Flow::Normal };
+                match &clause.test {
+                    Some(test) => machine.if_chain(test, &clause.body, rest).unwrap_or_else(Flow::Raise),
+                    None => machine.block(&clause.body),
+                }
+            },
+        ))
+    }
+
+    /// Narrows what a test says of plain names, on the path where it had this outcome.
+    pub(crate) fn narrow(&mut self, test: &'a ast::Expr, outcome: bool) {
+        match test {
+            ast::Expr::UnaryOp(node) if node.op == ast::UnaryOp::Not => self.narrow(&node.operand, !outcome),
+            // `a and b` true says both; `a or b` false denies both.
+            ast::Expr::BoolOp(node) if (node.op == ast::BoolOp::And) == outcome => {
+                for value in &node.values {
+                    self.narrow(value, outcome);
+                }
+            }
+            ast::Expr::Name(name) => {
+                self.narrow_name(name, |machine, value| {
+                    let truth = machine.truth(value);
+                    if outcome { truth.yes.is_some() } else { truth.no.is_some() }
+                });
+            }
+            ast::Expr::Compare(node) if node.ops.len() == 1 => {
+                let ast::Expr::Name(name) = &*node.left else { return };
+                let (same, is_equality) = match node.ops[0] {
+                    ast::CmpOp::Is | ast::CmpOp::Eq => (outcome, true),
+                    ast::CmpOp::IsNot | ast::CmpOp::NotEq => (!outcome, true),
+                    _ => (outcome, false),
+                };
+                let Some(expected) = constant_of(&node.comparators[0]) else { return };
+                if is_equality {
+                    self.narrow_name(name, |_, value| match equal_constants(value, &expected) {
+                        Some(equal) => equal == same,
+                        None => true,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn narrow_name(&mut self, name: &ast::ExprName, keep: impl Fn(&Self, &Value) -> bool) {
+        let scope = self.frame().scope;
+        let Some(value) = self.heap.attribute(scope, &name.id) else { return };
+        let Kind::Union(alternatives) = &value.kind else { return };
+        let alternatives = alternatives.clone();
+        let kept: Vec<Alternative> =
+            alternatives.iter().filter(|alternative| keep(self, &alternative.value)).cloned().collect();
+        if !kept.is_empty() && kept.len() < alternatives.len() {
+            self.heap.set_attribute(scope, name.id.clone(), Value::union(kept));
+        }
+    }
+
+    fn match_statement(&mut self, node: &'a ast::StmtMatch) -> Result<Flow, Raised> {
+        let subject = self.eval(&node.subject)?;
+        Ok(self.match_cases(&subject, &node.cases))
+    }
+
+    fn match_cases(&mut self, subject: &Value, cases: &'a [ast::MatchCase]) -> Flow {
+        let Some((case, rest)) = cases.split_first() else { return Flow::Normal };
+        let mut truth = self.pattern_truth(subject, &case.pattern);
+        if truth.yes.is_some() {
+            self.bind_pattern(subject, &case.pattern);
+        }
+        if let Some(guard) = &case.guard
+            && truth.yes.is_some()
+        {
+            match self.condition(guard) {
+                Ok(condition) => {
+                    let yes = truth.yes.zip(condition.yes).and_then(|(a, b)| a.and(&b));
+                    let no = match (truth.no, condition.no) {
+                        (Some(a), Some(b)) => Some(a.or(&b)),
+                        (a, b) => a.or(b),
+                    };
+                    truth = Truth { yes, no };
+                }
+                Err(raised) => return Flow::Raise(raised),
+            }
+        }
+        self.branch(&truth, |machine| machine.block(&case.body), |machine| machine.match_cases(subject, rest))
+    }
+
+    fn pattern_truth(&mut self, subject: &Value, pattern: &'a ast::Pattern) -> Truth {
+        match pattern {
+            ast::Pattern::MatchValue(node) => match self.eval(&node.value) {
+                Ok(value) => {
+                    let equal = self.equals(subject, &value);
+                    self.truth(&equal)
+                }
+                Err(_) => Truth::EITHER,
+            },
+            ast::Pattern::MatchSingleton(node) => {
+                let value = match node.value {
+                    ast::Singleton::None => Value::NONE,
+                    ast::Singleton::True => Value::bool(true),
+                    ast::Singleton::False => Value::bool(false),
+                };
+                let equal = self.equals(subject, &value);
+                self.truth(&equal)
+            }
+            ast::Pattern::MatchAs(node) => match &node.pattern {
+                Some(pattern) => self.pattern_truth(subject, pattern),
+                None => Truth::YES,
+            },
+            ast::Pattern::MatchOr(node) => {
+                let mut no = Some(Guard::ALWAYS);
+                let mut yes: Option<Guard> = None;
+                for pattern in &node.patterns {
+                    let truth = self.pattern_truth(subject, pattern);
+                    let reached = no.clone();
+                    let matched = truth.yes.and_then(|guard| guard.and(reached.as_ref()?));
+                    yes = match (yes, matched) {
+                        (Some(a), Some(b)) => Some(a.or(&b)),
+                        (a, b) => a.or(b),
+                    };
+                    no = truth.no.and_then(|guard| guard.and(&no?));
+                }
+                Truth { yes, no }
+            }
+            _ => Truth::EITHER,
+        }
+    }
+
+    fn bind_pattern(&mut self, subject: &Value, pattern: &'a ast::Pattern) {
+        match pattern {
+            ast::Pattern::MatchAs(node) => {
+                if let Some(name) = &node.name {
+                    self.bind(&name.id, subject.clone());
+                }
+                if let Some(pattern) = &node.pattern {
+                    self.bind_pattern(subject, pattern);
+                }
+            }
+            ast::Pattern::MatchSequence(node) => {
+                for pattern in &node.patterns {
+                    self.bind_pattern(&Value::UNKNOWN, pattern);
+                }
+            }
+            ast::Pattern::MatchMapping(node) => {
+                for pattern in &node.patterns {
+                    self.bind_pattern(&Value::UNKNOWN, pattern);
+                }
+                if let Some(name) = &node.rest {
+                    self.bind(&name.id, Value::UNKNOWN);
+                }
+            }
+            ast::Pattern::MatchClass(node) => {
+                for pattern in &node.arguments.patterns {
+                    self.bind_pattern(&Value::UNKNOWN, pattern);
+                }
+                for keyword in &node.arguments.keywords {
+                    self.bind_pattern(&Value::UNKNOWN, &keyword.pattern);
+                }
+            }
+            ast::Pattern::MatchStar(node) => {
+                if let Some(name) = &node.name {
+                    self.bind(&name.id, Value::UNKNOWN);
+                }
+            }
+            ast::Pattern::MatchOr(node) => {
+                for pattern in &node.patterns {
+                    self.bind_pattern(subject, pattern);
+                }
+            }
+            ast::Pattern::MatchValue(_) | ast::Pattern::MatchSingleton(_) => {}
+        }
+    }
+
+    // Loops.
+
+    fn for_loop(&mut self, node: &'a ast::StmtFor) -> Result<Flow, Raised> {
+        let iterable = self.eval(&node.iter)?;
+        let elements = self.elements(&iterable);
+        let first_exit = self.exits.len();
+        let mut flow = Flow::Normal;
+        for element in elements.known {
+            if let Err(raised) = self.assign(&node.target, element) {
+                return Err(raised);
+            }
+            flow = self.round(&node.body, first_exit);
+            if !matches!(flow, Flow::Normal) {
+                break;
+            }
+        }
+        if let Some(rest) = elements.rest
+            && matches!(flow, Flow::Normal)
+        {
+            flow = self.unknown_rounds(first_exit, |machine| {
+                if let Err(raised) = machine.assign(&node.target, rest.clone()) {
+                    return Flow::Raise(raised);
+                }
+                machine.round(&node.body, first_exit)
+            });
+        }
+        if matches!(flow, Flow::Normal) {
+            flow = self.block(&node.orelse);
+        }
+        Ok(self.meet(first_exit, flow, |flow| matches!(flow, Flow::Break)))
+    }
+
+    fn while_loop(&mut self, node: &'a ast::StmtWhile) -> Result<Flow, Raised> {
+        let first_exit = self.exits.len();
+        let mut flow = Flow::Normal;
+        for _ in 0..MAX_ROUNDS {
+            let truth = self.condition(&node.test)?;
+            match truth.known() {
+                Some(false) => {
+                    flow = self.block(&node.orelse);
+                    return Ok(self.meet(first_exit, flow, |flow| matches!(flow, Flow::Break)));
+                }
+                Some(true) if self.fuel > 0 => {
+                    flow = self.round(&node.body, first_exit);
+                    if !matches!(flow, Flow::Normal) {
+                        return Ok(self.meet(first_exit, flow, |flow| matches!(flow, Flow::Break)));
+                    }
+                    // `while True:` with a body that may leave: the paths that left are what follows the loop.
+                    if self.exits[first_exit..].iter().any(|exit| !matches!(exit.flow, Flow::Raise(_))) {
+                        break;
+                    }
+                }
+                _ => break,
+            }
+        }
+        if matches!(flow, Flow::Normal) {
+            flow = self.unknown_rounds(first_exit, |machine| machine.round(&node.body, first_exit));
+        }
+        Ok(self.meet(first_exit, flow, |flow| matches!(flow, Flow::Break)))
+    }
+
+    /// One execution of a loop's body; `continue` ends it.
+    fn round(&mut self, body: &'a [Stmt], first_exit: usize) -> Flow {
+        let flow = self.block(body);
+        self.meet(first_exit, flow, |flow| matches!(flow, Flow::Continue))
+    }
+
+    /// Any number of rounds: none, one, or several whose changes never settle.
+    fn unknown_rounds(&mut self, _first_exit: usize, mut round: impl FnMut(&mut Self) -> Flow) -> Flow {
+        let before = self.heap.mark();
+        let flow = self.branch(&Truth::EITHER, &mut round, |_| Flow::Normal);
+        if !matches!(flow, Flow::Normal) || self.heap.mark() == before {
+            return flow;
+        }
+        let settled = self.heap.snapshot(before);
+        let flow = self.branch(&Truth::EITHER, &mut round, |_| Flow::Normal);
+        self.heap.widen(before, &settled);
+        flow
+    }
+
+    // Exceptions and contexts.
+
+    fn try_statement(&mut self, node: &'a ast::StmtTry) -> Flow {
+        let first_exit = self.exits.len();
+        let opaque_before = self.opaque_calls;
+        let mark = self.heap.mark();
+        let guard_before = self.guard.clone();
+        self.tries += 1;
+        let mut flow = self.block(&node.body);
+        self.tries -= 1;
+        if self.opaque_calls > opaque_before && !node.handlers.is_empty() {
+            // Somewhere in the body, anything may have been raised: before most of it had an effect.
+            let delta = self.heap.unchanged(mark);
+            self.exits.push(Exit {
+                flow: Flow::Raise(Raised(Box::new(Value::UNKNOWN))),
+                delta,
+                guard: guard_before,
+            });
+        }
+        for handler in &node.handlers {
+            let ast::ExceptHandler::ExceptHandler(handler) = handler;
+            flow = self.handler(handler, first_exit, flow);
+        }
+        if self.tries == 0 {
+            // Nobody further out will catch what is left.
+            let mut index = first_exit;
+            while index < self.exits.len() {
+                if matches!(self.exits[index].flow, Flow::Raise(_)) {
+                    self.exits.remove(index);
+                } else {
+                    index += 1;
+                }
+            }
+        }
+        if matches!(flow, Flow::Normal) {
+            flow = self.block(&node.orelse);
+        }
+        if node.finalbody.is_empty() {
+            return flow;
+        }
+        match self.block(&node.finalbody) {
+            Flow::Normal => flow,
+            other => other,
+        }
+    }
+
+    /// Runs a handler on the paths that raised what it catches, and lets it meet the path that did not raise.
+    fn handler(
+        &mut self,
+        handler: &'a ast::ExceptHandlerExceptHandler,
+        first_exit: usize,
+        flow: Flow,
+    ) -> Flow {
+        let caught = match &handler.type_ {
+            Some(class) => self.eval(class).unwrap_or(Value::UNKNOWN),
+            None => Value::path("builtins.BaseException"),
+        };
+        let matches_raised = |machine: &Self, raised: &Raised| machine.catches(&caught, raised);
+        let mut caught_exits = Vec::new();
+        let mut index = first_exit;
+        while index < self.exits.len() {
+            if let Flow::Raise(raised) = &self.exits[index].flow
+                && matches_raised(self, raised) != Some(false)
+            {
+                let is_unknown = raised.0.is_unknown();
+                let exit = self.exits[index].clone();
+                if is_unknown && handler.type_.is_some() {
+                    // Another handler may be the one.
+                    index += 1;
+                } else {
+                    self.exits.remove(index);
+                }
+                caught_exits.push(exit);
+            } else {
+                index += 1;
+            }
+        }
+        let (flow, raised_now) = match flow {
+            Flow::Raise(raised) if matches_raised(self, &raised) != Some(false) => (None, Some(raised)),
+            flow => (Some(flow), None),
+        };
+        if caught_exits.is_empty() && raised_now.is_none() {
+            return flow.unwrap_or(Flow::Normal);
+        }
+        let run = |machine: &mut Self, raised: Option<Raised>| {
+            if let Some(name) = &handler.name {
+                let value = match raised {
+                    Some(raised) => machine.exception_value(&raised),
+                    None => Value::UNKNOWN,
+                };
+                machine.bind(&name.id, value);
+            }
+            machine.block(&handler.body)
+        };
+        // Every catching path runs the handler for itself when there are few, so that each keeps its own state.
+        let mut current = match raised_now {
+            Some(raised) => run(self, Some(raised)),
+            None => flow.unwrap_or(Flow::Normal),
+        };
+        for mut exit in caught_exits {
+            let mark = exit.delta.since();
+            if !matches!(current, Flow::Normal) && self.heap.mark().is_before(mark) {
+                continue;
+            }
+            let normal_guard = self.guard.clone();
+            let normal = self.lift_since(mark, first_exit);
+            self.guard = exit.guard.clone();
+            let raised = match std::mem::replace(&mut exit.flow, Flow::Normal) {
+                Flow::Raise(raised) => Some(raised),
+                _ => None,
+            };
+            self.heap.apply(exit.delta);
+            let handled = run(self, raised);
+            match (handled, current) {
+                (Flow::Normal, Flow::Normal) => {
+                    self.heap.join(normal, &normal_guard, &exit.guard);
+                    self.guard = normal_guard.or(&exit.guard);
+                    current = Flow::Normal;
+                }
+                (handled, Flow::Normal) => {
+                    let delta = self.lift_since(mark, first_exit);
+                    let guard = std::mem::replace(&mut self.guard, normal_guard);
+                    self.leave(Exit { flow: handled, delta, guard });
+                    self.heap.apply(normal);
+                    current = Flow::Normal;
+                }
+                (handled, other) => {
+                    self.leave(Exit { flow: other, delta: normal, guard: normal_guard });
+                    current = handled;
+                }
+            }
+        }
+        current
+    }
+
+    /// Whether a handler for `caught` catches this exception; `None` where it may.
+    fn catches(&self, caught: &Value, raised: &Raised) -> Option<bool> {
+        let candidates: Vec<Value> = match &caught.kind {
+            Kind::Tuple(values) => values.to_vec(),
+            _ => vec![caught.clone()],
+        };
+        let class = raised.class(self);
+        let mut answer = Some(false);
+        for candidate in candidates {
+            match self.is_subclass(&class, &candidate) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => answer = None,
+            }
+        }
+        answer
+    }
+
+    fn exception_value(&mut self, raised: &Raised) -> Value {
+        match &raised.0.kind {
+            Kind::Path(path) if !path.ends_with(')') => Value::path(format!("{path}()")),
+            Kind::Unknown => Value::path("builtins.Exception()"),
+            _ => (*raised.0).clone(),
+        }
+    }
+
+    fn with_statement(&mut self, node: &'a ast::StmtWith) -> Result<Flow, Raised> {
+        for item in &node.items {
+            let manager = self.eval(&item.context_expr)?;
+            let span = self.span(&item.context_expr);
+            let entered = self.enter_context(&manager, span)?;
+            if let Some(target) = &item.optional_vars {
+                self.assign(target, entered)?;
+            }
+        }
+        Ok(self.block(&node.body))
+    }
+
+    fn enter_context(&mut self, manager: &Value, span: flaskseal_core::Span) -> Evaluated {
+        match &manager.kind {
+            Kind::Path(path) => Ok(Value::path(format!("{path}.__enter__()")).at(Some(span))),
+            Kind::Object(id) => match &self.heap.get(*id).shape {
+                // A generator function under `contextlib.contextmanager` gave the list of what it yields.
+                Shape::List(list) => Ok(list.items.first().cloned().unwrap_or(Value::UNKNOWN)),
+                Shape::Instance { .. } if self.class_attribute(*id, "__enter__").is_some() => {
+                    let enter = self.attribute(manager, "__enter__", span)?;
+                    self.call(&enter, crate::call::Arguments::none(span))
+                }
+                _ => Ok(manager.clone()),
+            },
+            _ => Ok(Value::UNKNOWN),
+        }
+    }
+
+    // Definitions.
+
+    fn function_definition(&mut self, node: &'a ast::StmtFunctionDef) -> Result<(), Raised> {
+        let function = self.make_function(Code::Def(node), &node.parameters, &node.name.id)?;
+        let mut value = function.clone();
+        let mut decorators = Vec::new();
+        for decorator in &node.decorator_list {
+            let evaluated = self.eval(&decorator.expression)?;
+            decorators.push((evaluated, self.span(&decorator.expression)));
+        }
+        self.note_decorators(&function, &decorators);
+        for (decorator, span) in decorators.into_iter().rev() {
+            value = self.decorate(&decorator, value, span)?;
+        }
+        self.bind(&node.name.id, value);
+        Ok(())
+    }
+
+    pub(crate) fn make_function(
+        &mut self,
+        code: Code<'a>,
+        parameters: &'a ast::Parameters,
+        name: &str,
+    ) -> Evaluated {
+        let mut defaults = Vec::new();
+        for parameter in parameters.posonlyargs.iter().chain(&parameters.args).chain(&parameters.kwonlyargs) {
+            if let Some(default) = &parameter.default {
+                let value = self.eval(default)?;
+                defaults.push((parameter.parameter.name.id.clone(), value));
+            }
+        }
+        let span = match code {
+            Code::Def(node) => self.span(node),
+            Code::Lambda(node) => self.span(node),
+        };
+        let frame = self.frame();
+        let mut closure = frame.closure.clone();
+        if !frame.is_namespace {
+            closure.push(frame.scope);
+        }
+        let qualified_name = match (&frame.class, &frame.function) {
+            (None, None) => Arc::from(name),
+            (Some(_), _) => Arc::from(format!("{}.{name}", frame.qualified_name)),
+            (None, Some(_)) => Arc::from(format!("{}.<locals>.{name}", frame.qualified_name)),
+        };
+        let function = Function {
+            code,
+            qualified_name,
+            file: frame.file,
+            module: frame.module,
+            closure,
+            defaults,
+            class: frame.class,
+            span,
+        };
+        let id = self.heap.allocate(Shape::Function(Arc::new(function)));
+        Ok(Value::object(id).at(Some(span)))
+    }
+
+    pub(crate) fn namespace_frame(
+        &self,
+        scope: crate::heap::ObjectId,
+        name: Arc<str>,
+        class: Option<crate::heap::ObjectId>,
+    ) -> Frame<'a> {
+        let frame = self.frame();
+        let mut closure = frame.closure.clone();
+        if !frame.is_namespace {
+            closure.push(frame.scope);
+        }
+        Frame {
+            scope,
+            closure,
+            module: frame.module,
+            file: frame.file,
+            function: None,
+            is_namespace: true,
+            class,
+            qualified_name: name,
+            globals: Vec::new(),
+            nonlocals: Vec::new(),
+            yields: None,
+        }
+    }
+
+    // Assignment.
+
+    pub(crate) fn assign(&mut self, target: &'a ast::Expr, value: Value) -> Result<(), Raised> {
+        match target {
+            ast::Expr::Name(name) => self.bind(&name.id, value),
+            ast::Expr::Attribute(node) => {
+                let object = self.eval(&node.value)?;
+                let span = self.span(node);
+                self.set_attribute(&object, &node.attr.id, value, span)?;
+            }
+            ast::Expr::Subscript(node) => {
+                let object = self.eval(&node.value)?;
+                let key = self.eval(&node.slice)?;
+                let span = self.span(node);
+                self.set_item(&object, &key, value, span)?;
+            }
+            ast::Expr::Tuple(node) => self.unpack(&node.elts, &value)?,
+            ast::Expr::List(node) => self.unpack(&node.elts, &value)?,
+            ast::Expr::Starred(node) => self.assign(&node.value, value)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn unpack(&mut self, targets: &'a [ast::Expr], value: &Value) -> Result<(), Raised> {
+        let elements = self.elements(value);
+        let starred = targets.iter().position(ast::Expr::is_starred_expr);
+        let exact = elements.rest.is_none();
+        for (index, target) in targets.iter().enumerate() {
+            let element = match starred {
+                Some(star) if index == star && exact => {
+                    let after = targets.len() - star - 1;
+                    let end = elements.known.len().saturating_sub(after);
+                    let middle = elements.known.get(star..end).unwrap_or_default().to_vec();
+                    self.list(middle)
+                }
+                Some(star) if index > star && exact => {
+                    let from_end = targets.len() - index;
+                    let position = elements.known.len().checked_sub(from_end);
+                    position
+                        .and_then(|position| elements.known.get(position))
+                        .cloned()
+                        .unwrap_or(Value::UNKNOWN)
+                }
+                Some(star) if index >= star => Value::UNKNOWN,
+                _ => elements
+                    .known
+                    .get(index)
+                    .or(elements.rest.as_ref())
+                    .cloned()
+                    .unwrap_or_else(|| self.part_of(value, index)),
+            };
+            self.assign(target, element)?;
+        }
+        Ok(())
+    }
+
+    /// An element of something that is not a known sequence.
+    fn part_of(&self, value: &Value, index: usize) -> Value {
+        match &value.kind {
+            Kind::Path(path) if path.len() < 200 => Value::path(format!("{path}[{index}]")).at(value.at),
+            _ => Value::UNKNOWN,
+        }
+    }
+
+    fn augmented_assignment(&mut self, node: &'a ast::StmtAugAssign) -> Result<(), Raised> {
+        let current = self.eval(&node.target)?;
+        let operand = self.eval(&node.value)?;
+        let span = self.span(node);
+        if self.augment_in_place(&current, node.op, &operand, span)? {
+            return Ok(());
+        }
+        let value = self.binary(&current, node.op, &operand, span);
+        self.assign(&node.target, value)
+    }
+
+    fn delete(&mut self, target: &'a ast::Expr) -> Result<(), Raised> {
+        match target {
+            ast::Expr::Name(name) => {
+                let scope = self.frame().scope;
+                self.heap.remove_attribute(scope, &name.id);
+            }
+            ast::Expr::Attribute(node) => {
+                let object = self.eval(&node.value)?;
+                if let Some(id) = object.as_object() {
+                    self.heap.remove_attribute(id, &node.attr.id);
+                }
+            }
+            ast::Expr::Subscript(node) => {
+                let object = self.eval(&node.value)?;
+                let key = self.eval(&node.slice)?;
+                self.delete_item(&object, &key);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The value of a literal that narrowing compares with.
+fn constant_of(node: &ast::Expr) -> Option<Value> {
+    Some(match node {
+        ast::Expr::NoneLiteral(_) => Value::NONE,
+        ast::Expr::BooleanLiteral(node) => Value::bool(node.value),
+        ast::Expr::StringLiteral(node) => Value::str(node.value.to_str()),
+        ast::Expr::NumberLiteral(node) => match &node.value {
+            ast::Number::Int(value) => Value::int(value.as_i64()?),
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// `None` where they may be equal or not.
+fn equal_constants(value: &Value, constant: &Value) -> Option<bool> {
+    match (&value.kind, &constant.kind) {
+        (Kind::None, Kind::None) => Some(true),
+        (Kind::None, _) => Some(false),
+        (Kind::Str(a), Kind::Str(b)) => Some(a.as_literal()? == b.as_literal()?),
+        (Kind::Int(_) | Kind::Bool(_), Kind::Int(_) | Kind::Bool(_)) => {
+            Some(value.as_int() == constant.as_int())
+        }
+        (Kind::Str(_) | Kind::Int(_) | Kind::Bool(_) | Kind::Object(_) | Kind::Tuple(_), Kind::None) => {
+            Some(false)
+        }
+        _ => None,
+    }
+}

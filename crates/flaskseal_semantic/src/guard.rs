@@ -1,0 +1,176 @@
+//! Under which environment a value arises.
+//!
+//! A guard is a necessary condition over environment variables that the tree leaves open: each named variable is
+//! in one of the listed states. The empty guard is always true. Guards over-approximate: what has several
+//! conditions that do not fit this form keeps the part that does.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Guard {
+    /// Sorted by name, each name once.
+    conditions: Vec<(Arc<str>, States)>,
+}
+
+/// The states in which a variable can be: not set, or set to one of some texts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct States {
+    pub unset: bool,
+    pub texts: Texts,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Texts {
+    Only(BTreeSet<Arc<str>>),
+    Except(BTreeSet<Arc<str>>),
+}
+
+impl States {
+    pub const UNSET: Self = Self { unset: true, texts: Texts::Only(BTreeSet::new()) };
+    pub const SET: Self = Self { unset: false, texts: Texts::Except(BTreeSet::new()) };
+    const ANY: Self = Self { unset: true, texts: Texts::Except(BTreeSet::new()) };
+
+    pub fn equals(text: impl Into<Arc<str>>) -> Self {
+        Self { unset: false, texts: Texts::Only(BTreeSet::from([text.into()])) }
+    }
+
+    /// Set, to anything but this text.
+    pub fn differs(text: impl Into<Arc<str>>) -> Self {
+        Self { unset: false, texts: Texts::Except(BTreeSet::from([text.into()])) }
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        use Texts::{Except, Only};
+        let texts = match (&self.texts, &other.texts) {
+            (Only(a), Only(b)) => Only(a.intersection(b).cloned().collect()),
+            (Only(a), Except(b)) | (Except(b), Only(a)) => Only(a.difference(b).cloned().collect()),
+            (Except(a), Except(b)) => Except(a.union(b).cloned().collect()),
+        };
+        Self { unset: self.unset && other.unset, texts }
+    }
+
+    fn or(&self, other: &Self) -> Self {
+        use Texts::{Except, Only};
+        let texts = match (&self.texts, &other.texts) {
+            (Only(a), Only(b)) => Only(a.union(b).cloned().collect()),
+            (Only(a), Except(b)) | (Except(b), Only(a)) => Except(b.difference(a).cloned().collect()),
+            (Except(a), Except(b)) => Except(a.intersection(b).cloned().collect()),
+        };
+        Self { unset: self.unset || other.unset, texts }
+    }
+
+    fn is_impossible(&self) -> bool {
+        !self.unset && matches!(&self.texts, Texts::Only(texts) if texts.is_empty())
+    }
+}
+
+impl Guard {
+    pub const ALWAYS: Self = Self { conditions: Vec::new() };
+
+    pub fn when(variable: impl Into<Arc<str>>, states: States) -> Self {
+        Self { conditions: vec![(variable.into(), states)] }
+    }
+
+    pub fn is_always(&self) -> bool {
+        self.conditions.is_empty()
+    }
+
+    pub fn conditions(&self) -> impl Iterator<Item = (&str, &States)> {
+        self.conditions.iter().map(|(name, states)| (&**name, states))
+    }
+
+    /// Both hold. `None` where they cannot.
+    pub fn and(&self, other: &Self) -> Option<Self> {
+        if self.is_always() {
+            return Some(other.clone());
+        }
+        let mut conditions = self.conditions.clone();
+        for (name, states) in &other.conditions {
+            match conditions.binary_search_by(|(known, _)| known.cmp(name)) {
+                Ok(index) => {
+                    let both = conditions[index].1.and(states);
+                    if both.is_impossible() {
+                        return None;
+                    }
+                    conditions[index].1 = both;
+                }
+                Err(index) => conditions.insert(index, (name.clone(), states.clone())),
+            }
+        }
+        Some(Self { conditions })
+    }
+
+    /// At least one holds, as far as this form can say.
+    pub fn or(&self, other: &Self) -> Self {
+        let mut conditions = Vec::new();
+        // Two guards that differ in more than one variable describe a corner each; the box around them is what
+        // remains.
+        for (name, states) in &self.conditions {
+            if let Ok(index) = other.conditions.binary_search_by(|(known, _)| known.cmp(name)) {
+                let either = states.or(&other.conditions[index].1);
+                if either != States::ANY {
+                    conditions.push((name.clone(), either));
+                }
+            }
+        }
+        Self { conditions }
+    }
+
+    /// Whether the guard can hold while none of its variables is set: what runs "by default".
+    pub fn holds_by_default(&self) -> bool {
+        self.conditions.iter().all(|(_, states)| states.unset)
+    }
+
+    /// "when `FLASK_CONFIG` is `production`", for messages; empty for the guard that always holds.
+    pub fn describe(&self) -> String {
+        let parts: Vec<String> = self
+            .conditions
+            .iter()
+            .map(|(name, states)| match (states.unset, &states.texts) {
+                (true, Texts::Only(texts)) if texts.is_empty() => format!("`{name}` is not set"),
+                (false, Texts::Except(texts)) if texts.is_empty() => format!("`{name}` is set"),
+                (unset, Texts::Only(texts)) => {
+                    let mut options: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
+                    if unset {
+                        options.push("not set".to_owned());
+                    }
+                    format!("`{name}` is {}", options.join(" or "))
+                }
+                (_, Texts::Except(texts)) => {
+                    let options: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
+                    format!("`{name}` is not {}", options.join(" or "))
+                }
+            })
+            .collect();
+        parts.join(" and ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is(text: &str) -> Guard {
+        Guard::when("ENV", States::equals(text))
+    }
+
+    #[test]
+    fn contradictions_are_seen() {
+        assert_eq!(is("a").and(&is("b")), None);
+        assert_eq!(is("a").and(&Guard::when("ENV", States::UNSET)), None);
+        assert_eq!(is("a").and(&Guard::when("ENV", States::differs("b"))), Some(is("a")));
+        assert!(is("a").and(&Guard::when("OTHER", States::UNSET)).is_some());
+    }
+
+    #[test]
+    fn either_of_all_states_is_always() {
+        let differs = Guard::when("ENV", States::differs("a"));
+        let unset = Guard::when("ENV", States::UNSET);
+        assert!(is("a").or(&differs).or(&unset).is_always());
+        assert!(!differs.holds_by_default());
+        assert!(differs.or(&unset).holds_by_default());
+        assert_eq!(is("a").or(&is("b")).describe(), "`ENV` is `a` or `b`");
+        assert!(is("a").or(&Guard::when("OTHER", States::UNSET)).is_always());
+    }
+}

@@ -1,0 +1,451 @@
+//! Objects, and how paths of execution share them.
+//!
+//! There is one heap. Every write is journalled, so that a branch can be run, its writes lifted off as a `Delta`,
+//! and the other branch run from the same start; joining then touches only what was written. The cost of a branch
+//! is the number of its writes, never the size of the heap.
+
+use std::sync::Arc;
+
+use flaskseal_core::{FileId, Span};
+use flaskseal_python::{Name, ast};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::guard::Guard;
+use crate::value::{Alternative, Key, Value};
+
+pub(crate) type Attributes = IndexMap<Name, Value, FxBuildHasher>;
+pub(crate) type Entries = IndexMap<Key, Value, FxBuildHasher>;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct ObjectId(u32);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Object<'a> {
+    pub shape: Shape<'a>,
+    pub attributes: Attributes,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Shape<'a> {
+    /// The variables of a running function, class body or comprehension.
+    Scope,
+    Module {
+        name: Arc<str>,
+        file: Option<FileId>,
+    },
+    Function(Arc<Function<'a>>),
+    Class(Arc<Class>),
+    Instance {
+        class: Value,
+    },
+    List(List),
+    Dict(Dict),
+    Property {
+        getter: Value,
+    },
+    StaticMethod(Value),
+    ClassMethod(Value),
+}
+
+/// A list or a set. `rest` stands for further elements that are not known one by one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct List {
+    pub items: Vec<Value>,
+    pub rest: Option<Value>,
+    pub is_set: bool,
+}
+
+/// A dict, or a library's dict-like object. `rest` stands for entries under keys that are not known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dict {
+    pub entries: Entries,
+    pub rest: Option<Value>,
+    /// The class, where it is not `dict` itself: `flask.config.Config`, `collections.defaultdict`.
+    pub class: Option<Arc<str>>,
+}
+
+/// The code of a function: a `def` or a `lambda`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Code<'a> {
+    Def(&'a ast::StmtFunctionDef),
+    Lambda(&'a ast::ExprLambda),
+}
+
+#[derive(Debug)]
+pub(crate) struct Function<'a> {
+    pub code: Code<'a>,
+    /// Dotted, as `__qualname__` has it.
+    pub qualified_name: Arc<str>,
+    pub file: FileId,
+    pub module: ObjectId,
+    /// Enclosing function scopes, innermost last; class bodies are not among them.
+    pub closure: Vec<ObjectId>,
+    /// Values of parameter defaults, by parameter name.
+    pub defaults: Vec<(Name, Value)>,
+    /// The class in whose body it stands, for `super()`.
+    pub class: Option<ObjectId>,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) struct Class {
+    pub qualified_name: Arc<str>,
+    pub module: Arc<str>,
+    /// C3 linearisation after the class itself: classes of the program and paths of library classes.
+    pub ancestors: Vec<Value>,
+    pub span: Span,
+}
+
+/// Where in an object a write went.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Place {
+    Attribute(Name),
+    Entry(Key),
+    Shape,
+}
+
+/// What a place holds.
+#[derive(Clone, Debug)]
+enum Content<'a> {
+    Value(Option<Value>),
+    Shape(Box<Shape<'a>>),
+}
+
+#[derive(Clone, Debug)]
+struct Change<'a> {
+    object: ObjectId,
+    place: Place,
+    old: Content<'a>,
+}
+
+/// A moment: how long the journal was, and how many objects there were. What a path does to objects that it
+/// allocated after the mark concerns no other path, and is neither lifted nor joined. (A module that is imported
+/// inside a branch therefore stays imported.)
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Mark {
+    journal: usize,
+    objects: u32,
+}
+
+/// The writes of one path since a mark: what each written place holds at its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Delta<'a> {
+    since: Mark,
+    places: IndexMap<(ObjectId, Place), Content<'a>, FxBuildHasher>,
+}
+
+impl Mark {
+    pub(crate) fn is_before(self, other: Self) -> bool {
+        self.journal < other.journal
+    }
+
+    /// Whether an object was allocated after this moment.
+    pub(crate) fn is_before_object(self, id: ObjectId) -> bool {
+        id.0 >= self.objects
+    }
+}
+
+impl Delta<'_> {
+    pub(crate) fn since(&self) -> Mark {
+        self.since
+    }
+}
+
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Heap<'a> {
+    objects: Vec<Object<'a>>,
+    journal: Vec<Change<'a>>,
+}
+
+impl<'a> Heap<'a> {
+    pub(crate) fn allocate(&mut self, shape: Shape<'a>) -> ObjectId {
+        let id = ObjectId(self.objects.len() as u32);
+        self.objects.push(Object { shape, attributes: Attributes::default() });
+        id
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> + use<> {
+        (0..self.objects.len() as u32).map(ObjectId)
+    }
+
+    pub(crate) fn get(&self, id: ObjectId) -> &Object<'a> {
+        &self.objects[id.0 as usize]
+    }
+
+    pub(crate) fn attribute(&self, id: ObjectId, name: &str) -> Option<&Value> {
+        self.get(id).attributes.get(name)
+    }
+
+    pub(crate) fn set_attribute(&mut self, id: ObjectId, name: Name, value: Value) {
+        let old = self.objects[id.0 as usize].attributes.insert(name.clone(), value);
+        self.journal.push(Change { object: id, place: Place::Attribute(name), old: Content::Value(old) });
+    }
+
+    pub(crate) fn remove_attribute(&mut self, id: ObjectId, name: &str) {
+        if let Some((_, name, old)) = self.objects[id.0 as usize].attributes.shift_remove_full(name) {
+            self.journal.push(Change {
+                object: id,
+                place: Place::Attribute(name),
+                old: Content::Value(Some(old)),
+            });
+        }
+    }
+
+    pub(crate) fn list(&self, id: ObjectId) -> Option<&List> {
+        match &self.get(id).shape {
+            Shape::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn dict(&self, id: ObjectId) -> Option<&Dict> {
+        match &self.get(id).shape {
+            Shape::Dict(dict) => Some(dict),
+            _ => None,
+        }
+    }
+
+    /// Replaces an object's content: the elements of a list, the openness of a dict.
+    pub(crate) fn set_shape(&mut self, id: ObjectId, shape: Shape<'a>) {
+        let old = std::mem::replace(&mut self.objects[id.0 as usize].shape, shape);
+        self.journal.push(Change { object: id, place: Place::Shape, old: Content::Shape(Box::new(old)) });
+    }
+
+    pub(crate) fn set_entry(&mut self, id: ObjectId, key: Key, value: Value) {
+        if let Shape::Dict(dict) = &mut self.objects[id.0 as usize].shape {
+            let old = dict.entries.insert(key.clone(), value);
+            self.journal.push(Change { object: id, place: Place::Entry(key), old: Content::Value(old) });
+        }
+    }
+
+    pub(crate) fn remove_entry(&mut self, id: ObjectId, key: &Key) {
+        if let Shape::Dict(dict) = &mut self.objects[id.0 as usize].shape
+            && let Some(old) = dict.entries.shift_remove(key)
+        {
+            self.journal.push(Change {
+                object: id,
+                place: Place::Entry(key.clone()),
+                old: Content::Value(Some(old)),
+            });
+        }
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { journal: self.journal.len(), objects: self.objects.len() as u32 }
+    }
+
+    /// Forgets how to go back: what is written stays. For the end of the outermost path.
+    pub(crate) fn commit(&mut self) {
+        self.journal.clear();
+    }
+
+    /// Goes back to a mark and drops what was allocated since.
+    pub(crate) fn reset(&mut self, mark: Mark) {
+        self.undo(mark);
+        self.objects.truncate(mark.objects as usize);
+    }
+
+    /// The writes since a mark, which stay in place.
+    pub(crate) fn delta(&self, mark: Mark) -> Delta<'a> {
+        let mut places = IndexMap::default();
+        for change in &self.journal[mark.journal..] {
+            if change.object.0 >= mark.objects {
+                continue;
+            }
+            let place = (change.object, change.place.clone());
+            places.entry(place).or_insert_with(|| self.content(change.object, &change.place));
+        }
+        Delta { since: mark, places }
+    }
+
+    /// Takes the writes since a mark off the heap.
+    pub(crate) fn lift(&mut self, mark: Mark) -> Delta<'a> {
+        let delta = self.delta(mark);
+        self.undo(mark);
+        delta
+    }
+
+    fn undo(&mut self, mark: Mark) {
+        while self.journal.len() > mark.journal {
+            let Some(change) = self.journal.pop() else { break };
+            if change.object.0 < mark.objects {
+                self.put(change.object, &change.place, change.old);
+            }
+        }
+    }
+
+    /// Makes a path that was left after `mark` relative to `mark`, so that it survives lifting everything since.
+    pub(crate) fn rebase(&self, delta: &mut Delta<'a>, mark: Mark) {
+        if delta.since.journal <= mark.journal {
+            return;
+        }
+        delta.places.retain(|(object, _), _| object.0 < mark.objects);
+        for (index, change) in self.journal[mark.journal..].iter().enumerate() {
+            if change.object.0 >= mark.objects {
+                continue;
+            }
+            let place = (change.object, change.place.clone());
+            if mark.journal + index < delta.since.journal {
+                // Written before the path was left: the path saw what the next write found, or what stands now.
+                delta.places.entry(place).or_insert_with(|| {
+                    let next = self.journal[delta.since.journal..]
+                        .iter()
+                        .find(|later| later.object == change.object && later.place == change.place);
+                    next.map_or_else(|| self.content(change.object, &change.place), |later| later.old.clone())
+                });
+            }
+        }
+        delta.since = mark;
+    }
+
+    /// A path that went on from `mark` without a write.
+    pub(crate) fn unchanged(&self, mark: Mark) -> Delta<'a> {
+        Delta { since: mark, places: IndexMap::default() }
+    }
+
+    /// What was written since a mark, to be compared with a later state.
+    pub(crate) fn snapshot(&self, mark: Mark) -> Delta<'a> {
+        self.delta(mark)
+    }
+
+    /// Replaces what has changed since `settled` was taken by what any number of further changes of its kind could
+    /// leave: the jump that ends loops.
+    pub(crate) fn widen(&mut self, mark: Mark, settled: &Delta<'a>) {
+        for ((object, place), content) in self.delta(mark).places {
+            let Content::Value(Some(value)) = content else { continue };
+            let before = settled.places.get(&(object, place.clone()));
+            if matches!(before, Some(Content::Value(Some(before))) if before.same(&value)) {
+                continue;
+            }
+            self.write(object, place, Content::Value(Some(value.widened())));
+        }
+    }
+
+    /// Puts a lifted path's writes back.
+    pub(crate) fn apply(&mut self, delta: Delta<'a>) {
+        for ((object, place), content) in delta.places {
+            self.write(object, place, content);
+        }
+    }
+
+    /// Joins another path, lifted or left at some point after `delta.since`, into the current one. The guards say
+    /// under which condition each of both was taken.
+    pub(crate) fn join(&mut self, delta: Delta<'a>, theirs: &Guard, ours: &Guard) {
+        let mut places = delta.places;
+        // What only our path wrote since then, the other path saw as it was before.
+        let before: Vec<_> = self.journal[delta.since.journal.min(self.journal.len())..]
+            .iter()
+            .filter(|change| change.object.0 < delta.since.objects)
+            .map(|change| ((change.object, change.place.clone()), change.old.clone()))
+            .collect();
+        for (place, old) in before {
+            places.entry(place).or_insert(old);
+        }
+        for ((object, place), content) in places {
+            let current = self.content(object, &place);
+            let joined = match (current, content) {
+                (Content::Value(our), Content::Value(their)) => {
+                    let our = our.unwrap_or(Value::ABSENT);
+                    let their = their.unwrap_or(Value::ABSENT);
+                    if our.same(&their) {
+                        continue;
+                    }
+                    Content::Value(Some(Value::union([
+                        Alternative { value: our, guard: ours.clone() },
+                        Alternative { value: their, guard: theirs.clone() },
+                    ])))
+                }
+                (Content::Shape(our), Content::Shape(their)) => {
+                    Content::Shape(Box::new(join_shapes(*our, *their)))
+                }
+                (current, _) => current,
+            };
+            self.write(object, place, joined);
+        }
+    }
+
+    fn content(&self, object: ObjectId, place: &Place) -> Content<'a> {
+        let object = self.get(object);
+        match place {
+            Place::Attribute(name) => Content::Value(object.attributes.get(name).cloned()),
+            Place::Entry(key) => Content::Value(match &object.shape {
+                Shape::Dict(dict) => dict.entries.get(key).cloned(),
+                _ => None,
+            }),
+            Place::Shape => Content::Shape(Box::new(object.shape.clone())),
+        }
+    }
+
+    fn write(&mut self, object: ObjectId, place: Place, content: Content<'a>) {
+        let old = self.content(object, &place);
+        self.put(object, &place, content);
+        self.journal.push(Change { object, place, old });
+    }
+
+    fn put(&mut self, object: ObjectId, place: &Place, content: Content<'a>) {
+        let object = &mut self.objects[object.0 as usize];
+        match (place, content) {
+            (Place::Attribute(name), Content::Value(Some(value))) => {
+                object.attributes.insert(name.clone(), value);
+            }
+            (Place::Attribute(name), Content::Value(None)) => {
+                object.attributes.shift_remove(name);
+            }
+            (Place::Entry(key), Content::Value(value)) => {
+                if let Shape::Dict(dict) = &mut object.shape {
+                    match value {
+                        Some(value) => dict.entries.insert(key.clone(), value),
+                        None => dict.entries.shift_remove(key),
+                    };
+                }
+            }
+            (Place::Shape, Content::Shape(shape)) => object.shape = *shape,
+            (Place::Attribute(_) | Place::Entry(_), Content::Shape(_))
+            | (Place::Shape, Content::Value(_)) => {}
+        }
+    }
+}
+
+fn join_shapes<'a>(ours: Shape<'a>, theirs: Shape<'a>) -> Shape<'a> {
+    match (ours, theirs) {
+        (Shape::List(a), Shape::List(b)) => Shape::List(join_lists(a, b)),
+        (Shape::Dict(mut a), Shape::Dict(b)) => {
+            a.rest = join_rests(a.rest, b.rest);
+            for (key, value) in b.entries {
+                let joined = match a.entries.get(&key) {
+                    Some(known) if known.same(&value) => continue,
+                    Some(known) => Value::either(known.clone(), value),
+                    None => Value::either(value, Value::ABSENT),
+                };
+                a.entries.insert(key, joined);
+            }
+            Shape::Dict(a)
+        }
+        (ours, _) => ours,
+    }
+}
+
+fn join_lists(a: List, b: List) -> List {
+    let is_set = a.is_set;
+    if a.items.len() == b.items.len() && a.rest.is_none() && b.rest.is_none() {
+        let items =
+            a.items.into_iter().zip(b.items).map(|(a, b)| if a.same(&b) { a } else { Value::either(a, b) });
+        return List { items: items.collect(), rest: None, is_set };
+    }
+    // Both begin alike; what follows on either path may follow.
+    let common = a.items.iter().zip(&b.items).take_while(|(a, b)| a.same(b)).count();
+    let mut rest = join_rests(a.rest, b.rest);
+    let tails = a.items[common..].iter().chain(&b.items[common..]);
+    for value in tails {
+        rest = join_rests(rest, Some(value.clone()));
+    }
+    List { items: a.items[..common].to_vec(), rest, is_set }
+}
+
+pub(crate) fn join_rests(a: Option<Value>, b: Option<Value>) -> Option<Value> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if a.same(&b) { a } else { Value::either(a, b) }),
+        (a, b) => a.or(b),
+    }
+}

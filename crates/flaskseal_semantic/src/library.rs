@@ -1,0 +1,264 @@
+//! What is called when the callee is not code of the program: the built-ins, the standard library, Flask, and
+//! everything else, which gives a value that is named after the call.
+
+use flaskseal_core::Span;
+
+use crate::call::Arguments;
+use crate::heap::{ObjectId, Shape};
+use crate::machine::{Evaluated, Machine, Raised};
+use crate::object::extend_path;
+use crate::value::{Kind, Value};
+
+/// Calls something by its canonical path.
+pub(crate) fn call_path(machine: &mut Machine<'_>, path: &str, arguments: Arguments) -> Evaluated {
+    let span = arguments.span;
+    machine.note_call(path, None, &arguments);
+    let known = if let Some(name) = path.strip_prefix("builtins.") {
+        crate::builtins::call(machine, name, &arguments)?
+    } else {
+        match crate::flask::call_path(machine, path, &arguments)? {
+            Some(value) => Some(value),
+            None => match crate::stdlib::call(machine, path, &arguments)? {
+                Some(value) => Some(value),
+                None => crate::settings::call(machine, path, &arguments)?,
+            },
+        }
+    };
+    Ok(match known {
+        Some(value) => value.at(Some(span)),
+        None => {
+            machine.opaque_calls += 1;
+            machine.escape_arguments(&arguments);
+            extend_path(path, format_args!("()")).at(Some(span))
+        }
+    })
+}
+
+/// Calls a method of a built-in value, or of an instance whose class a library defines.
+pub(crate) fn call_method(
+    machine: &mut Machine<'_>,
+    receiver: &Value,
+    name: &str,
+    arguments: Arguments,
+) -> Evaluated {
+    let span = arguments.span;
+    if let Some(path) = name.strip_prefix("super:") {
+        return call_super(machine, receiver, path, &arguments);
+    }
+    let known = match &receiver.kind {
+        Kind::Str(rope) => crate::text::call(machine, &rope.clone(), name, &arguments),
+        Kind::Bytes(bytes) => crate::text::call_bytes(&bytes.clone(), name, &arguments),
+        Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) | Kind::Some(_) => Some(number_method(receiver, name)),
+        Kind::Tuple(values) => crate::container::call_tuple(machine, &values.clone(), name, &arguments),
+        Kind::Object(id) => {
+            let id = *id;
+            match machine.heap.get(id).shape.clone() {
+                Shape::List(_) => crate::container::call_list(machine, id, name, &arguments)?,
+                Shape::Dict(dict) => {
+                    if let Some(class) = &dict.class {
+                        machine.note_call(&format!("{class}().{name}"), Some(receiver), &arguments);
+                    }
+                    match crate::flask::config_method(machine, id, name, &arguments)? {
+                        Some(value) => Some(value),
+                        None => crate::container::call_dict(machine, id, name, &arguments)?,
+                    }
+                }
+                Shape::Instance { class } => {
+                    return call_instance_method(machine, id, &class, name, arguments);
+                }
+                Shape::Class(_) if name == "as_view" => Some(crate::flask::as_view(machine, id)),
+                Shape::Function(_) => Some(function_method(machine, receiver, name, &arguments)?),
+                Shape::Property { .. } => property_method(machine, id, name, &arguments),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    Ok(match known {
+        Some(value) => value.at(Some(span)),
+        None => {
+            machine.opaque_calls += 1;
+            machine.escape_arguments(&arguments);
+            Value::UNKNOWN.at(Some(span))
+        }
+    })
+}
+
+fn call_instance_method(
+    machine: &mut Machine<'_>,
+    id: ObjectId,
+    class: &Value,
+    name: &str,
+    arguments: Arguments,
+) -> Evaluated {
+    let span = arguments.span;
+    let Some(base) = machine.library_base(class) else { return Ok(Value::UNKNOWN.at(Some(span))) };
+    let path = format!("{base}().{name}");
+    machine.note_call(&path, Some(&Value::object(id)), &arguments);
+    if let Some(value) = crate::flask::call_method(machine, id, &base, name, &arguments)? {
+        return Ok(value.at(Some(span)));
+    }
+    if let Some(value) = crate::stdlib::call_method(machine, id, &base, name, &arguments)? {
+        return Ok(value.at(Some(span)));
+    }
+    if let Some(value) = crate::settings::call_method(machine, id, &base, name, &arguments)? {
+        return Ok(value.at(Some(span)));
+    }
+    machine.opaque_calls += 1;
+    machine.escape_arguments(&arguments);
+    Ok(extend_path(&path, format_args!("()")).at(Some(span)))
+}
+
+/// Calls an instance of a library class.
+pub(crate) fn call_instance(machine: &mut Machine<'_>, id: ObjectId, arguments: Arguments) -> Evaluated {
+    let span = arguments.span;
+    if let Some(function) = machine.heap.attribute(id, "@partial").cloned() {
+        return crate::stdlib::call_partial(machine, id, &function, arguments);
+    }
+    let Shape::Instance { class } = machine.heap.get(id).shape.clone() else { return Ok(Value::UNKNOWN) };
+    let Some(base) = machine.library_base(&class) else { return Ok(Value::UNKNOWN.at(Some(span))) };
+    let path = format!("{base}()");
+    machine.note_call(&path, Some(&Value::object(id)), &arguments);
+    if let Some(value) = crate::settings::call_method(machine, id, &base, "__call__", &arguments)? {
+        return Ok(value.at(Some(span)));
+    }
+    machine.opaque_calls += 1;
+    Ok(extend_path(&path, format_args!("()")).at(Some(span)))
+}
+
+/// `super().method(...)` where a library defines the method.
+fn call_super(machine: &mut Machine<'_>, receiver: &Value, path: &str, arguments: &Arguments) -> Evaluated {
+    let Some((base, method)) = path.rsplit_once('.') else { return Ok(Value::UNKNOWN) };
+    let Some(id) = receiver.as_object() else { return Ok(Value::UNKNOWN) };
+    if method == "__init__" {
+        machine.note_call(base, Some(receiver), arguments);
+        crate::flask::initialise(machine, id, base, arguments);
+        return Ok(Value::NONE);
+    }
+    let class = Value::path(base);
+    call_instance_method(machine, id, &class, method, arguments.clone())
+}
+
+/// Makes an instance of a program's class that derives from a library's, where the library's constructor matters.
+pub(crate) fn instantiate_subclass(
+    machine: &mut Machine<'_>,
+    class: ObjectId,
+    base: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    if let Some(value) = crate::flask::instantiate_subclass(machine, class, base, arguments)? {
+        return Ok(Some(value));
+    }
+    if let Some(value) = crate::settings::instantiate_subclass(machine, class, base, arguments)? {
+        return Ok(Some(value));
+    }
+    crate::stdlib::instantiate_subclass(machine, class, base, arguments)
+}
+
+/// A decorator with an effect of its own on the function; `None` for one that is an ordinary call.
+pub(crate) fn decorate(
+    machine: &mut Machine<'_>,
+    decorator: &Value,
+    function: &Value,
+    span: Span,
+) -> Result<Option<Value>, Raised> {
+    if let Some(value) = crate::flask::decorate(machine, decorator, function, span)? {
+        return Ok(Some(value));
+    }
+    let path = match &decorator.kind {
+        Kind::Path(path) => path.clone(),
+        Kind::Method(method) if &*method.1 == "setter" => {
+            if let Some(property) = method.0.as_object() {
+                machine.heap.set_attribute(
+                    property,
+                    flaskseal_python::Name::new_static("@setter"),
+                    function.clone(),
+                );
+                return Ok(Some(method.0.clone()));
+            }
+            return Ok(None);
+        }
+        _ => return Ok(None),
+    };
+    Ok(match &*path {
+        "builtins.property" | "functools.cached_property" | "werkzeug.utils.cached_property" => {
+            let shape = Shape::Property { getter: function.clone() };
+            Some(Value::object(machine.heap.allocate(shape)))
+        }
+        "builtins.staticmethod" => {
+            Some(Value::object(machine.heap.allocate(Shape::StaticMethod(function.clone()))))
+        }
+        "builtins.classmethod" => {
+            Some(Value::object(machine.heap.allocate(Shape::ClassMethod(function.clone()))))
+        }
+        // These give back something that behaves like the function for what is asked here.
+        "functools.lru_cache"
+        | "functools.lru_cache()"
+        | "functools.cache"
+        | "functools.wraps()"
+        | "abc.abstractmethod"
+        | "contextlib.contextmanager"
+        | "typing.overload"
+        | "typing.final" => Some(function.clone()),
+        _ => None,
+    })
+}
+
+pub(crate) fn decorate_class(machine: &mut Machine<'_>, decorator: &Value, class: ObjectId) -> bool {
+    match decorator.as_path() {
+        Some(
+            "dataclasses.dataclass"
+            | "dataclasses.dataclass()"
+            | "attr.s"
+            | "attr.s()"
+            | "attrs.define"
+            | "attrs.define()"
+            | "attrs.frozen"
+            | "attr.dataclass",
+        ) => {
+            crate::stdlib::make_dataclass(machine, class);
+            true
+        }
+        Some("functools.total_ordering" | "enum.unique" | "typing.final") => true,
+        _ => false,
+    }
+}
+
+fn function_method(
+    machine: &mut Machine<'_>,
+    function: &Value,
+    name: &str,
+    arguments: &Arguments,
+) -> Evaluated {
+    match name {
+        "__call__" => machine.call(function, arguments.clone()),
+        // `task.delay(...)` and the like run the function elsewhere.
+        _ => {
+            machine.note_call(&format!("*.{name}"), Some(function), arguments);
+            Ok(Value::UNKNOWN)
+        }
+    }
+}
+
+fn property_method(
+    machine: &mut Machine<'_>,
+    id: ObjectId,
+    name: &str,
+    arguments: &Arguments,
+) -> Option<Value> {
+    if name == "setter"
+        && let Some(setter) = arguments.positional.first()
+    {
+        machine.heap.set_attribute(id, flaskseal_python::Name::new_static("@setter"), setter.clone());
+    }
+    Some(Value::object(id))
+}
+
+fn number_method(receiver: &Value, name: &str) -> Value {
+    match (name, &receiver.kind) {
+        ("is_integer", Kind::Float(value)) => Value::bool(value.fract() == 0.0),
+        ("real" | "conjugate", _) => receiver.clone(),
+        ("total_seconds", _) => Value::new(Kind::Some(crate::value::Type::Float), None),
+        _ => Value::UNKNOWN,
+    }
+}

@@ -1,0 +1,448 @@
+//! The abstract interpreter: its state, and how paths of execution part and meet.
+
+use std::sync::Arc;
+
+use flaskseal_core::{FileId, Span, TextRange};
+use flaskseal_python::{Name, Ranged, ast, range_of};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::environment::Environment;
+use crate::event::{Decorated, Event, Incomplete};
+use crate::guard::Guard;
+use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape};
+use crate::program::Program;
+use crate::truth::Truth;
+use crate::value::{Kind, Value};
+
+/// How a statement ends.
+#[derive(Clone, Debug)]
+pub(crate) enum Flow {
+    Normal,
+    Return(Value),
+    Raise(Raised),
+    Break,
+    Continue,
+}
+
+/// An exception on its way. Boxed: it travels in every `Result`.
+#[derive(Clone, Debug)]
+pub(crate) struct Raised(pub Box<Value>);
+
+pub(crate) type Evaluated = Result<Value, Raised>;
+
+/// A path that left the straight line and waits to be met again: at the end of its function, loop or `try`.
+#[derive(Clone, Debug)]
+pub(crate) struct Exit<'a> {
+    pub flow: Flow,
+    pub delta: Delta<'a>,
+    pub guard: Guard,
+}
+
+/// A running function, class body or module.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame<'a> {
+    pub scope: ObjectId,
+    /// Scopes that names are looked up in after `scope`, innermost last.
+    pub closure: Vec<ObjectId>,
+    pub module: ObjectId,
+    pub file: FileId,
+    pub function: Option<Arc<Function<'a>>>,
+    /// A class body or a module: its scope is no closure for functions defined in it.
+    pub is_namespace: bool,
+    /// The class whose body this is; methods defined here learn it for `super()`.
+    pub class: Option<ObjectId>,
+    pub qualified_name: Arc<str>,
+    pub globals: Vec<Name>,
+    pub nonlocals: Vec<Name>,
+    /// What a generator has yielded.
+    pub yields: Option<ObjectId>,
+}
+
+/// Steps for one start-up or one handler: far more than real ones need, and a bound for the rest.
+const FUEL: u64 = 3_000_000;
+const MAX_DEPTH: usize = 48;
+
+pub(crate) struct Machine<'a> {
+    pub program: &'a Program<'a>,
+    pub environment: &'a Environment,
+    pub heap: Heap<'a>,
+    pub frames: Vec<Frame<'a>>,
+    pub exits: Vec<Exit<'a>>,
+    /// How many `try` statements are running; without one, an exception ends the path.
+    pub tries: usize,
+    /// The condition of the current path.
+    pub guard: Guard,
+    pub fuel: u64,
+    /// Modules by dotted name.
+    pub modules: FxHashMap<Arc<str>, ObjectId>,
+    /// `os.environ`: what the environment says, and what the program writes into it.
+    pub environ: ObjectId,
+    pub events: Vec<Event>,
+    pub incomplete: Vec<Incomplete>,
+    /// Calls whose effect is not known, counted: each may raise.
+    pub opaque_calls: usize,
+    pub calls_resolved: usize,
+    pub calls_unresolved: usize,
+    /// Functions that were entered, by where they stand.
+    pub entered: FxHashSet<Span>,
+    /// The module that runs as `__main__`.
+    pub main: Option<FileId>,
+    /// Flask applications, in the order of their creation.
+    pub apps: Vec<ObjectId>,
+    pub decorated: Vec<Decorated>,
+    /// The application starts; later, requests are served.
+    pub starting: bool,
+    /// Whether a function yields, by where it stands.
+    pub generators: FxHashMap<Span, bool>,
+}
+
+impl<'a> Machine<'a> {
+    pub(crate) fn new(program: &'a Program<'a>, environment: &'a Environment) -> Self {
+        let mut heap = Heap::default();
+        let environ = heap.allocate(Shape::Dict(Dict::default()));
+        Self {
+            program,
+            environment,
+            heap,
+            frames: Vec::new(),
+            exits: Vec::new(),
+            tries: 0,
+            guard: Guard::ALWAYS,
+            fuel: FUEL,
+            modules: FxHashMap::default(),
+            environ,
+            events: Vec::new(),
+            incomplete: Vec::new(),
+            opaque_calls: 0,
+            calls_resolved: 0,
+            calls_unresolved: 0,
+            entered: FxHashSet::default(),
+            main: None,
+            apps: Vec::new(),
+            decorated: Vec::new(),
+            starting: true,
+            generators: FxHashMap::default(),
+        }
+    }
+
+    pub(crate) fn refuel(&mut self) {
+        self.fuel = FUEL;
+    }
+
+    pub(crate) fn frame(&self) -> &Frame<'a> {
+        self.frames.last().expect("code runs inside a frame")
+    }
+
+    pub(crate) fn frame_mut(&mut self) -> &mut Frame<'a> {
+        self.frames.last_mut().expect("code runs inside a frame")
+    }
+
+    pub(crate) fn span(&self, node: &impl Ranged) -> Span {
+        Span { file: self.frame().file, range: range_of(node) }
+    }
+
+    pub(crate) fn span_of(&self, range: TextRange) -> Span {
+        Span { file: self.frame().file, range }
+    }
+
+    /// Spends a step. When none is left, says so once and lets everything further be unknown.
+    pub(crate) fn step(&mut self, at: Option<Span>) -> bool {
+        if self.fuel == 0 {
+            return false;
+        }
+        self.fuel -= 1;
+        if self.fuel == 0 {
+            self.incomplete("the analysis budget was used up", at);
+        }
+        true
+    }
+
+    pub(crate) fn incomplete(&mut self, reason: &'static str, span: Option<Span>) {
+        let scope = self.frames.last().map_or_else(|| Arc::from(""), |frame| frame.qualified_name.clone());
+        let entry = Incomplete { reason, span, scope };
+        if !self.incomplete.contains(&entry) {
+            self.incomplete.push(entry);
+        }
+    }
+
+    pub(crate) fn too_deep(&self) -> bool {
+        self.frames.len() >= MAX_DEPTH
+    }
+
+    // Objects.
+
+    pub(crate) fn list(&mut self, items: Vec<Value>) -> Value {
+        Value::object(self.heap.allocate(Shape::List(List { items, rest: None, is_set: false })))
+    }
+
+    pub(crate) fn list_of(&mut self, list: List) -> Value {
+        Value::object(self.heap.allocate(Shape::List(list)))
+    }
+
+    pub(crate) fn dict(&mut self, dict: Dict) -> Value {
+        Value::object(self.heap.allocate(Shape::Dict(dict)))
+    }
+
+    pub(crate) fn instance(&mut self, class: Value) -> ObjectId {
+        self.heap.allocate(Shape::Instance { class })
+    }
+
+    /// An instance of a library class, with attributes that only the evaluator sees (their names begin with `@`).
+    pub(crate) fn library_instance(&mut self, class: &str, hidden: &[(&str, Value)]) -> Value {
+        let id = self.instance(Value::path(class));
+        for (name, value) in hidden {
+            self.heap.set_attribute(id, Name::new(name), value.clone());
+        }
+        Value::object(id)
+    }
+
+    pub(crate) fn class(&self, id: ObjectId) -> Option<&Arc<Class>> {
+        match &self.heap.get(id).shape {
+            Shape::Class(class) => Some(class),
+            _ => None,
+        }
+    }
+
+    // Paths.
+
+    /// Runs two alternatives from the same state and lets them meet. A guard of `None` says that the alternative
+    /// cannot be taken.
+    pub(crate) fn branch(
+        &mut self,
+        truth: &Truth,
+        then: impl FnOnce(&mut Self) -> Flow,
+        otherwise: impl FnOnce(&mut Self) -> Flow,
+    ) -> Flow {
+        let (yes, no) = match (&truth.yes, &truth.no) {
+            (Some(yes), Some(no)) => (yes.clone(), no.clone()),
+            (Some(_), None) => return then(self),
+            (None, _) => return otherwise(self),
+        };
+        let outer = self.guard.clone();
+        let (Some(then_guard), else_guard) = (outer.and(&yes), outer.and(&no)) else {
+            return otherwise(self);
+        };
+        let Some(else_guard) = else_guard else {
+            return then(self);
+        };
+        let mark = self.heap.mark();
+        let first_exit = self.exits.len();
+        self.guard = then_guard;
+        let then_flow = then(self);
+        let then_guard = std::mem::replace(&mut self.guard, else_guard);
+        let delta = self.lift(mark, first_exit);
+        let else_flow = otherwise(self);
+        match (then_flow, else_flow) {
+            (Flow::Normal, Flow::Normal) => {
+                self.heap.join(delta, &yes, &no);
+                self.guard = outer;
+                Flow::Normal
+            }
+            (Flow::Normal, flow) => {
+                let else_delta = self.lift(mark, first_exit);
+                let guard = std::mem::replace(&mut self.guard, then_guard);
+                self.leave(Exit { flow, delta: else_delta, guard });
+                self.heap.apply(delta);
+                Flow::Normal
+            }
+            (flow, else_flow) => {
+                self.leave(Exit { flow, delta, guard: then_guard });
+                else_flow
+            }
+        }
+    }
+
+    /// Takes the writes since a mark off the heap, and keeps paths that were left since then valid.
+    fn lift(&mut self, mark: Mark, first_exit: usize) -> Delta<'a> {
+        for exit in &mut self.exits[first_exit..] {
+            self.heap.rebase(&mut exit.delta, mark);
+        }
+        self.heap.lift(mark)
+    }
+
+    pub(crate) fn lift_since(&mut self, mark: Mark, first_exit: usize) -> Delta<'a> {
+        self.lift(mark, first_exit.min(self.exits.len()))
+    }
+
+    pub(crate) fn leave(&mut self, exit: Exit<'a>) {
+        if self.tries > 0 || !matches!(exit.flow, Flow::Raise(_)) {
+            self.exits.push(exit);
+        }
+    }
+
+    /// An exception may arise here; the current path goes on without it.
+    pub(crate) fn may_raise(&mut self, exception: &str, guard: &Guard) {
+        if self.tries > 0
+            && let Some(guard) = self.guard.and(guard)
+        {
+            let delta = self.heap.delta(self.heap.mark());
+            let flow = Flow::Raise(Raised::of(exception));
+            self.exits.push(Exit { flow, delta, guard });
+        }
+    }
+
+    /// Meets the paths since `first_exit` that wait for this point. With `current` on another way, it becomes an
+    /// exit itself.
+    pub(crate) fn meet(
+        &mut self,
+        first_exit: usize,
+        mut current: Flow,
+        waits: impl Fn(&Flow) -> bool,
+    ) -> Flow {
+        if waits(&current) {
+            current = Flow::Normal;
+        }
+        let mut index = first_exit;
+        while index < self.exits.len() {
+            if !waits(&self.exits[index].flow) {
+                index += 1;
+                continue;
+            }
+            let exit = self.exits.remove(index);
+            if matches!(current, Flow::Normal) {
+                let ours = self.guard.clone();
+                self.guard = self.guard.or(&exit.guard);
+                self.heap.join(exit.delta, &exit.guard, &ours);
+            } else {
+                let mark = exit.delta.since();
+                let delta = self.lift(mark, first_exit);
+                let guard = std::mem::replace(&mut self.guard, exit.guard);
+                let flow = std::mem::replace(&mut current, Flow::Normal);
+                self.leave(Exit { flow, delta, guard });
+                self.heap.apply(exit.delta);
+            }
+        }
+        current
+    }
+
+    /// The value of a function whose body ended with `flow`: all its returns meet.
+    pub(crate) fn meet_returns(&mut self, first_exit: usize, flow: Flow) -> Evaluated {
+        let mut result = match flow {
+            Flow::Return(value) => Ok((value, self.guard.clone())),
+            Flow::Raise(raised) => Err(raised),
+            Flow::Normal | Flow::Break | Flow::Continue => Ok((Value::NONE, self.guard.clone())),
+        };
+        let mut index = first_exit;
+        while index < self.exits.len() {
+            let Flow::Return(_) = self.exits[index].flow else {
+                index += 1;
+                continue;
+            };
+            let exit = self.exits.remove(index);
+            let Flow::Return(value) = exit.flow else { continue };
+            result = match result {
+                Ok((ours, guard)) => {
+                    self.heap.join(exit.delta, &exit.guard, &guard);
+                    let joined = Value::union([
+                        crate::value::Alternative { value: ours, guard: guard.clone() },
+                        crate::value::Alternative { value, guard: exit.guard.clone() },
+                    ]);
+                    Ok((joined, guard.or(&exit.guard)))
+                }
+                Err(raised) => {
+                    let delta = self.lift(exit.delta.since(), first_exit);
+                    self.leave(Exit { flow: Flow::Raise(raised), delta, guard: self.guard.clone() });
+                    self.heap.apply(exit.delta);
+                    Ok((value, exit.guard))
+                }
+            };
+        }
+        result.map(|(value, _)| value)
+    }
+
+    // Names.
+
+    pub(crate) fn lookup(&mut self, name: &str, at: Span) -> Value {
+        let frame = self.frame();
+        let is_global = frame.globals.iter().any(|global| global == name);
+        let mut found = None;
+        if !is_global {
+            let scopes = std::iter::once(frame.scope).chain(frame.closure.iter().rev().copied());
+            for scope in scopes {
+                if let Some(value) = self.heap.attribute(scope, name) {
+                    if value.may_be_absent() {
+                        found = Some(value.without_absent());
+                    } else {
+                        found = Some(value.clone());
+                    }
+                    break;
+                }
+            }
+        }
+        let found = found.or_else(|| self.heap.attribute(frame.module, name).map(Value::without_absent));
+        if let Some(value) = found {
+            return value.under(&self.guard);
+        }
+        if crate::builtins::is_builtin(name) {
+            return Value::path(format!("builtins.{name}"));
+        }
+        // A star import of something that is not in the tree may have brought the name.
+        Value::UNKNOWN.at(Some(at))
+    }
+
+    pub(crate) fn bind(&mut self, name: &Name, value: Value) {
+        let frame = self.frame();
+        let mut target = frame.scope;
+        if frame.globals.contains(name) {
+            target = frame.module;
+        } else if frame.nonlocals.contains(name) {
+            let owner = frame.closure.iter().rev().find(|scope| self.heap.attribute(**scope, name).is_some());
+            target = owner.copied().unwrap_or(target);
+        }
+        self.heap.set_attribute(target, name.clone(), value);
+    }
+
+    pub(crate) fn with_frame<T>(&mut self, frame: Frame<'a>, run: impl FnOnce(&mut Self) -> T) -> T {
+        self.frames.push(frame);
+        let result = run(self);
+        self.frames.pop();
+        result
+    }
+
+    /// Runs the body of a module in its namespace.
+    pub(crate) fn run_module(
+        &mut self,
+        module: ObjectId,
+        file: FileId,
+        name: Arc<str>,
+        body: &'a [ast::Stmt],
+    ) -> Flow {
+        let frame = Frame {
+            scope: module,
+            closure: Vec::new(),
+            module,
+            file,
+            function: None,
+            is_namespace: true,
+            class: None,
+            qualified_name: name,
+            globals: Vec::new(),
+            nonlocals: Vec::new(),
+            yields: None,
+        };
+        let first_exit = self.exits.len();
+        let flow = self.with_frame(frame, |machine| machine.block(body));
+        match self.meet_returns(first_exit, flow) {
+            Ok(_) => Flow::Normal,
+            Err(raised) => Flow::Raise(raised),
+        }
+    }
+}
+
+impl Raised {
+    pub(crate) fn of(exception: &str) -> Self {
+        Self(Box::new(Value::path(format!("builtins.{exception}"))))
+    }
+
+    /// The exception's class, as far as it is known: a path, or a class of the program.
+    pub(crate) fn class(&self, machine: &Machine<'_>) -> Value {
+        match &self.0.kind {
+            Kind::Object(id) => match &machine.heap.get(*id).shape {
+                Shape::Instance { class } => class.clone(),
+                _ => (*self.0).clone(),
+            },
+            Kind::Path(path) => Value::path(path.trim_end_matches("()")),
+            _ => Value::UNKNOWN,
+        }
+    }
+}

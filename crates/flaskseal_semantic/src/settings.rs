@@ -1,0 +1,405 @@
+//! Libraries that read settings from the environment: python-dotenv, environs, python-decouple and pydantic.
+
+use std::sync::Arc;
+
+use flaskseal_core::{FileId, Span};
+use flaskseal_python::Name;
+
+use crate::call::Arguments;
+use crate::heap::{ObjectId, Shape};
+use crate::machine::{Machine, Raised};
+use crate::value::{Alternative, Key, Kind, Type, Value};
+
+pub(crate) fn call(
+    machine: &mut Machine<'_>,
+    path: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    Ok(Some(match path {
+        "dotenv.load_dotenv" | "dotenv.main.load_dotenv" => {
+            load_dotenv(machine, arguments);
+            Value::new(Kind::Some(Type::Bool), None)
+        }
+        "dotenv.find_dotenv" => match dotenv_file(machine, None) {
+            Some(file) => Value::from(machine.absolute_path(file)),
+            None => Value::str(""),
+        },
+        "dotenv.dotenv_values" => {
+            let named = arguments.get(0, "dotenv_path").cloned();
+            let mut dict = crate::heap::Dict::default();
+            match dotenv_file(machine, named.as_ref()) {
+                Some(file) => {
+                    for (name, value) in dotenv_entries(machine, file) {
+                        dict.entries.insert(Key::Str(name), value);
+                    }
+                }
+                None => dict.rest = (!machine.environment.complete).then_some(Value::unknown_text()),
+            }
+            machine.dict(dict)
+        }
+        "environs.Env" => machine.library_instance("environs.Env", &[("@prefix", Value::str(""))]),
+        "decouple.config" => return read_decouple(machine, arguments).map(Some),
+        "decouple.Csv" => Value::path("decouple.Csv()"),
+        "decouple.AutoConfig" | "decouple.Config" => machine.library_instance("decouple.Config", &[]),
+        "starlette.config.Config" => machine.library_instance("starlette.config.Config", &[]),
+        _ => return Ok(None),
+    }))
+}
+
+pub(crate) fn call_method(
+    machine: &mut Machine<'_>,
+    id: ObjectId,
+    class: &str,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    match class {
+        "environs.Env" => environs_method(machine, id, name, arguments),
+        "decouple.Config" | "starlette.config.Config" if matches!(name, "__call__" | "get") => {
+            read_decouple(machine, arguments).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+// python-dotenv.
+
+/// The file that `load_dotenv` finds: the named one, or the nearest `.env` from the calling file upwards.
+fn dotenv_file(machine: &Machine<'_>, named: Option<&Value>) -> Option<FileId> {
+    if let Some(named) = named.filter(|value| !matches!(value.kind, Kind::None)) {
+        return machine.file_at(named);
+    }
+    let mut folder = machine.program.tree.file(machine.frame().file).folder();
+    loop {
+        let path = if folder.is_empty() { ".env".to_owned() } else { format!("{folder}/.env") };
+        if let Some(file) = machine.program.tree.find(&path) {
+            return Some(file);
+        }
+        if folder.is_empty() {
+            return None;
+        }
+        folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+    }
+}
+
+fn load_dotenv(machine: &mut Machine<'_>, arguments: &Arguments) {
+    let named = arguments.get(0, "dotenv_path").cloned();
+    let overrides =
+        arguments.keyword("override").is_some_and(|value| machine.truth(value).known() == Some(true));
+    let Some(file) = dotenv_file(machine, named.as_ref()) else { return };
+    for (name, value) in dotenv_entries(machine, file) {
+        let current = machine.environment_variable(&name);
+        let new = if overrides {
+            value
+        } else {
+            Value::union(current.alternatives().into_iter().map(|alternative| match alternative.value.kind {
+                Kind::Absent => Alternative { value: value.clone(), guard: alternative.guard },
+                _ => alternative,
+            }))
+        };
+        machine.heap.set_entry(machine.environ, Key::Str(name), new);
+    }
+}
+
+/// The assignments of a `.env` file, as python-dotenv reads them.
+fn dotenv_entries(machine: &Machine<'_>, file: FileId) -> Vec<(Arc<str>, Value)> {
+    let text = &machine.program.tree.file(file).text;
+    (machine.program.read_dotenv)(text)
+        .into_iter()
+        .map(|(name, value, range)| (Arc::from(name), Value::str(value).at(Some(Span { file, range }))))
+        .collect()
+}
+
+// environs.
+
+fn environs_method(
+    machine: &mut Machine<'_>,
+    id: ObjectId,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    match name {
+        "read_env" => {
+            load_dotenv(machine, arguments);
+            return Ok(Some(Value::NONE));
+        }
+        "prefixed" => {
+            let prefix = arguments.positional.first().and_then(Value::as_str).unwrap_or_default().to_owned();
+            let outer =
+                machine.heap.attribute(id, "@prefix").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let prefixed =
+                machine.library_instance("environs.Env", &[("@prefix", Value::str(outer + &prefix))]);
+            return Ok(Some(prefixed));
+        }
+        _ => {}
+    }
+    let kind = if name == "__call__" { "str" } else { name };
+    if !matches!(
+        kind,
+        "str"
+            | "bool"
+            | "int"
+            | "float"
+            | "list"
+            | "dict"
+            | "json"
+            | "url"
+            | "path"
+            | "timedelta"
+            | "log_level"
+            | "decimal"
+            | "uuid"
+            | "date"
+            | "datetime"
+            | "enum"
+    ) {
+        return Ok(None);
+    }
+    let Some(key) = arguments.positional.first().and_then(Value::as_str) else {
+        return Ok(Some(Value::UNKNOWN));
+    };
+    let prefix = machine.heap.attribute(id, "@prefix").and_then(Value::as_str).unwrap_or_default();
+    let key = format!("{prefix}{key}");
+    let default = arguments.get(1, "default").cloned();
+    read(machine, &key, default.as_ref(), kind, "EnvError", arguments.span).map(Some)
+}
+
+/// Reads a variable and converts its text; the default is taken as it is.
+fn read(
+    machine: &mut Machine<'_>,
+    name: &str,
+    default: Option<&Value>,
+    kind: &str,
+    missing: &str,
+    span: Span,
+) -> Result<Value, Raised> {
+    let variable = machine.environment_variable(name).under(&machine.guard);
+    let mut results = Vec::new();
+    for Alternative { value, guard } in variable.alternatives() {
+        match value.kind {
+            Kind::Absent => match default {
+                Some(default) => results.push(Alternative { value: default.clone(), guard }),
+                None => machine.may_raise(missing, &guard),
+            },
+            _ => results.push(Alternative { value: convert(machine, &value, kind), guard }),
+        }
+    }
+    if results.is_empty() {
+        return Err(Raised::of(missing));
+    }
+    Ok(Value::union(results).at(Some(span)))
+}
+
+/// Text from the environment as a type.
+fn convert(machine: &mut Machine<'_>, value: &Value, kind: &str) -> Value {
+    let at = value.at;
+    let Some(text) = value.as_str() else {
+        return match kind {
+            "bool" => Value::new(Kind::Some(Type::Bool), at),
+            "int" => Value::new(Kind::Some(Type::Int), at),
+            "float" => Value::new(Kind::Some(Type::Float), at),
+            "str" | "url" | "path" => value.clone(),
+            _ => Value::UNKNOWN.at(at),
+        };
+    };
+    match kind {
+        "bool" => match text.to_lowercase().as_str() {
+            "1" | "true" | "t" | "yes" | "y" | "on" => Value::bool(true).at(at),
+            "0" | "false" | "f" | "no" | "n" | "off" | "" => Value::bool(false).at(at),
+            _ => Value::new(Kind::Some(Type::Bool), at),
+        },
+        "int" => text.trim().parse().map_or(Value::UNKNOWN, Value::int).at(at),
+        "float" => text.trim().parse().map_or(Value::UNKNOWN, |value| Value::new(Kind::Float(value), at)),
+        "list" => {
+            let items: Vec<Value> = text.split(',').map(|part| Value::str(part.trim()).at(at)).collect();
+            machine.list(items).at(at)
+        }
+        "json" => {
+            let text = text.to_owned();
+            crate::document::json(machine, &text, at).unwrap_or(Value::UNKNOWN)
+        }
+        "timedelta" => match text.trim().parse::<f64>() {
+            Ok(seconds) => {
+                let seconds = Value::new(Kind::Float(seconds), None);
+                machine.library_instance("datetime.timedelta", &[("@seconds", seconds)]).at(at)
+            }
+            Err(_) => Value::UNKNOWN,
+        },
+        "str" => value.clone(),
+        _ => Value::UNKNOWN.at(at),
+    }
+}
+
+// python-decouple.
+
+fn read_decouple(machine: &mut Machine<'_>, arguments: &Arguments) -> Result<Value, Raised> {
+    let span = arguments.span;
+    let Some(name) = arguments.get(0, "option").and_then(Value::as_str).map(str::to_owned) else {
+        return Ok(Value::UNKNOWN);
+    };
+    // decouple reads `.env` beside or above the caller when the environment has no such variable.
+    let fallback = dotenv_file(machine, None).and_then(|file| {
+        dotenv_entries(machine, file).into_iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
+    });
+    let default = fallback.clone().or_else(|| arguments.get(1, "default").cloned());
+    let raw = read(machine, &name, default.as_ref(), "str", "UndefinedValueError", span)?;
+    let Some(cast) = arguments.get(2, "cast").cloned() else { return Ok(raw) };
+    let mut results = Vec::new();
+    for Alternative { value, guard } in raw.alternatives() {
+        // decouple converts the default, too.
+        let value = match (cast.as_path(), &value.kind) {
+            (Some("builtins.bool"), Kind::Bool(_) | Kind::Int(_)) => {
+                crate::eval::truth_value(&machine.truth(&value)).at(value.at)
+            }
+            (Some("builtins.bool"), _) => convert(machine, &value, "bool"),
+            (Some("builtins.int"), Kind::Str(_)) => convert(machine, &value, "int"),
+            (Some("builtins.float"), Kind::Str(_)) => convert(machine, &value, "float"),
+            (Some("decouple.Csv()"), _) => convert(machine, &value, "list"),
+            (Some("builtins.str"), _) => value,
+            _ => machine.call(&cast, Arguments::of(span, [value]))?,
+        };
+        results.push(Alternative { value, guard });
+    }
+    Ok(Value::union(results))
+}
+
+// pydantic.
+
+/// A settings model: each field from its environment variable, or its default.
+pub(crate) fn instantiate_subclass(
+    machine: &mut Machine<'_>,
+    class: ObjectId,
+    base: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    let is_settings = matches!(base, "pydantic_settings.BaseSettings" | "pydantic.BaseSettings");
+    if !is_settings && base != "pydantic.BaseModel" {
+        return Ok(None);
+    }
+    let class_value = Value::object(class);
+    crate::stdlib::make_dataclass(machine, class);
+    let fields = machine.heap.attribute(class, "@fields").cloned();
+    let options = settings_options(machine, &class_value);
+    let from_file = options
+        .env_file
+        .as_ref()
+        .and_then(|file| machine.file_at(file))
+        .map(|file| dotenv_entries(machine, file))
+        .unwrap_or_default();
+    let annotations = annotations_of(machine, class);
+    let id = machine.instance(class_value);
+    if let Some(Value { kind: Kind::Tuple(fields), .. }) = fields {
+        for field in fields.iter() {
+            let Kind::Tuple(pair) = &field.kind else { continue };
+            let Some(name) = pair[0].as_str().map(str::to_owned) else { continue };
+            if name == "model_config" {
+                continue;
+            }
+            let (default, alias) = field_default(machine, &pair[1]);
+            let value = match arguments.keyword(&name) {
+                Some(value) => value.clone(),
+                None if is_settings => {
+                    let kind = match annotations
+                        .iter()
+                        .find(|(known, _)| *known == name)
+                        .map(|(_, kind)| kind.as_str())
+                    {
+                        Some("bool") => "bool",
+                        Some("int") => "int",
+                        Some("float") => "float",
+                        Some("list" | "List" | "set" | "tuple" | "dict" | "Dict") => "json",
+                        Some("timedelta") => "timedelta",
+                        _ => "str",
+                    };
+                    let variable = alias.unwrap_or_else(|| format!("{}{name}", options.prefix));
+                    setting_field(machine, &variable, &from_file, default, kind, arguments.span)?
+                }
+                None => default.unwrap_or(Value::UNKNOWN),
+            };
+            machine.heap.set_attribute(id, Name::new(&name), value);
+        }
+    }
+    Ok(Some(Value::object(id)))
+}
+
+struct SettingsOptions {
+    prefix: String,
+    env_file: Option<Value>,
+}
+
+/// `model_config = SettingsConfigDict(env_prefix=…, env_file=…)`, or the inner class `Config` of pydantic 1.
+fn settings_options(machine: &mut Machine<'_>, class: &Value) -> SettingsOptions {
+    let mut options = SettingsOptions { prefix: String::new(), env_file: None };
+    if let Some(config) =
+        machine.attribute_of_class(class, "model_config").and_then(|value| value.as_object())
+        && let Some(dict) = machine.heap.dict(config)
+    {
+        let entry = |name: &str| dict.entries.get(&Key::Str(name.into())).cloned();
+        options.prefix = entry("env_prefix").and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        options.env_file = entry("env_file");
+    }
+    if let Some(config) =
+        machine.attribute_of_class(class, "Config").filter(|value| value.as_object().is_some())
+    {
+        let entry = |name: &str| machine.attribute_of_class(&config, name);
+        if let Some(prefix) = entry("env_prefix").and_then(|v| v.as_str().map(str::to_owned)) {
+            options.prefix = prefix;
+        }
+        options.env_file = entry("env_file").or(options.env_file);
+    }
+    options
+}
+
+fn annotations_of(machine: &Machine<'_>, class: ObjectId) -> Vec<(String, String)> {
+    let ancestors = machine.class(class).map(|class| class.ancestors.clone()).unwrap_or_default();
+    let classes = std::iter::once(class).chain(ancestors.iter().filter_map(Value::as_object));
+    let mut found = Vec::new();
+    for id in classes {
+        if let Some(Value { kind: Kind::Tuple(entries), .. }) = machine.heap.attribute(id, "@annotations") {
+            for entry in entries.iter() {
+                if let Kind::Tuple(pair) = &entry.kind
+                    && let (Some(name), Some(kind)) = (pair[0].as_str(), pair[1].as_str())
+                {
+                    found.push((name.to_owned(), kind.to_owned()));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// A field's default and the name of its variable, where `Field(…)` says one.
+fn field_default(machine: &Machine<'_>, default: &Value) -> (Option<Value>, Option<String>) {
+    match &default.kind {
+        Kind::Unknown => (None, None),
+        Kind::Object(id) if matches!(&machine.heap.get(*id).shape, Shape::Instance { class } if class.as_path() == Some("pydantic.Field()")) =>
+        {
+            let attribute = |name: &str| machine.heap.attribute(*id, name).cloned();
+            let alias = ["validation_alias", "alias", "env"].iter().find_map(|name| attribute(name));
+            (attribute("default"), alias.and_then(|value| value.as_str().map(str::to_owned)))
+        }
+        _ => (Some(default.clone()), None),
+    }
+}
+
+fn setting_field(
+    machine: &mut Machine<'_>,
+    variable: &str,
+    from_file: &[(Arc<str>, Value)],
+    default: Option<Value>,
+    kind: &str,
+    span: Span,
+) -> Result<Value, Raised> {
+    let in_file = from_file
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(variable))
+        .map(|(_, value)| value.clone());
+    let default = match in_file {
+        Some(value) => Some(convert(machine, &value, kind)),
+        None => default,
+    };
+    // Names are matched without regard to case; the environment's own spelling is the upper-case one.
+    let exact = machine.environment_variable(variable);
+    let name = if matches!(exact.kind, Kind::Str(_)) { variable.to_owned() } else { variable.to_uppercase() };
+    read(machine, &name, default.as_ref(), kind, "ValueError", span)
+}

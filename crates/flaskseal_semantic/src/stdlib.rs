@@ -1,0 +1,795 @@
+//! The parts of the standard library, and of small libraries like it, that start-up code computes with.
+
+use flaskseal_core::Span;
+use flaskseal_python::{Name, ast};
+
+use crate::alphabet::Alphabet;
+use crate::call::Arguments;
+use crate::guard::Guard;
+use crate::heap::{Dict, List, ObjectId, Shape};
+use crate::machine::{Evaluated, Machine, Raised};
+use crate::rope::{Rope, Source};
+use crate::value::{Bytes, Key, Kind, Type, Value};
+
+/// Top-level names of the standard library, Python 3.8 to 3.14.
+static MODULES: &str = " __future__ abc argparse array ast asyncio atexit base64 bdb binascii bisect builtins bz2 \
+    calendar cgi cmath cmd code codecs collections colorsys compileall concurrent configparser contextlib contextvars \
+    copy copyreg csv ctypes curses dataclasses datetime dbm decimal difflib dis distutils doctest email encodings \
+    ensurepip enum errno faulthandler fcntl filecmp fileinput fnmatch fractions ftplib functools gc getopt getpass \
+    gettext glob graphlib grp gzip hashlib heapq hmac html http imaplib imghdr importlib inspect io ipaddress \
+    itertools json keyword linecache locale logging lzma mailbox marshal math mimetypes mmap multiprocessing netrc \
+    numbers operator optparse os pathlib pdb pickle pickletools pkgutil platform plistlib poplib posix posixpath pprint \
+    profile pstats pty pwd py_compile queue quopri random re readline reprlib resource runpy sched secrets select \
+    selectors shelve shlex shutil signal site smtplib socket socketserver sqlite3 ssl stat statistics string \
+    stringprep struct subprocess sys sysconfig syslog tarfile tempfile termios textwrap threading time timeit tkinter \
+    token tokenize tomllib trace traceback tracemalloc tty types typing unicodedata unittest urllib uuid venv warnings \
+    wave weakref webbrowser wsgiref xml xmlrpc zipapp zipfile zipimport zlib zoneinfo _thread ";
+
+pub(crate) fn is_module(name: &str) -> bool {
+    MODULES.contains(&format!(" {name} "))
+}
+
+/// What a star import of a library brings that programs use without naming it.
+pub(crate) fn star_names(path: &str) -> &'static [&'static str] {
+    match path {
+        "flask" => &[
+            "Flask",
+            "Blueprint",
+            "request",
+            "session",
+            "g",
+            "current_app",
+            "render_template",
+            "redirect",
+            "url_for",
+            "flash",
+            "jsonify",
+            "abort",
+            "make_response",
+            "Response",
+            "send_file",
+            "send_from_directory",
+        ],
+        "os" => &["environ", "getenv", "path", "urandom", "getcwd"],
+        "datetime" => &["datetime", "timedelta", "date", "timezone"],
+        "os.path" => &["join", "dirname", "abspath", "exists"],
+        _ => &[],
+    }
+}
+
+/// Constants of modules.
+pub(crate) fn constant(path: &str, name: &str) -> Option<Value> {
+    Some(match (path, name) {
+        ("os" | "os.path", "sep") => Value::str("/"),
+        ("os", "name") => Value::str("posix"),
+        ("sys", "platform") => Value::str("linux"),
+        ("logging", "DEBUG") => Value::int(10),
+        ("logging", "INFO") => Value::int(20),
+        ("logging", "WARNING" | "WARN") => Value::int(30),
+        ("logging", "ERROR") => Value::int(40),
+        ("logging", "CRITICAL" | "FATAL") => Value::int(50),
+        ("string", "digits") => Value::str("0123456789"),
+        ("string", "ascii_lowercase") => Value::str("abcdefghijklmnopqrstuvwxyz"),
+        ("string", "ascii_uppercase") => Value::str("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        ("string", "ascii_letters") => Value::str("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        ("string", "hexdigits") => Value::str("0123456789abcdefABCDEF"),
+        ("typing", "TYPE_CHECKING") => Value::bool(false),
+        _ => return None,
+    })
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Calls a function or class of the standard library. `None` for one that is not computed here.
+pub(crate) fn call(
+    machine: &mut Machine<'_>,
+    path: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    let first = arguments.positional.first().cloned();
+    let span = arguments.span;
+    Ok(Some(match (path, first) {
+        ("os.getenv", key) => {
+            let Some(key) = key.or_else(|| arguments.keyword("key").cloned()) else { return Ok(None) };
+            let default = arguments.get(1, "default").cloned().unwrap_or(Value::NONE);
+            crate::container::variable_or(machine, &key, &default)
+        }
+        ("os.putenv", Some(key)) => {
+            if let (Some(key), Some(value)) = (Key::of(&key), arguments.positional.get(1)) {
+                machine.heap.set_entry(machine.environ, key, value.clone());
+            }
+            Value::NONE
+        }
+        ("os.getcwd" | "pathlib.Path.cwd", _) => {
+            let root = machine.program.roots.first().cloned().unwrap_or_default();
+            let suffix = if root.is_empty() { String::new() } else { format!("/{root}") };
+            let rope = Rope::concat([Rope::hole(Source::Root), Rope::literal(suffix)]);
+            if path == "os.getcwd" { rope.into() } else { pure_path(machine, rope) }
+        }
+        ("os.path.join", Some(_)) => join_paths(machine, &arguments.positional),
+        ("os.path.dirname", Some(path)) => path.map(|path| parent(&machine.text_of(path)).into()),
+        ("os.path.basename", Some(path)) => path.map(|path| file_name(&machine.text_of(path)).into()),
+        (
+            "os.path.abspath" | "os.path.realpath" | "os.path.normpath" | "os.path.expanduser" | "os.fspath"
+            | "os.path.expandvars",
+            Some(path),
+        ) => path.map(|path| normalise(machine, &machine.text_of(path)).into()),
+        ("os.path.exists" | "os.path.isfile" | "os.path.isdir", Some(path)) => exists(machine, &path),
+        ("os.path.splitext", Some(path)) => match path.as_str() {
+            Some(text) => {
+                let name = text.rfind('/').map_or(0, |slash| slash + 1);
+                let dot = text[name..].rfind('.').filter(|dot| *dot > 0).map_or(text.len(), |dot| name + dot);
+                Value::tuple([Value::str(&text[..dot]), Value::str(&text[dot..])])
+            }
+            None => Value::tuple([Value::unknown_text(), Value::unknown_text()]),
+        },
+        ("pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath", None) => {
+            pure_path(machine, Rope::literal("."))
+        }
+        ("pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath", Some(_)) => {
+            let joined = join_paths(machine, &arguments.positional);
+            let rope = machine.text_of(&joined);
+            pure_path(machine, rope)
+        }
+        ("datetime.timedelta", _) => timedelta(machine, arguments),
+        (
+            "json.loads" | "json.load" | "tomllib.loads" | "tomllib.load" | "toml.load" | "toml.loads"
+            | "tomli.load" | "tomli.loads" | "yaml.safe_load",
+            Some(source),
+        ) => {
+            let text = match machine.heap_text(&source) {
+                Some((text, at)) => text.as_literal().map(|text| (text.to_owned(), at)),
+                None => None,
+            };
+            match text {
+                Some((text, at)) => {
+                    let parsed = if path.starts_with("json") {
+                        crate::document::json(machine, &text, at.or(Some(span)))
+                    } else if path.starts_with("yaml") {
+                        None
+                    } else {
+                        crate::document::toml(machine, &text, at.or(Some(span)))
+                    };
+                    match parsed {
+                        Some(value) => value,
+                        None if path.starts_with("yaml") => Value::UNKNOWN,
+                        None => return Err(Raised::of("ValueError")),
+                    }
+                }
+                None => {
+                    machine.opaque_calls += 1;
+                    Value::UNKNOWN
+                }
+            }
+        }
+        ("ast.literal_eval", Some(value)) => match value.as_str() {
+            Some("True") => Value::bool(true),
+            Some("False") => Value::bool(false),
+            Some("None") => Value::NONE,
+            Some(text) => match text.parse() {
+                Ok(number) => Value::int(number),
+                Err(_) => Value::UNKNOWN,
+            },
+            None => Value::UNKNOWN,
+        },
+        ("distutils.util.strtobool" | "setuptools._distutils.util.strtobool", Some(value)) => {
+            machine.may_raise("ValueError", &Guard::ALWAYS);
+            value.map(|value| match value.as_str().map(str::to_lowercase).as_deref() {
+                Some("y" | "yes" | "t" | "true" | "on" | "1") => Value::int(1),
+                Some("n" | "no" | "f" | "false" | "off" | "0") => Value::int(0),
+                _ => Value::new(Kind::Some(Type::Int), None),
+            })
+        }
+        ("importlib.import_module", Some(name)) => match name.as_str() {
+            Some(name) => {
+                let relative = name.starts_with('.');
+                let package =
+                    arguments.get(1, "package").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let dotted = if relative { format!("{package}{name}") } else { name.to_owned() };
+                machine.import_module(&dotted, span)?
+            }
+            None => Value::UNKNOWN,
+        },
+        ("importlib.reload", Some(module)) => module,
+        ("werkzeug.utils.import_string", Some(name)) => match name.as_str() {
+            Some(name) => machine.import_string(&name.to_owned(), span)?,
+            None => Value::UNKNOWN,
+        },
+        ("bytes.fromhex" | "builtins.bytes.fromhex" | "binascii.unhexlify", Some(value)) => {
+            match value.as_str().and_then(unhex) {
+                Some(bytes) => Value::new(Kind::Bytes(Bytes::Known(bytes.into())), value.at),
+                None => Value::new(Kind::Bytes(Bytes::Encoded(Rope::hole(Source::Unknown))), None),
+            }
+        }
+        ("base64.b64decode" | "base64.urlsafe_b64decode" | "base64.standard_b64decode", Some(value)) => {
+            let text = match &value.kind {
+                Kind::Bytes(Bytes::Known(bytes)) => std::str::from_utf8(bytes).ok().map(str::to_owned),
+                _ => value.as_str().map(str::to_owned),
+            };
+            match text.as_deref().and_then(unbase64) {
+                Some(bytes) => Value::new(Kind::Bytes(Bytes::Known(bytes.into())), value.at),
+                None => {
+                    let rope = machine.text_of(&value);
+                    let source = rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
+                    Value::new(Kind::Bytes(Bytes::Encoded(Rope::hole(source))), None)
+                }
+            }
+        }
+        ("functools.partial", Some(function)) => {
+            let id = machine.instance(Value::path("functools.partial"));
+            machine.heap.set_attribute(id, Name::new_static("@partial"), function);
+            let rest = Value::tuple(arguments.positional[1..].to_vec());
+            machine.heap.set_attribute(id, Name::new_static("@arguments"), rest);
+            let mut dict = Dict::default();
+            for (name, value) in &arguments.keywords {
+                dict.entries.insert(Key::Str(name.as_str().into()), value.clone());
+            }
+            let keywords = machine.dict(dict);
+            machine.heap.set_attribute(id, Name::new_static("@keywords"), keywords);
+            Value::object(id)
+        }
+        ("functools.wraps", _) => Value::path("functools.wraps()"),
+        ("functools.lru_cache" | "functools.cache", Some(function)) => function,
+        ("functools.reduce", _) => Value::UNKNOWN,
+        ("copy.copy" | "copy.deepcopy", Some(value)) => copy(machine, &value),
+        (
+            "collections.OrderedDict" | "types.MappingProxyType" | "werkzeug.datastructures.ImmutableDict",
+            _,
+        ) => {
+            return crate::builtins::call(machine, "dict", arguments);
+        }
+        ("collections.defaultdict", _) => {
+            machine.dict(Dict { class: Some("collections.defaultdict".into()), ..Dict::default() })
+        }
+        ("collections.ChainMap", _) => {
+            let mut dict = Dict::default();
+            for mapping in arguments.positional.iter().rev() {
+                machine.merge_into(&mut dict, mapping);
+            }
+            machine.dict(dict)
+        }
+        ("itertools.chain", _) => {
+            let mut list = List::default();
+            for iterable in &arguments.positional {
+                let elements = machine.elements(iterable);
+                list.items.extend(elements.known);
+                list.rest = crate::heap::join_rests(list.rest, elements.rest);
+            }
+            machine.list_of(list)
+        }
+        ("collections.namedtuple" | "typing.NamedTuple", Some(name)) => {
+            named_tuple(machine, &name, arguments)
+        }
+        ("types.SimpleNamespace" | "argparse.Namespace", _) => {
+            let id = machine.instance(Value::path("types.SimpleNamespace"));
+            for (name, value) in &arguments.keywords {
+                machine.heap.set_attribute(id, name.clone(), value.clone());
+            }
+            Value::object(id)
+        }
+        ("dataclasses.field", _) => {
+            let id = machine.instance(Value::path("dataclasses.field()"));
+            if let Some(factory) = arguments.keyword("default_factory") {
+                machine.heap.set_attribute(id, Name::new_static("@default_factory"), factory.clone());
+            }
+            match arguments.keyword("default") {
+                Some(default) => default.clone(),
+                None => Value::object(id),
+            }
+        }
+        ("urllib.parse.quote" | "urllib.parse.quote_plus" | "werkzeug.urls.url_quote", Some(value)) => {
+            match value.as_str() {
+                Some(text) => Value::str(quote(text, path.ends_with("plus"))),
+                None => {
+                    let safe = Alphabet::of("%_.-~/+")
+                        .union(Alphabet::DIGITS)
+                        .union(Alphabet::ascii_range(b'a', b'z'))
+                        .union(Alphabet::ascii_range(b'A', b'Z'));
+                    value.map(|value| {
+                        let rope = machine.text_of(value);
+                        let source = rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
+                        Rope::hole_of(source, safe).into()
+                    })
+                }
+            }
+        }
+        ("typing.cast", _) => arguments.positional.get(1).cloned().unwrap_or(Value::UNKNOWN),
+        ("typing.TypeVar" | "typing.NewType", _) => Value::UNKNOWN,
+        (
+            "configparser.ConfigParser" | "configparser.RawConfigParser" | "configparser.SafeConfigParser",
+            _,
+        ) => {
+            let dict = machine.dict(Dict::default());
+            machine.library_instance("configparser.ConfigParser", &[("@sections", dict)])
+        }
+        ("operator.itemgetter" | "operator.attrgetter", _) => Value::UNKNOWN,
+        ("sys.exit" | "os._exit" | "os.abort", _) => return Err(Raised::of("SystemExit")),
+        _ => return Ok(None),
+    }))
+}
+
+impl Machine<'_> {
+    /// The text behind a value that is read from: a string, known bytes, or a file of the tree.
+    fn heap_text(&self, value: &Value) -> Option<(Rope, Option<Span>)> {
+        match &value.kind {
+            Kind::Str(rope) => Some((rope.clone(), value.at)),
+            Kind::Bytes(Bytes::Known(bytes)) => {
+                Some((Rope::literal(std::str::from_utf8(bytes).ok()?), value.at))
+            }
+            Kind::Object(id) => {
+                let text = self.heap.attribute(*id, "@content")?;
+                Some((text.as_rope()?.clone(), text.at))
+            }
+            _ => None,
+        }
+    }
+}
+
+// Paths.
+
+fn pure_path(machine: &mut Machine<'_>, rope: Rope) -> Value {
+    machine.library_instance("pathlib.Path", &[("@path", rope.into())])
+}
+
+fn join_paths(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
+    let mut values = Vec::new();
+    for part in parts {
+        let is_absolute = part.as_str().is_some_and(|text| text.starts_with('/'))
+            || machine.text_of(part).segments().first().is_some_and(
+                |segment| matches!(segment, crate::rope::Segment::Hole(hole) if matches!(hole.source, Source::Root)),
+            );
+        if is_absolute {
+            values.clear();
+        } else if let Some(last) = values.last()
+            && !machine.text_of(last).literal_suffix().ends_with('/')
+        {
+            values.push(Value::str("/"));
+        }
+        values.push(part.clone());
+    }
+    let joined = machine.concat_values(&values);
+    joined.map(|value| match value.as_rope() {
+        Some(rope) => Value::from(rope.clone()),
+        None => Value::unknown_text(),
+    })
+}
+
+fn parent(rope: &Rope) -> Rope {
+    match rope.rsplit_once('/') {
+        Some((head, _)) => head,
+        None if rope.as_literal().is_some() => Rope::literal(""),
+        // The parent of the checked folder itself is outside what is known.
+        None => Rope::hole(Source::Unknown),
+    }
+}
+
+fn file_name(rope: &Rope) -> Rope {
+    match rope.rsplit_once('/') {
+        Some((_, tail)) => tail,
+        None if rope.as_literal().is_some() => rope.clone(),
+        None => Rope::hole(Source::Unknown),
+    }
+}
+
+/// An absolute, normalised path below the root where that is what it is.
+fn normalise(machine: &Machine<'_>, rope: &Rope) -> Rope {
+    match machine.relative_path(rope) {
+        Some(relative) if relative.is_empty() => Rope::hole(Source::Root),
+        Some(relative) => Rope::concat([Rope::hole(Source::Root), Rope::literal(format!("/{relative}"))]),
+        None => rope.clone(),
+    }
+}
+
+fn exists(machine: &Machine<'_>, path: &Value) -> Value {
+    let rope = machine.text_of(path);
+    if let Some(relative) = machine.relative_path(&rope) {
+        let tree = machine.program.tree;
+        let folder = format!("{relative}/");
+        let found = tree.exists(&relative) || tree.paths.iter().any(|known| known.path.starts_with(&folder));
+        if found {
+            return Value::bool(true);
+        }
+        if machine.environment.complete {
+            return Value::bool(false);
+        }
+    }
+    // What the tree does not hold may exist on the server.
+    Value::new(Kind::Some(Type::Bool), None)
+}
+
+/// `open(path)`: a file whose text is known if the tree holds it.
+pub(crate) fn open_file(machine: &mut Machine<'_>, path: &Value) -> Value {
+    machine.may_raise("FileNotFoundError", &Guard::ALWAYS);
+    let content = match machine.file_at(path) {
+        Some(file) => {
+            let text = machine.program.tree.file(file).text.clone();
+            Value::str(text).at(Some(Span::new(file, 0, 0)))
+        }
+        None => Value::from(Rope::hole(Source::Path("open()".into()))),
+    };
+    machine.library_instance("io.TextIOWrapper", &[("@content", content)])
+}
+
+fn timedelta(machine: &mut Machine<'_>, arguments: &Arguments) -> Value {
+    const UNITS: [(&str, f64); 7] = [
+        ("days", 86_400.0),
+        ("seconds", 1.0),
+        ("microseconds", 1e-6),
+        ("milliseconds", 1e-3),
+        ("minutes", 60.0),
+        ("hours", 3_600.0),
+        ("weeks", 604_800.0),
+    ];
+    let mut total = 0.0;
+    let mut known = !arguments.open;
+    for (index, (unit, seconds)) in UNITS.iter().enumerate() {
+        if let Some(value) = arguments.get(index, unit) {
+            match number(value) {
+                Some(count) => total += count * seconds,
+                None => known = false,
+            }
+        }
+    }
+    let seconds = Value::new(if known { Kind::Float(total) } else { Kind::Some(Type::Float) }, None);
+    machine.library_instance("datetime.timedelta", &[("@seconds", seconds)])
+}
+
+#[allow(clippy::cast_precision_loss, reason = "durations are far below 2^52 seconds")]
+fn number(value: &Value) -> Option<f64> {
+    match value.kind {
+        Kind::Float(value) => Some(value),
+        _ => value.as_int().map(|value| value as f64),
+    }
+}
+
+/// An operator with an instance of a library class on a side: paths and durations.
+pub(crate) fn instance_binary(
+    machine: &mut Machine<'_>,
+    left: &Value,
+    op: ast::Operator,
+    right: &Value,
+    _span: Span,
+) -> Option<Value> {
+    let hidden = |machine: &Machine<'_>, value: &Value, name: &str| {
+        value.as_object().and_then(|id| machine.heap.attribute(id, name).cloned())
+    };
+    if op == ast::Operator::Div {
+        let base = hidden(machine, left, "@path")
+            .or_else(|| hidden(machine, right, "@path").map(|_| left.clone()))?;
+        let joined = join_paths(machine, &[base, right.clone()]);
+        let rope = machine.text_of(&joined);
+        return Some(pure_path(machine, rope));
+    }
+    let seconds =
+        |machine: &Machine<'_>, value: &Value| hidden(machine, value, "@seconds").and_then(|v| number(&v));
+    let result = match (op, seconds(machine, left), seconds(machine, right)) {
+        (ast::Operator::Add, Some(a), Some(b)) => a + b,
+        (ast::Operator::Sub, Some(a), Some(b)) => a - b,
+        (ast::Operator::Mult, Some(a), None) => a * number(right)?,
+        (ast::Operator::Mult, None, Some(b)) => b * number(left)?,
+        _ => return None,
+    };
+    let seconds = Value::new(Kind::Float(result), None);
+    Some(machine.library_instance("datetime.timedelta", &[("@seconds", seconds)]))
+}
+
+/// `instance[key]` where a library class defines what that is.
+pub(crate) fn instance_item(machine: &mut Machine<'_>, id: ObjectId, key: &Value) -> Option<Value> {
+    let sections = machine.heap.attribute(id, "@sections")?.as_object()?;
+    let key = Key::of(key)?;
+    machine.heap.dict(sections)?.entries.get(&key).cloned()
+}
+
+/// Methods of instances of the standard library.
+pub(crate) fn call_method(
+    machine: &mut Machine<'_>,
+    id: ObjectId,
+    class: &str,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    let first = arguments.positional.first().cloned();
+    let hidden = |machine: &Machine<'_>, name: &str| machine.heap.attribute(id, name).cloned();
+    Ok(match class {
+        "pathlib.Path" => {
+            let Some(path) = hidden(machine, "@path") else { return Ok(None) };
+            let rope = machine.text_of(&path);
+            Some(match name {
+                "resolve" | "absolute" | "expanduser" => {
+                    let rope = normalise(machine, &rope);
+                    pure_path(machine, rope)
+                }
+                "joinpath" => {
+                    let mut parts = vec![path];
+                    parts.extend(arguments.positional.iter().cloned());
+                    let joined = join_paths(machine, &parts);
+                    let rope = machine.text_of(&joined);
+                    pure_path(machine, rope)
+                }
+                "exists" | "is_file" | "is_dir" => exists(machine, &path),
+                "as_posix" | "__str__" | "__fspath__" => path,
+                "with_name" | "with_suffix" => pure_path(machine, Rope::hole(Source::Unknown)),
+                "open" => open_file(machine, &path),
+                "read_text" => {
+                    let file = open_file(machine, &path);
+                    let content =
+                        file.as_object().and_then(|id| machine.heap.attribute(id, "@content").cloned());
+                    content.unwrap_or_else(Value::unknown_text)
+                }
+                "mkdir" | "touch" | "write_text" | "unlink" => Value::NONE,
+                _ => return Ok(None),
+            })
+        }
+        "datetime.timedelta" if name == "total_seconds" => hidden(machine, "@seconds"),
+        "io.TextIOWrapper" => match name {
+            "read" | "readline" | "getvalue" => hidden(machine, "@content"),
+            "readlines" => match hidden(machine, "@content") {
+                Some(text) => crate::text::call(
+                    machine,
+                    text.as_rope().unwrap_or(&Rope::literal("")),
+                    "splitlines",
+                    arguments,
+                ),
+                None => None,
+            },
+            "close" | "write" | "flush" => Some(Value::NONE),
+            "__enter__" => Some(Value::object(id)),
+            _ => None,
+        },
+        "configparser.ConfigParser" => {
+            let Some(sections) = hidden(machine, "@sections").and_then(|value| value.as_object()) else {
+                return Ok(None);
+            };
+            let section_of = |machine: &Machine<'_>, section: &Value| {
+                let key = Key::of(section)?;
+                machine.heap.dict(sections)?.entries.get(&key)?.as_object()
+            };
+            Some(match (name, first) {
+                ("read" | "read_file", Some(source)) => {
+                    if let Some(file) = machine.file_at(&source) {
+                        let text = machine.program.tree.file(file).text.clone();
+                        crate::document::ini(machine, sections, &text, Some(Span::new(file, 0, 0)));
+                    } else if let Some(dict) = machine.heap.dict(sections).cloned() {
+                        machine
+                            .heap
+                            .set_shape(sections, Shape::Dict(Dict { rest: Some(Value::UNKNOWN), ..dict }));
+                    }
+                    Value::NONE
+                }
+                ("read_string", Some(text)) => {
+                    if let Some(text) = text.as_str() {
+                        let text = text.to_owned();
+                        crate::document::ini(machine, sections, &text, Some(arguments.span));
+                    }
+                    Value::NONE
+                }
+                ("get" | "getboolean" | "getint" | "getfloat", Some(section)) => {
+                    let fallback = arguments.keyword("fallback").cloned();
+                    let found =
+                        section_of(machine, &section).zip(arguments.positional.get(1).and_then(|option| {
+                            option.as_str().map(|text| Key::Str(text.to_lowercase().into()))
+                        }));
+                    let value = found.and_then(|(section, option)| {
+                        machine.heap.dict(section)?.entries.get(&option).cloned()
+                    });
+                    match (value, fallback) {
+                        (Some(value), _) => converted(&value, name),
+                        (None, Some(fallback))
+                            if machine.heap.dict(sections).is_some_and(|dict| dict.rest.is_none()) =>
+                        {
+                            fallback
+                        }
+                        (None, _) => Value::UNKNOWN,
+                    }
+                }
+                ("has_section", Some(section)) => Value::bool(section_of(machine, &section).is_some()),
+                _ => return Ok(None),
+            })
+        }
+        _ => None,
+    })
+}
+
+fn converted(value: &Value, method: &str) -> Value {
+    let Some(text) = value.as_str() else { return Value::UNKNOWN };
+    match method {
+        "getboolean" => match text.to_lowercase().as_str() {
+            "1" | "yes" | "true" | "on" => Value::bool(true).at(value.at),
+            "0" | "no" | "false" | "off" => Value::bool(false).at(value.at),
+            _ => Value::UNKNOWN,
+        },
+        "getint" => text.parse().map_or(Value::UNKNOWN, Value::int),
+        "getfloat" => text.parse().map_or(Value::UNKNOWN, |number| Value::new(Kind::Float(number), None)),
+        _ => value.clone(),
+    }
+}
+
+pub(crate) fn call_partial(
+    machine: &mut Machine<'_>,
+    id: ObjectId,
+    function: &Value,
+    arguments: Arguments,
+) -> Evaluated {
+    let mut all = Arguments::none(arguments.span);
+    if let Some(Value { kind: Kind::Tuple(values), .. }) = machine.heap.attribute(id, "@arguments") {
+        all.positional.extend(values.iter().cloned());
+    }
+    all.positional.extend(arguments.positional);
+    if let Some(dict) = machine
+        .heap
+        .attribute(id, "@keywords")
+        .and_then(Value::as_object)
+        .and_then(|id| machine.heap.dict(id))
+    {
+        for (key, value) in &dict.entries {
+            if let Some(name) = key.as_str()
+                && !arguments.keywords.iter().any(|(known, _)| known == name)
+            {
+                all.keywords.push((name.into(), value.clone()));
+            }
+        }
+    }
+    all.keywords.extend(arguments.keywords);
+    all.open = arguments.open;
+    machine.call(function, all)
+}
+
+fn copy(machine: &mut Machine<'_>, value: &Value) -> Value {
+    match value.as_object().map(|id| (id, machine.heap.get(id).shape.clone())) {
+        Some((_, shape @ (Shape::List(_) | Shape::Dict(_)))) => Value::object(machine.heap.allocate(shape)),
+        Some((id, shape @ Shape::Instance { .. })) => {
+            let attributes = machine.heap.get(id).attributes.clone();
+            let copied = machine.heap.allocate(shape);
+            for (name, value) in attributes {
+                machine.heap.set_attribute(copied, name, value);
+            }
+            Value::object(copied)
+        }
+        _ => value.clone(),
+    }
+}
+
+fn named_tuple(machine: &mut Machine<'_>, name: &Value, arguments: &Arguments) -> Value {
+    let fields: Vec<Value> = match arguments.get(1, "field_names") {
+        Some(fields) => match fields.as_str() {
+            Some(text) => text.split([',', ' ']).filter(|part| !part.is_empty()).map(Value::str).collect(),
+            None => machine.elements(fields).known,
+        },
+        None => Vec::new(),
+    };
+    let defaults =
+        arguments.keyword("defaults").map(|defaults| machine.elements(defaults).known).unwrap_or_default();
+    let without = fields.len().saturating_sub(defaults.len());
+    let fields: Vec<Value> = fields
+        .into_iter()
+        .enumerate()
+        .map(|(index, field)| {
+            let field = match &field.kind {
+                Kind::Tuple(pair) => pair.first().cloned().unwrap_or(Value::UNKNOWN),
+                _ => field,
+            };
+            let default = index.checked_sub(without).and_then(|index| defaults.get(index)).cloned();
+            Value::tuple([field, default.unwrap_or(Value::UNKNOWN)])
+        })
+        .collect();
+    let class = crate::heap::Class {
+        qualified_name: name.as_str().unwrap_or("?").into(),
+        module: "".into(),
+        ancestors: Vec::new(),
+        span: arguments.span,
+    };
+    let id = machine.heap.allocate(Shape::Class(std::sync::Arc::new(class)));
+    machine.heap.set_attribute(id, Name::new_static("@fields"), Value::tuple(fields));
+    Value::object(id)
+}
+
+/// Records the fields of a dataclass: those of its ancestors first, each with its default.
+pub(crate) fn make_dataclass(machine: &mut Machine<'_>, class: ObjectId) {
+    let mut fields: Vec<Value> = Vec::new();
+    let ancestors = machine.class(class).map(|class| class.ancestors.clone()).unwrap_or_default();
+    let classes: Vec<ObjectId> =
+        ancestors.iter().rev().filter_map(Value::as_object).chain(std::iter::once(class)).collect();
+    for id in classes {
+        let Some(Value { kind: Kind::Tuple(annotations), .. }) = machine.heap.attribute(id, "@annotations")
+        else {
+            continue;
+        };
+        for annotation in annotations.clone().iter() {
+            let Kind::Tuple(pair) = &annotation.kind else { continue };
+            let Some(name) = pair[0].as_str() else { continue };
+            let default = machine.heap.attribute(id, name).cloned().unwrap_or(Value::UNKNOWN);
+            let field = Value::tuple([pair[0].clone(), default]);
+            let same =
+                |known: &Value| matches!(&known.kind, Kind::Tuple(known) if known[0].as_str() == Some(name));
+            match fields.iter().position(same) {
+                Some(index) => fields[index] = field,
+                None => fields.push(field),
+            }
+        }
+    }
+    machine.heap.set_attribute(class, Name::new_static("@fields"), Value::tuple(fields));
+}
+
+/// A class of the program that derives from one of the standard library whose constructor matters.
+pub(crate) fn instantiate_subclass(
+    machine: &mut Machine<'_>,
+    class: ObjectId,
+    base: &str,
+    arguments: &Arguments,
+) -> Result<Option<Value>, Raised> {
+    match base {
+        "builtins.dict" | "collections.OrderedDict" | "collections.UserDict"
+            if machine.attribute_of_class(&Value::object(class), "__init__").is_none() =>
+        {
+            crate::builtins::call(machine, "dict", arguments)
+        }
+        "typing.NamedTuple" => {
+            make_dataclass(machine, class);
+            let fields = machine.heap.attribute(class, "@fields").cloned();
+            let id = machine.instance(Value::object(class));
+            if let Some(Value { kind: Kind::Tuple(fields), .. }) = fields {
+                let mut positional = arguments.positional.iter();
+                for field in fields.iter() {
+                    let Kind::Tuple(pair) = &field.kind else { continue };
+                    let Some(name) = pair[0].as_str() else { continue };
+                    let value = positional.next().cloned().or_else(|| arguments.keyword(name).cloned());
+                    machine.heap.set_attribute(id, name.into(), value.unwrap_or_else(|| pair[1].clone()));
+                }
+            }
+            Ok(Some(Value::object(id)))
+        }
+        _ => Ok(None),
+    }
+}
+
+// Encodings.
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    if digits.len() % 2 != 0 {
+        return None;
+    }
+    digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+/// Both alphabets of RFC 4648, with or without padding, as Python's lenient decoder takes them.
+fn unbase64(text: &str) -> Option<Vec<u8>> {
+    let mut bits = 0_u32;
+    let mut count = 0;
+    let mut bytes = Vec::new();
+    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(digit);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+            bits &= (1 << count) - 1;
+        }
+    }
+    Some(bytes)
+}
+
+/// RFC 3986 percent-encoding with Python's defaults: `quote` keeps `/`, `quote_plus` does not and writes blanks
+/// as `+`.
+fn quote(text: &str, plus: bool) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
+                char::from(byte).to_string()
+            }
+            b'/' if !plus => "/".to_owned(),
+            b' ' if plus => "+".to_owned(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

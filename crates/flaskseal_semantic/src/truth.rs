@@ -1,0 +1,110 @@
+//! Tri-state conditions: under which environment a value is true, and under which it is false.
+
+use crate::guard::{Guard, States};
+use crate::heap::Shape;
+use crate::machine::Machine;
+use crate::rope::{Rope, Source};
+use crate::value::{Bytes, Kind, Value};
+
+/// Either side is `None` where it cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Truth {
+    pub yes: Option<Guard>,
+    pub no: Option<Guard>,
+}
+
+impl Truth {
+    pub(crate) const YES: Self = Self { yes: Some(Guard::ALWAYS), no: None };
+    pub(crate) const NO: Self = Self { yes: None, no: Some(Guard::ALWAYS) };
+    pub(crate) const EITHER: Self = Self { yes: Some(Guard::ALWAYS), no: Some(Guard::ALWAYS) };
+
+    pub(crate) fn of_bool(value: bool) -> Self {
+        if value { Self::YES } else { Self::NO }
+    }
+
+    pub(crate) fn not(self) -> Self {
+        Self { yes: self.no, no: self.yes }
+    }
+
+    /// `Some` where only one side can be.
+    pub(crate) fn known(&self) -> Option<bool> {
+        match (&self.yes, &self.no) {
+            (Some(_), None) => Some(true),
+            (None, Some(_)) => Some(false),
+            _ => None,
+        }
+    }
+}
+
+fn either(a: Option<Guard>, b: Option<Guard>) -> Option<Guard> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.or(&b)),
+        (a, b) => a.or(b),
+    }
+}
+
+impl Machine<'_> {
+    pub(crate) fn truth(&self, value: &Value) -> Truth {
+        if let Kind::Union(alternatives) = &value.kind {
+            let mut truth = Truth { yes: None, no: None };
+            for alternative in &**alternatives {
+                // What the path so far excludes, this condition need not consider.
+                if alternative.guard.and(&self.guard).is_none() {
+                    continue;
+                }
+                let inner = self.truth(&alternative.value);
+                let under = |side: Option<Guard>| side.and_then(|guard| guard.and(&alternative.guard));
+                truth =
+                    Truth { yes: either(truth.yes, under(inner.yes)), no: either(truth.no, under(inner.no)) };
+            }
+            return if truth.yes.is_none() && truth.no.is_none() { Truth::EITHER } else { truth };
+        }
+        match &value.kind {
+            Kind::None => Truth::NO,
+            Kind::Bool(value) => Truth::of_bool(*value),
+            Kind::Int(value) => Truth::of_bool(*value != 0),
+            Kind::Float(value) => Truth::of_bool(*value != 0.0),
+            Kind::Str(rope) => text_truth(rope),
+            Kind::Bytes(Bytes::Known(bytes)) => Truth::of_bool(!bytes.is_empty()),
+            Kind::Bytes(Bytes::Encoded(rope)) => text_truth(rope),
+            Kind::Tuple(values) => Truth::of_bool(!values.is_empty()),
+            Kind::Bound(_) | Kind::Method(_) => Truth::YES,
+            Kind::Object(id) => match &self.heap.get(*id).shape {
+                Shape::List(list) => match (list.items.is_empty(), &list.rest) {
+                    (false, _) => Truth::YES,
+                    (true, None) => Truth::NO,
+                    (true, Some(_)) => Truth::EITHER,
+                },
+                Shape::Dict(dict) if dict.class.is_none() => {
+                    if dict.entries.values().any(|value| !value.may_be_absent()) {
+                        Truth::YES
+                    } else if dict.entries.is_empty() && dict.rest.is_none() {
+                        Truth::NO
+                    } else {
+                        Truth::EITHER
+                    }
+                }
+                Shape::Instance { .. } if self.class_attribute(*id, "__bool__").is_some() => Truth::EITHER,
+                Shape::Instance { .. } if self.class_attribute(*id, "__len__").is_some() => Truth::EITHER,
+                _ => Truth::YES,
+            },
+            // Classes and functions of libraries are true; what a call or a look-up gives may be anything.
+            Kind::Path(path) if !path.ends_with([')', ']']) && path.starts_with("builtins.") => Truth::YES,
+            _ => Truth::EITHER,
+        }
+    }
+}
+
+fn text_truth(rope: &Rope) -> Truth {
+    match rope.is_empty() {
+        Some(empty) => Truth::of_bool(!empty),
+        None => match rope.as_hole().map(|hole| &hole.source) {
+            Some(Source::Env(name)) => Truth {
+                yes: Some(Guard::when(name.clone(), States::differs(""))),
+                no: Some(Guard::when(name.clone(), States::equals(""))),
+            },
+            Some(Source::Root) => Truth::YES,
+            _ => Truth::EITHER,
+        },
+    }
+}

@@ -1,0 +1,350 @@
+//! Abstract values: what the evaluator knows of a Python object.
+
+use std::sync::Arc;
+
+use flaskseal_core::Span;
+
+use crate::guard::Guard;
+use crate::heap::ObjectId;
+use crate::rope::{Rope, Source};
+
+/// A value and where it was written or made.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    pub kind: Kind,
+    pub at: Option<Span>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(Rope),
+    Bytes(Bytes),
+    Tuple(Arc<[Value]>),
+    /// A list, dict, set, function, class, instance or module of the program.
+    Object(ObjectId),
+    /// A function bound to its receiver.
+    Bound(Arc<(Value, ObjectId)>),
+    /// A method of a built-in type, bound to its receiver: `"a".join`, `items.append`.
+    Method(Arc<(Value, Arc<str>)>),
+    /// Something that a library defines or returns, by its canonical access path: `flask.Flask`,
+    /// `flask.request.args`, `secrets.token_hex()`.
+    Path(Arc<str>),
+    /// A value of a known type and unknown content.
+    Some(Type),
+    /// One of several values. Never nested, never fewer than two.
+    Union(Arc<[Alternative]>),
+    /// A name that is not bound on some path; only ever inside a union.
+    Absent,
+    Unknown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Type {
+    Bool,
+    Int,
+    Float,
+}
+
+/// Bytes: known, or text that was encoded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Bytes {
+    Known(Arc<[u8]>),
+    Encoded(Rope),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Alternative {
+    pub value: Value,
+    pub guard: Guard,
+}
+
+/// More alternatives than this are "unknown": configuration never has them, loops do.
+const MAX_ALTERNATIVES: usize = 12;
+
+impl Value {
+    pub(crate) const UNKNOWN: Self = Self { kind: Kind::Unknown, at: None };
+    pub(crate) const NONE: Self = Self { kind: Kind::None, at: None };
+    pub(crate) const ABSENT: Self = Self { kind: Kind::Absent, at: None };
+
+    pub(crate) const fn new(kind: Kind, at: Option<Span>) -> Self {
+        Self { kind, at }
+    }
+
+    pub(crate) fn str(text: impl Into<Arc<str>>) -> Self {
+        Self::from(Rope::literal(text))
+    }
+
+    pub(crate) fn path(path: impl Into<Arc<str>>) -> Self {
+        Self { kind: Kind::Path(path.into()), at: None }
+    }
+
+    pub(crate) fn bool(value: bool) -> Self {
+        Self { kind: Kind::Bool(value), at: None }
+    }
+
+    pub(crate) fn int(value: i64) -> Self {
+        Self { kind: Kind::Int(value), at: None }
+    }
+
+    pub(crate) fn object(id: ObjectId) -> Self {
+        Self { kind: Kind::Object(id), at: None }
+    }
+
+    pub(crate) fn tuple(values: impl Into<Arc<[Self]>>) -> Self {
+        Self { kind: Kind::Tuple(values.into()), at: None }
+    }
+
+    pub(crate) fn unknown_text() -> Self {
+        Self::from(Rope::hole(Source::Unknown))
+    }
+
+    /// The same value, made at this place unless it already has one.
+    pub(crate) fn at(mut self, span: Option<Span>) -> Self {
+        if self.at.is_none() {
+            self.at = span;
+        }
+        self
+    }
+
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self.kind, Kind::Unknown)
+    }
+
+    pub(crate) fn as_object(&self) -> Option<ObjectId> {
+        match self.kind {
+            Kind::Object(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_rope(&self) -> Option<&Rope> {
+        match &self.kind {
+            Kind::Str(rope) => Some(rope),
+            _ => None,
+        }
+    }
+
+    /// The text of a known string.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        self.as_rope().and_then(Rope::as_literal)
+    }
+
+    pub(crate) fn as_path(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_int(&self) -> Option<i64> {
+        match self.kind {
+            Kind::Int(value) => Some(value),
+            Kind::Bool(value) => Some(i64::from(value)),
+            _ => None,
+        }
+    }
+
+    /// The values that this one can be, each with its guard; itself, where it is no union.
+    pub(crate) fn alternatives(&self) -> Vec<Alternative> {
+        match &self.kind {
+            Kind::Union(alternatives) => alternatives.to_vec(),
+            _ => vec![Alternative { value: self.clone(), guard: Guard::ALWAYS }],
+        }
+    }
+
+    /// One of these, pruned of what cannot be and merged where equal.
+    pub(crate) fn union(alternatives: impl IntoIterator<Item = Alternative>) -> Self {
+        let mut merged: Vec<Alternative> = Vec::new();
+        for Alternative { value, guard } in alternatives {
+            let inner = match &value.kind {
+                Kind::Union(inner) => {
+                    inner.iter().filter_map(|alt| Some((alt.value.clone(), alt.guard.and(&guard)?))).collect()
+                }
+                _ => vec![(value, guard)],
+            };
+            for (value, guard) in inner {
+                match merged.iter_mut().find(|known| known.value.same(&value)) {
+                    Some(known) => known.guard = known.guard.or(&guard),
+                    None => merged.push(Alternative { value, guard }),
+                }
+            }
+        }
+        if merged.len() > MAX_ALTERNATIVES {
+            let place = merged.iter().find_map(|alternative| alternative.value.at);
+            return Self::UNKNOWN.at(place);
+        }
+        match merged.len() {
+            0 => Self::UNKNOWN,
+            1 => merged.swap_remove(0).value,
+            _ => Self { kind: Kind::Union(merged.into()), at: None },
+        }
+    }
+
+    /// Either value, without a condition that tells which.
+    pub(crate) fn either(a: Self, b: Self) -> Self {
+        Self::union([
+            Alternative { value: a, guard: Guard::ALWAYS },
+            Alternative { value: b, guard: Guard::ALWAYS },
+        ])
+    }
+
+    /// Applies a function to every alternative.
+    pub(crate) fn map(&self, mut function: impl FnMut(&Self) -> Self) -> Self {
+        match &self.kind {
+            Kind::Union(alternatives) => Self::union(
+                alternatives
+                    .iter()
+                    .map(|alt| Alternative { value: function(&alt.value), guard: alt.guard.clone() }),
+            ),
+            _ => function(self),
+        }
+    }
+
+    /// The value on the paths where it exists.
+    pub(crate) fn without_absent(&self) -> Self {
+        match &self.kind {
+            Kind::Union(alternatives)
+                if alternatives.iter().any(|alt| matches!(alt.value.kind, Kind::Absent)) =>
+            {
+                Self::union(
+                    alternatives.iter().filter(|alt| !matches!(alt.value.kind, Kind::Absent)).cloned(),
+                )
+            }
+            Kind::Absent => Self::UNKNOWN,
+            _ => self.clone(),
+        }
+    }
+
+    /// What a loop that changes this value in every round can make of it.
+    pub(crate) fn widened(&self) -> Self {
+        let kind = match &self.kind {
+            Kind::Int(_) | Kind::Some(Type::Int) => Kind::Some(Type::Int),
+            Kind::Float(_) | Kind::Some(Type::Float) => Kind::Some(Type::Float),
+            Kind::Str(rope) => Kind::Str(Rope::hole_of(Source::Unknown, rope.alphabet())),
+            Kind::Union(alternatives) => {
+                let widened = alternatives
+                    .iter()
+                    .map(|alt| Alternative { value: alt.value.widened(), guard: Guard::ALWAYS });
+                return Self::union(widened);
+            }
+            Kind::Tuple(_) | Kind::Bytes(_) => Kind::Unknown,
+            _ => return self.clone(),
+        };
+        Self { kind, at: self.at }
+    }
+
+    pub(crate) fn may_be_absent(&self) -> bool {
+        match &self.kind {
+            Kind::Union(alternatives) => {
+                alternatives.iter().any(|alt| matches!(alt.value.kind, Kind::Absent))
+            }
+            Kind::Absent => true,
+            _ => false,
+        }
+    }
+
+    /// The value under a guard: alternatives that cannot be then are gone.
+    pub(crate) fn under(&self, guard: &Guard) -> Self {
+        match &self.kind {
+            Kind::Union(alternatives) if !guard.is_always() => {
+                let possible: Vec<_> =
+                    alternatives.iter().filter(|alt| alt.guard.and(guard).is_some()).collect();
+                if possible.len() == alternatives.len() || possible.is_empty() {
+                    return self.clone();
+                }
+                Self::union(possible.into_iter().cloned())
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// Indistinguishable, so that a join need not keep both. Two unknowns are the same unknown.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        match (&self.kind, &other.kind) {
+            (Kind::None, Kind::None) | (Kind::Absent, Kind::Absent) | (Kind::Unknown, Kind::Unknown) => true,
+            (Kind::Bool(a), Kind::Bool(b)) => a == b && self.at == other.at,
+            (Kind::Int(a), Kind::Int(b)) => a == b,
+            (Kind::Float(a), Kind::Float(b)) => a.to_bits() == b.to_bits(),
+            (Kind::Str(a), Kind::Str(b)) => a == b && self.at == other.at,
+            (Kind::Bytes(a), Kind::Bytes(b)) => a == b,
+            (Kind::Tuple(a), Kind::Tuple(b)) => {
+                a.len() == b.len() && a.iter().zip(&**b).all(|(a, b)| a.same(b))
+            }
+            (Kind::Object(a), Kind::Object(b)) => a == b,
+            (Kind::Bound(a), Kind::Bound(b)) => a.1 == b.1 && a.0.same(&b.0),
+            (Kind::Method(a), Kind::Method(b)) => a.1 == b.1 && a.0.same(&b.0),
+            (Kind::Path(a), Kind::Path(b)) => a == b,
+            (Kind::Some(a), Kind::Some(b)) => a == b,
+            (Kind::Union(a), Kind::Union(b)) => {
+                a.len() == b.len()
+                    && a.iter().zip(&**b).all(|(a, b)| a.guard == b.guard && a.value.same(&b.value))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<Rope> for Value {
+    fn from(rope: Rope) -> Self {
+        Self { kind: Kind::Str(rope), at: None }
+    }
+}
+
+/// A hashable constant: the key of a dict item or a set member.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Key {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(u64),
+    Str(Arc<str>),
+    Bytes(Arc<[u8]>),
+    Tuple(Arc<[Key]>),
+    Object(ObjectId),
+    Path(Arc<str>),
+}
+
+impl Key {
+    /// `None` where the value is not one known constant.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        Some(match &value.kind {
+            Kind::None => Self::None,
+            // `True == 1` and both hash alike in Python; a dict with both as keys is not worth a bug here.
+            Kind::Bool(value) => Self::Bool(*value),
+            Kind::Int(value) => Self::Int(*value),
+            Kind::Float(value) => Self::Float(value.to_bits()),
+            Kind::Str(rope) => Self::Str(rope.as_literal()?.into()),
+            Kind::Bytes(Bytes::Known(bytes)) => Self::Bytes(bytes.clone()),
+            Kind::Tuple(values) => Self::Tuple(values.iter().map(Self::of).collect::<Option<_>>()?),
+            Kind::Object(id) => Self::Object(*id),
+            Kind::Path(path) => Self::Path(path.clone()),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        let kind = match self {
+            Self::None => Kind::None,
+            Self::Bool(value) => Kind::Bool(*value),
+            Self::Int(value) => Kind::Int(*value),
+            Self::Float(bits) => Kind::Float(f64::from_bits(*bits)),
+            Self::Str(text) => Kind::Str(Rope::literal(text.clone())),
+            Self::Bytes(bytes) => Kind::Bytes(Bytes::Known(bytes.clone())),
+            Self::Tuple(keys) => Kind::Tuple(keys.iter().map(Self::to_value).collect()),
+            Self::Object(id) => Kind::Object(*id),
+            Self::Path(path) => Kind::Path(path.clone()),
+        };
+        Value::new(kind, None)
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+}

@@ -16,6 +16,9 @@ pub struct Finding {
     /// The qualified name of the enclosing class or function, for a fingerprint that survives line moves.
     pub scope: String,
     pub fix: Option<Fix>,
+    /// Ranges whose text must never be printed, in any format: the contents of secret literals, without their
+    /// quotes. A report masks them, and the same text wherever else it would print it.
+    pub redact: Vec<Span>,
 }
 
 impl Finding {
@@ -35,6 +38,7 @@ impl Finding {
             trail: Vec::new(),
             scope: String::new(),
             fix: None,
+            redact: Vec::new(),
         }
     }
 
@@ -45,6 +49,12 @@ impl Finding {
 
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = scope.into();
+        self
+    }
+
+    /// Marks ranges that hold a secret.
+    pub fn with_redacted(mut self, secrets: impl IntoIterator<Item = Span>) -> Self {
+        self.redact.extend(secrets);
         self
     }
 

@@ -15,7 +15,9 @@ impl Redacted {
         let length = secret.chars().count();
         // Two characters of a very short secret would be most of it.
         let shown = if length >= 8 { 2 } else { 0 };
-        Self { head: secret.chars().take(shown).collect(), length, bits: shannon_entropy_bits(secret) as u32 }
+        #[expect(clippy::cast_sign_loss, reason = "entropy is never negative")]
+        let bits = shannon_entropy_bits(secret) as u32;
+        Self { head: secret.chars().take(shown).collect(), length, bits }
     }
 }
 

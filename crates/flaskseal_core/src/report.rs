@@ -120,8 +120,11 @@ pub enum Standing {
         by: String,
         span: Option<Span>,
     },
-    /// Known before; listed, and not counted against the gate.
-    Baselined,
+    /// Known before; listed. From severity high on it fails its item all the same, until somebody has accepted it
+    /// and said why.
+    Baselined {
+        accepted: Option<String>,
+    },
 }
 
 /// What the verdicts do not rest on: everything that was skipped, cut or not understood.

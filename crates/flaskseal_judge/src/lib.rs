@@ -1,1 +1,22 @@
 //! Suppressions, baseline and policy: assessments in, verdicts and the gate out.
+//!
+//! A pure function of its arguments. It does no I/O, asks no clock and does not depend on the order in which the
+//! rules ran. It alone makes verdicts; weighing one layer of evidence against another is the project's work.
+
+mod date;
+pub use date::{Date, DateError};
+
+mod policy;
+pub use policy::{Ignore, Policy};
+
+mod judge;
+pub use judge::judge;
+
+mod verdict;
+
+mod suppression;
+
+mod baseline;
+pub use baseline::{Baseline, BaselineEntry, BaselineError};
+
+mod fingerprint;

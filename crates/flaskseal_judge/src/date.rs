@@ -1,0 +1,88 @@
+//! A calendar day. The judge never asks a clock: today is an argument.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A day of the proleptic Gregorian calendar, in the time zone of whoever wrote it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Date {
+    pub year: u16,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+}
+
+/// The text is no day written `YYYY-MM-DD`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a date written YYYY-MM-DD")]
+pub struct DateError;
+
+impl Date {
+    /// The day, unless the calendar has none such.
+    pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
+        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let last = match month {
+            2 if leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        (year >= 1 && (1..=last).contains(&day)).then_some(Self { year, month, day })
+    }
+}
+
+impl FromStr for Date {
+    type Err = DateError;
+
+    fn from_str(text: &str) -> Result<Self, DateError> {
+        let mut parts = text.split('-');
+        let (Some(year), Some(month), Some(day), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(DateError);
+        };
+        let digits = |part: &str, count: usize| {
+            (part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| part.parse::<u16>().ok())
+                .flatten()
+                .ok_or(DateError)
+        };
+        Self::new(digits(year, 4)?, digits(month, 2)? as u8, digits(day, 2)? as u8).ok_or(DateError)
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_prints_and_nothing_else() {
+        let date: Date = "2028-02-29".parse().unwrap();
+        assert_eq!(date.to_string(), "2028-02-29");
+        for wrong in [
+            "2027-02-29",
+            "2027-13-01",
+            "2027-00-01",
+            "2027-1-01",
+            "27-01-01",
+            "2027-01-01x",
+            "+027-01-01",
+            "",
+        ] {
+            assert_eq!(wrong.parse::<Date>(), Err(DateError), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn days_are_ordered() {
+        assert!("2026-12-31".parse::<Date>().unwrap() < "2027-01-01".parse().unwrap());
+    }
+}

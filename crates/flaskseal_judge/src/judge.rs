@@ -162,15 +162,16 @@ fn worse(a: Finding, b: Finding) -> Finding {
 }
 
 fn worst_first(tree: &Tree, a: &Finding, b: &Finding) -> Ordering {
-    let key = |finding: &Finding| {
-        let span = finding.primary.span;
-        (
-            finding.rule,
-            span.and_then(|span| tree.files.get(span.file.0 as usize)).map(|file| file.path.clone()),
-            span,
-        )
+    let path = |finding: &Finding| {
+        let file = finding.primary.span.and_then(|span| tree.files.get(span.file.0 as usize));
+        file.map(|file| &*file.path)
     };
-    b.severity.cmp(&a.severity).then_with(|| key(a).cmp(&key(b))).then_with(|| a.message.cmp(&b.message))
+    b.severity
+        .cmp(&a.severity)
+        .then_with(|| a.rule.cmp(&b.rule))
+        .then_with(|| path(a).cmp(&path(b)))
+        .then_with(|| a.primary.span.cmp(&b.primary.span))
+        .then_with(|| a.message.cmp(&b.message))
 }
 
 fn ledger_key<'a>(tree: &'a Tree, entry: &'a LedgerEntry) -> (LedgerKind, &'a str, Option<Span>) {

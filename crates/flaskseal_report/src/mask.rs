@@ -16,6 +16,9 @@ const WIDEST: usize = 24;
 /// From this length on a secret is hidden anywhere; a shorter one, often a plain word, only where it stands alone.
 const UNMISTAKABLE: usize = 6;
 
+/// Bytes before and behind shown text in which a secret may begin or end. A longer one is known by its place.
+const AROUND: u32 = 4096;
+
 /// Bytes of a line that are shown around what matters.
 const LINE: u32 = 400;
 
@@ -124,17 +127,17 @@ impl Masks {
         self.cut(id, file, fit(file, range), Vec::new()).text
     }
 
+    /// The text of a window, in which some ranges are left out, and every secret masked.
     fn cut(&self, id: FileId, file: &SourceFile, window: TextRange, mut cuts: Vec<Cut>) -> Excerpt {
-        for secret in self.secrets(id, file, window) {
-            // Line by line, so that lines keep their numbers.
-            let mut at = secret.start;
-            for line in file.slice(secret).split_inclusive('\n') {
-                let end = at + line.len() as u32;
-                let text = line.trim_end_matches(['\n', '\r']);
-                if !text.is_empty() {
+        for shown in remaining(window, &cuts) {
+            for secret in self.secrets(id, file, shown) {
+                // Line by line, so that lines keep their numbers.
+                let mut at = secret.start;
+                for line in file.slice(secret).split_inclusive('\n') {
+                    let text = line.trim_end_matches(['\n', '\r']);
                     cuts.push(Cut { range: TextRange::new(at, at + text.len() as u32), by: mask(text) });
+                    at += line.len() as u32;
                 }
-                at = end;
             }
         }
         cuts.retain(|cut| cut.range.start < cut.range.end);
@@ -158,17 +161,14 @@ impl Masks {
         Excerpt { first_line: file.lines().line(window.start), text, window, replaced }
     }
 
-    /// Ranges of the window that hold a secret, by place or by text.
+    /// Ranges of the window that hold a secret, by place or by text, or a part of one that reaches into it.
     fn secrets(&self, id: FileId, file: &SourceFile, window: TextRange) -> Vec<TextRange> {
-        let mut found: Vec<TextRange> = self
-            .ranges
-            .get(&id)
-            .into_iter()
-            .flatten()
-            .map(|range| TextRange::new(range.start.max(window.start), range.end.min(window.end)))
-            .filter(|range| range.start < range.end)
-            .collect();
-        let text = file.slice(window);
+        let here = |range: &&TextRange| range.start < window.end && window.start < range.end;
+        let mut found: Vec<TextRange> =
+            self.ranges.get(&id).into_iter().flatten().filter(here).copied().collect();
+        let around =
+            fit(file, TextRange::new(window.start.saturating_sub(AROUND), window.end.saturating_add(AROUND)));
+        let text = file.slice(around);
         let word = |c: char| c.is_alphanumeric() || c == '_';
         for secret in self.literals.iter().flat_map(|literals| literals.find_overlapping_iter(text)) {
             let before = text.get(..secret.start()).and_then(|text| text.chars().next_back());
@@ -176,11 +176,15 @@ impl Masks {
             let alone = !before.is_some_and(word) && !after.is_some_and(word);
             let length = text.get(secret.range()).map_or(0, |secret| secret.chars().count());
             if length >= UNMISTAKABLE || alone {
-                let at = |offset: usize| window.start + offset as u32;
+                let at = |offset: usize| around.start + offset as u32;
                 found.push(TextRange::new(at(secret.start()), at(secret.end())));
             }
         }
-        disjoint(found)
+        let clipped = disjoint(found).into_iter().map(|secret| TextRange {
+            start: secret.start.max(window.start),
+            end: secret.end.min(window.end),
+        });
+        clipped.filter(|secret| secret.start < secret.end).collect()
     }
 }
 
@@ -233,6 +237,18 @@ impl Cut {
     fn ellipsis(range: TextRange) -> Self {
         Self { range, by: "…".to_owned() }
     }
+}
+
+/// What the cuts leave of a window. They are in order and do not overlap.
+fn remaining(window: TextRange, cuts: &[Cut]) -> Vec<TextRange> {
+    let mut left = Vec::with_capacity(cuts.len() + 1);
+    let mut at = window.start;
+    for cut in cuts {
+        left.push(TextRange::new(at, cut.range.start));
+        at = cut.range.end;
+    }
+    left.push(TextRange::new(at, window.end));
+    left
 }
 
 fn mask(text: &str) -> String {
@@ -303,6 +319,15 @@ mod tests {
         let text = all(&file, &[&secret]);
         assert_eq!(text.lines().count(), 4);
         assert!(!text.contains("xx") && !text.contains("BEGIN") && text.len() < 200, "{text}");
+    }
+
+    #[test]
+    fn a_part_of_a_secret_is_hidden_too() {
+        let file = SourceFile::new("a.py", "KEY = 'correct horse'\nother = 'correct horse'\n");
+        let masks = masks(&file, &["correct horse"]);
+        let second = file.text.rfind("rrect").unwrap() as u32;
+        assert_eq!(masks.text(FileId(0), &file, TextRange::new(second, second + 5)), "•••••");
+        assert_eq!(masks.text(FileId(0), &file, TextRange::new(second + 8, second + 12)), "•••'");
     }
 
     #[test]

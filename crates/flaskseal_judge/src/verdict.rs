@@ -97,8 +97,8 @@ fn item_report(
         (Verdict::NotApplicable, reason.unwrap_or_default())
     } else if !blocking.is_empty() {
         (Verdict::Fail, count_by_severity(&blocking))
-    } else if let Some(first) = unproved.first() {
-        (Verdict::NotVerified, missing(first, unproved.len()))
+    } else if !unproved.is_empty() {
+        (Verdict::NotVerified, missing(&unproved, has_rules))
     } else {
         (Verdict::Pass, rests_on(&controls, &weights))
     };
@@ -201,15 +201,18 @@ fn count_by_severity(severities: &[Severity]) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-fn missing(first: &ControlReport, count: usize) -> String {
-    let mut reason = match first.gaps.first() {
-        Some(gap) if gap.remedy.is_empty() => gap.reason.clone(),
-        Some(gap) => format!("{}: {}", gap.reason, gap.remedy),
-        None => "no evidence".to_owned(),
+/// The first missing evidence that somebody can supply, or else the first; and how much more is missing.
+fn missing(unproved: &[&ControlReport], item_has_rules: bool) -> String {
+    let gaps = || unproved.iter().filter_map(|control| control.gaps.first());
+    let Some(gap) = gaps().find(|gap| !gap.remedy.is_empty()).or_else(|| gaps().next()) else {
+        return "no evidence".to_owned();
     };
-    let whole_item = first.gaps.first().is_some_and(|gap| gap.reason.ends_with("this item yet"));
-    if count > 1 && !whole_item {
-        reason = format!("{reason} (and {} more)", count - 1);
+    let mut reason = gap.reason.clone();
+    if !gap.remedy.is_empty() {
+        reason = format!("{reason}: {}", gap.remedy);
+    }
+    if unproved.len() > 1 && item_has_rules {
+        reason = format!("{reason} (and {} more)", unproved.len() - 1);
     }
     reason
 }
@@ -224,33 +227,27 @@ fn rests_on(controls: &[ControlReport], weights: &[Weight]) -> String {
             .filter(|control| control.state == ControlState::Unknown && is_required(control.control))
             .map(|control| format!("{} not verified", control.control)),
     );
-    let open = |severity: Severity| {
-        weights
-            .iter()
-            .filter(|weight| weight.standing != Weighing::Accepted && weight.confidence >= Confidence::Firm)
-            .filter(|weight| weight.severity == severity)
-            .count()
-    };
+    let count = |wanted: &dyn Fn(&Weight) -> bool| weights.iter().filter(|weight| wanted(weight)).count();
+    let firm = |weight: &Weight| weight.standing == Weighing::Counts && weight.confidence >= Confidence::Firm;
     for severity in [Severity::Critical, Severity::High, Severity::Medium] {
-        match open(severity) {
+        match count(&|weight| firm(weight) && weight.severity == severity) {
             0 => {}
-            count => parts.push(format!("{count} {} that do not block", severity.key())),
+            count => parts.push(format!("{count} {} below the threshold", severity.key())),
         }
     }
-    let to_review = weights
-        .iter()
-        .filter(|weight| weight.standing != Weighing::Accepted && weight.confidence == Confidence::Tentative)
-        .count();
-    let accepted = weights.iter().filter(|weight| weight.standing == Weighing::Accepted).count();
-    for (count, one, many) in [
-        (open(Severity::Low), "note", "notes"),
-        (to_review, "to review", "to review"),
-        (accepted, "accepted", "accepted"),
+    let notes = count(&|weight| firm(weight) && weight.severity == Severity::Low);
+    let to_review =
+        count(&|weight| weight.standing == Weighing::Counts && weight.confidence == Confidence::Tentative);
+    let known = count(&|weight| weight.standing == Weighing::Baselined);
+    let accepted = count(&|weight| weight.standing == Weighing::Accepted);
+    for (count, what) in [
+        (notes, if notes == 1 { "note" } else { "notes" }),
+        (to_review, "to review"),
+        (known, "in the baseline"),
+        (accepted, "accepted"),
     ] {
-        match count {
-            0 => {}
-            1 => parts.push(format!("1 {one}")),
-            count => parts.push(format!("{count} {many}")),
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
         }
     }
     parts.join(", ")
@@ -359,6 +356,25 @@ mod tests {
     }
 
     #[test]
+    fn the_line_names_what_can_be_supplied_and_how_much_is_missing() {
+        let mut assessment = proved_but(Item::Debug, Some(C1));
+        assessment.gap(
+            ControlId::new(Item::Debug, 3),
+            Gap::new("the class is not known", "name it with `--env-file`"),
+        );
+        let (got, reason) = debug(&assessment, &[]);
+        assert_eq!(got, Verdict::NotVerified);
+        assert_eq!(reason, "the class is not known: name it with `--env-file` (and 1 more)");
+    }
+
+    #[test]
+    fn a_pass_at_a_higher_threshold_does_not_read_as_clean() {
+        let medium = [weight(101, Severity::Medium, Confidence::Certain, Weighing::Counts); 2];
+        let (got, reason) = verdict(Item::Debug, &proved_but(Item::Debug, None), &medium, Severity::High);
+        assert_eq!((got, &*reason), (Verdict::Pass, "4 controls met, 2 medium below the threshold"));
+    }
+
+    #[test]
     fn a_finding_outweighs_a_gap() {
         let mut assessment = Assessment::default();
         assessment.gap(C1, Gap::new("unreadable", ""));
@@ -394,7 +410,7 @@ mod tests {
         let known = |severity| [weight(101, severity, Confidence::Certain, Weighing::Baselined)];
         assert_eq!(debug(&proved, &known(Severity::High)).0, Verdict::Fail);
         let (got, reason) = debug(&proved, &known(Severity::Medium));
-        assert_eq!((got, &*reason), (Verdict::Pass, "4 controls met, 1 medium that do not block"));
+        assert_eq!((got, &*reason), (Verdict::Pass, "4 controls met, 1 in the baseline"));
     }
 
     #[test]

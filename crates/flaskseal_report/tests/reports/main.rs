@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use fixtures::{Case, RULES, SECRET, all, fail, hostile};
+use flaskseal_core::{Evidence, FileId, Layer, Span, Tree};
 use flaskseal_report::{Format, RenderOptions, render};
 use serde_json::Value;
 
@@ -88,6 +89,54 @@ fn hostile_reports_do_no_harm() {
     }
     let commands = write(Format::Github, &case);
     assert!(commands.lines().filter(|line| line.starts_with("::")).all(|line| line.starts_with("::error ")));
+}
+
+#[test]
+fn random_spans_in_random_text_do_no_harm() {
+    const PIECES: [&str; 14] = [
+        "a",
+        " ",
+        "\n",
+        "\r\n",
+        "\t",
+        "é",
+        "한",
+        "\u{1b}",
+        "\0",
+        "'",
+        "👩‍👩‍👧",
+        "\u{feff}",
+        "\n\n\n\n\n\n\n\n\n\n",
+        "\u{300}",
+    ];
+    let mut state: u32 = 2_463_534_242;
+    // Marsaglia's xorshift: the same numbers in every run.
+    let mut below = |limit: u32| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state % limit
+    };
+    for _ in 0..300 {
+        let mut text = || (0..below(40)).map(|_| PIECES[below(14) as usize]).collect::<String>();
+        let tree = Tree::from_texts([("a.py".to_owned(), text()), ("b 한.py".to_owned(), text())]);
+        let length = tree.files[0].text.len() as u32 + 4;
+        let mut evidence = || {
+            let span = Span::new(FileId(below(3)), below(length), below(length));
+            Evidence::at(Layer::Source, span, "here")
+        };
+        let mut report = fail().report;
+        for reported in &mut report.findings {
+            let finding = &mut reported.finding;
+            finding.primary = evidence();
+            finding.trail = (0..3).map(|_| evidence()).collect();
+            finding.redact = evidence().span.into_iter().collect();
+        }
+        let case = Case { report, tree };
+        for format in Format::ALL {
+            write(format, &case);
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The baseline: findings that were known before, by fingerprint, in a file that people can review.
 
-use flaskseal_core::{GateReport, Standing, Tree};
+use std::collections::BTreeSet;
+
+use flaskseal_core::{GateReport, RuleId, RuleMeta, Standing, Tree};
 use serde::{Deserialize, Serialize};
 
 const HEADER: &str = "\
@@ -42,6 +44,11 @@ impl BaselineEntry {
     /// The reason, unless it is blank.
     pub fn accepted(&self) -> Option<&str> {
         self.accepted.as_deref().map(str::trim).filter(|reason| !reason.is_empty())
+    }
+
+    /// Whether the absence of the finding means that it is gone.
+    pub(crate) fn rule_ran(&self, rules: &[&'static RuleMeta]) -> bool {
+        self.rule.parse().map_or(true, |id: RuleId| rules.iter().any(|rule| rule.id == id))
     }
 }
 
@@ -109,11 +116,13 @@ impl Baseline {
         format!("{HEADER}{body}")
     }
 
-    /// Removes the entries that the report no longer has, and returns them.
-    pub fn prune(&mut self, report: &GateReport) -> Vec<BaselineEntry> {
+    /// Removes the entries that the report no longer has, and returns them. `rules` are the rules that ran: of the
+    /// others nothing is known.
+    pub fn prune(&mut self, report: &GateReport, rules: &[&'static RuleMeta]) -> Vec<BaselineEntry> {
+        let known: BTreeSet<&str> = report.findings.iter().map(|reported| &*reported.fingerprint).collect();
         let (kept, gone) = std::mem::take(&mut self.entries)
             .into_iter()
-            .partition(|entry| report.findings.iter().any(|known| known.fingerprint == entry.fingerprint));
+            .partition(|entry| known.contains(&*entry.fingerprint) || !entry.rule_ran(rules));
         self.entries = kept;
         gone
     }

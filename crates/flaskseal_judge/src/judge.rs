@@ -96,7 +96,7 @@ pub fn judge(
 
     let mut ledger = ledger;
     ledger.entries.extend(suppressions.into_complaints());
-    ledger.entries.extend(known.into_vanished());
+    ledger.entries.extend(known.into_vanished(rules));
     ledger.entries.sort_by(|a, b| ledger_key(tree, a).cmp(&ledger_key(tree, b)).then_with(|| a.cmp(b)));
     ledger.entries.dedup();
 
@@ -228,8 +228,9 @@ impl<'a> Known<'a> {
         })
     }
 
-    fn into_vanished(self) -> impl Iterator<Item = LedgerEntry> {
-        self.entries.into_values().filter(|(_, met)| !met).map(|(entry, _)| LedgerEntry {
+    fn into_vanished(self, rules: &[&'static RuleMeta]) -> impl Iterator<Item = LedgerEntry> {
+        let gone = self.entries.into_values().filter(|(entry, met)| !met && entry.rule_ran(rules));
+        gone.map(|(entry, _)| LedgerEntry {
             kind: LedgerKind::Suppression,
             path: entry.path.clone(),
             span: None,
@@ -388,7 +389,8 @@ mod tests {
         );
         assert_eq!(fixed.ledger.entries.len(), 1);
         assert!(fixed.ledger.entries[0].message.contains("baseline's FS101 is gone"));
-        let gone = baseline.prune(&fixed);
+        assert_eq!(baseline.clone().prune(&fixed, &[&KEY]), [], "a rule that did not run says nothing");
+        let gone = baseline.prune(&fixed, RULES);
         assert!(gone.len() == 1 && gone[0].rule == "FS101" && baseline.entries().len() == 1);
     }
 

@@ -158,7 +158,7 @@ impl Suppressions {
             named += 1;
             let Some(rule) = resolve(name, rules) else {
                 self.complaints
-                    .push(complaint(marker.span, format!("`{name}` is not a rule of this version")));
+                    .push(complaint(marker.span, format!("`{name}` is none of the rules that ran")));
                 continue;
             };
             if reason.is_empty() {
@@ -189,7 +189,7 @@ impl Suppressions {
         let what = format!("the ignore of {} in `{}`", ignore.rule, ignore.path_glob);
         let glob = GlobBuilder::new(&ignore.path_glob).literal_separator(true).build();
         let problem = match (resolve(ignore.rule.trim(), rules), glob) {
-            (None, _) => format!("`{}` is not a rule of this version", ignore.rule),
+            (None, _) => format!("`{}` is none of the rules that ran", ignore.rule),
             (_, Err(error)) => format!("`{}` is not a path pattern: {}", ignore.path_glob, error.kind()),
             _ if ignore.reason.trim().is_empty() => format!("{what} gives no reason: nothing is silenced"),
             (Some(rule), Ok(glob)) => {
@@ -463,7 +463,7 @@ mod tests {
             ("a.py", "KEY = 1  # flaskseal: ignore[FS301] --\n", "gives no reason"),
             ("a.py", "KEY = 1  # flaskseal: ignore[FS301] why until=2026-11-21\n", "expired on 2026-11-21"),
             ("a.py", "KEY = 1  # flaskseal: ignore[FS301] why until=soon\n", "not a date"),
-            ("a.py", "KEY = 1  # flaskseal: ignore[FS999] why\n", "not a rule"),
+            ("a.py", "KEY = 1  # flaskseal: ignore[FS999] why\n", "none of the rules"),
             ("a.py", "KEY = 1  # flaskseal: ignore[] why\n", "names no rule"),
             ("a.py", "KEY = 1\nx = 2  # flaskseal: ignore[FS301] why\n", "silences nothing"),
             ("a.py", "KEY = 1\n# flaskseal: ignore[FS301] why\nx = 2\n", "silences nothing"),
@@ -509,7 +509,7 @@ mod tests {
         for (broken, complaint) in [
             (Ignore { reason: " ".to_owned(), ..ignore.clone() }, "no reason"),
             (Ignore { until: Date::new(2026, 1, 1), ..ignore.clone() }, "expired"),
-            (Ignore { rule: "FS3".to_owned(), ..ignore.clone() }, "not a rule"),
+            (Ignore { rule: "FS3".to_owned(), ..ignore.clone() }, "none of the rules"),
             (Ignore { path_glob: "a[".to_owned(), ..ignore }, "not a path pattern"),
         ] {
             let (reason, complaints) = with(&broken, "legacy/a.py");

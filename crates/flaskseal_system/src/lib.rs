@@ -1,1 +1,23 @@
-//! The one door to the outside: walking and reading trees, the clock, the environment.
+//! The one door to the outside: walking and reading a tree, reading and writing single files, the clock, the
+//! environment and the terminal. It observes; it understands nothing of what it reads.
+
+mod discover;
+pub use discover::{DiscoverOptions, discover};
+
+mod kind;
+
+mod ignored;
+
+mod decode;
+
+mod file;
+pub use file::{canonical, is_file, is_folder, read_to_string, write_atomically};
+
+mod clock;
+pub use clock::today;
+
+mod terminal;
+pub use terminal::{stderr_is_terminal, stdout_wants_color, terminal_width, variable};
+
+mod error;
+pub use error::InputError;

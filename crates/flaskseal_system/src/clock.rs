@@ -3,8 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The date in UTC: year, month from 1, day from 1.
-#[expect(clippy::disallowed_methods, reason = "this is the door to the clock")]
-pub fn today() -> (i32, u8, u8) {
+pub fn today() -> (u16, u8, u8) {
     // A clock before 1970 is broken; the first day of the epoch is as good an answer as any.
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     civil(seconds / 86_400)
@@ -12,7 +11,7 @@ pub fn today() -> (i32, u8, u8) {
 
 /// The Gregorian date of a day counted from 1970-01-01. Hinnant, "chrono-compatible low-level date algorithms",
 /// `civil_from_days`: years run from March, so that the leap day comes last.
-fn civil(days: u64) -> (i32, u8, u8) {
+fn civil(days: u64) -> (u16, u8, u8) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -21,7 +20,7 @@ fn civil(days: u64) -> (i32, u8, u8) {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year as i32, month as u8, day as u8)
+    (year as u16, month as u8, day as u8)
 }
 
 #[cfg(test)]

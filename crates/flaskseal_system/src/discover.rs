@@ -273,9 +273,9 @@ fn consider_file(
     if !is_regular {
         let reason = "is not a regular file, and only regular files are read";
         return if decisive {
-            listing.unreadable(&relative, reason)
+            listing.unreadable(&relative, reason);
         } else {
-            listing.left_out(&relative, reason)
+            listing.left_out(&relative, reason);
         };
     }
     let size = match entry.metadata() {
@@ -372,7 +372,6 @@ mod tests {
         for (path, bytes) in files {
             let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            #[expect(clippy::disallowed_methods, reason = "a test's own files")]
             fs::write(path, bytes).unwrap();
         }
         folder

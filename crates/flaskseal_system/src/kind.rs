@@ -44,7 +44,7 @@ impl Kind {
         if is_well_known(&lower) {
             return Some(Self::Deployment);
         }
-        match lower.rsplit_once('.').map(|(_, extension)| extension) {
+        match extension(&lower) {
             Some("py" | "wsgi") => Some(Self::Python),
             Some("lock") => Some(Self::Lock),
             Some(
@@ -75,7 +75,7 @@ fn is_well_known(lower: &str) -> bool {
         lower.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
     };
     // `Dockerfile.py` is Python, whatever it calls itself.
-    let is_other = [".py", ".md", ".rst"].iter().any(|extension| lower.ends_with(extension));
+    let is_other = matches!(extension(lower), Some("py" | "md" | "rst"));
     NAMES.contains(&lower) || (PREFIXES.iter().any(is_form_of) && !is_other)
 }
 
@@ -84,11 +84,11 @@ fn is_well_known(lower: &str) -> bool {
 pub(crate) fn matters_though_ignored(path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let lower = name.to_ascii_lowercase();
-    let is_python = lower.ends_with(".py");
+    let is_python = extension(&lower) == Some("py");
     let starts = |prefix: &str| lower.starts_with(prefix);
     lower.starts_with(".env")
         || lower == ".flaskenv"
-        || lower.ends_with(".service")
+        || extension(&lower) == Some("service")
         || folder.split('/').any(|part| part == ".envs")
         || (is_python && (starts("config") || starts("local_settings") || starts("settings_local")))
         || (is_python && folder.rsplit('/').next() == Some("instance"))
@@ -118,9 +118,13 @@ pub(crate) fn left_out_by_name(name: &str) -> Option<Left> {
         ".tox" | ".nox" => Some(Left::Because("test environments")),
         ".eggs" => Some(Left::Because("packages of a build")),
         "_vendor" => Some(Left::Because("vendored code")),
-        _ if name.ends_with(".egg") => Some(Left::Because("an installed package")),
+        _ if extension(name) == Some("egg") => Some(Left::Because("an installed package")),
         _ => None,
     }
+}
+
+fn extension(name: &str) -> Option<&str> {
+    name.rsplit_once('.').map(|(_, extension)| extension)
 }
 
 /// `requirements.txt`, `dev-requirements.in`, `requirements/base.txt`, `constraints.txt`.

@@ -3,7 +3,6 @@
 use std::io::{IsTerminal as _, stderr};
 
 /// A variable of the environment; absent when it is empty or not Unicode.
-#[expect(clippy::disallowed_methods, reason = "this is the door to the environment")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,1 +1,27 @@
 //! The flaskseal command: is this Flask app, as production runs it, safe to deploy?
+//!
+//! Arguments and configuration become one `Request`, a request becomes a tree, a tree becomes a report: the first and
+//! the last step touch the world, what lies between is a pure function (`check::gate`).
+
+pub mod arguments;
+
+pub mod configuration;
+
+mod selection;
+pub use selection::{Selection, Selector};
+
+pub mod outputs;
+
+pub mod check;
+
+mod baseline;
+
+mod explain;
+
+mod rules;
+
+mod progress;
+
+mod suggest;
+
+pub mod command;

@@ -1,0 +1,286 @@
+//! The command line, literally: what each word means is decided in `configuration` and `outputs`.
+
+use std::path::PathBuf;
+
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use flaskseal_core::Severity;
+use flaskseal_judge::Date;
+use flaskseal_report::Format;
+
+/// Is this Flask app, as production runs it, safe to deploy?
+#[derive(Parser, Debug)]
+#[command(name = "flaskseal", version, max_term_width = 110, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  flaskseal check                             judge the application in this folder
+  flaskseal check shop --entry 'gunicorn shop:create_app()'
+  flaskseal explain FS301                     what a rule checks, why, and how to fix it
+  flaskseal baseline write                    record today's findings, to fail only on new ones
+
+Exit status: 0 the gate passes; 1 it fails; 2 wrong usage, unusable input, nothing to judge, or an internal error.";
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    Check(CheckArguments),
+    /// Explain a rule: what it checks, why it matters, how to fix it
+    #[command(after_help = "Examples:\n  flaskseal explain FS301\n  flaskseal explain hardcoded-secret-key")]
+    Explain {
+        /// The rule's id or name
+        rule: String,
+        #[command(flatten)]
+        color: ColorArguments,
+    },
+    /// List the rules
+    #[command(after_help = "Examples:\n  flaskseal rules\n  flaskseal rules --format json")]
+    Rules {
+        /// A table for people, or JSON
+        #[arg(
+            long,
+            alias = "output-format",
+            value_enum,
+            default_value = "terminal",
+            env = "FLASKSEAL_FORMAT"
+        )]
+        format: ListFormat,
+        #[command(flatten)]
+        color: ColorArguments,
+    },
+    /// Record known findings, so that the gate fails only on new ones
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
+    /// Show flaskseal's own configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script
+    #[command(
+        after_help = "Examples:\n  flaskseal completions bash > ~/.local/share/bash-completion/completions/flaskseal\n  flaskseal completions zsh > ~/.zfunc/_flaskseal"
+    )]
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Judge whether the application is safe to deploy
+///
+/// Reads the tree below PATH, finds what production starts, and gives each item of the checklist a verdict with its
+/// evidence. Nothing of the project is executed and nothing leaves this machine.
+#[derive(Args, Debug)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub struct CheckArguments {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  flaskseal check
+  flaskseal check shop --entry shop.wsgi:app --env-file deploy/shop.env
+  flaskseal check --only session,debug --fail-on high
+  flaskseal check --format sarif --output flaskseal.sarif --format terminal
+  flaskseal check --policy /etc/flaskseal/policy.toml --strict
+
+An --output belongs to the --format before it; formats without one go to standard output.
+
+Configuration: `flaskseal.toml`, or `[tool.flaskseal]` in `pyproject.toml`, in the nearest folder from PATH up to the root
+of its repository. Later wins: configuration file, FLASKSEAL_* variables, command line; a --policy is applied last.
+
+Exit status: 0 the gate passes; 1 it fails; 2 wrong usage, unusable input, nothing to judge, or an internal error.";
+
+/// What to judge, and how strictly.
+#[derive(Args, Debug)]
+pub struct ProjectArguments {
+    /// The folder of the application or of its repository
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub path: PathBuf,
+
+    /// What production starts, as MODULE:CALLABLE or as a command line; instead of what the tree says (repeatable)
+    #[arg(long, value_name = "ENTRY", env = "FLASKSEAL_ENTRY", help_heading = "Production")]
+    pub entry: Vec<String>,
+    /// A file of NAME=VALUE lines that production's environment is made from; later files win (repeatable)
+    #[arg(long, value_name = "FILE", env = "FLASKSEAL_ENV_FILE", value_hint = ValueHint::FilePath, help_heading = "Production")]
+    pub env_file: Vec<PathBuf>,
+    /// Production's environment holds nothing but what the tree and the --env-file say
+    #[arg(long, env = "FLASKSEAL_ENV_COMPLETE", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Production")]
+    pub env_complete: bool,
+    /// Judge the tree even if nothing in it looks like Flask
+    #[arg(long, env = "FLASKSEAL_FORCE", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Production")]
+    pub force: bool,
+
+    /// Judge only these items (key or number) or rules (id or name), comma-separated (repeatable)
+    #[arg(
+        long,
+        value_name = "ITEM|RULE",
+        env = "FLASKSEAL_ONLY",
+        value_delimiter = ',',
+        help_heading = "Gate"
+    )]
+    pub only: Vec<String>,
+    /// Leave out these items or rules, comma-separated (repeatable)
+    #[arg(
+        long,
+        value_name = "ITEM|RULE",
+        env = "FLASKSEAL_SKIP",
+        value_delimiter = ',',
+        help_heading = "Gate"
+    )]
+    pub skip: Vec<String>,
+    /// The least severity of a finding that fails its item: low, medium, high or critical [default: medium]
+    #[arg(long, value_name = "SEVERITY", env = "FLASKSEAL_FAIL_ON", value_parser = severity, help_heading = "Gate")]
+    pub fail_on: Option<Severity>,
+    /// Fail also when a selected item could not be verified
+    #[arg(long, env = "FLASKSEAL_STRICT", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Gate")]
+    pub strict: bool,
+    /// The file of known findings
+    #[arg(long, value_name = "FILE", env = "FLASKSEAL_BASELINE", value_hint = ValueHint::FilePath, help_heading = "Gate")]
+    pub baseline: Option<PathBuf>,
+    /// Let no comment and no configuration silence a finding
+    #[arg(long, env = "FLASKSEAL_NO_IGNORES", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Gate")]
+    pub no_ignores: bool,
+    /// Paths not to read, in the syntax of .gitignore, comma-separated (repeatable)
+    #[arg(
+        long,
+        value_name = "GLOB",
+        env = "FLASKSEAL_EXCLUDE",
+        value_delimiter = ',',
+        help_heading = "Gate"
+    )]
+    pub exclude: Vec<String>,
+
+    /// The configuration file, instead of looking for one
+    #[arg(long, value_name = "FILE", env = "FLASKSEAL_CONFIG", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
+    pub config: Option<PathBuf>,
+    /// Use no configuration file
+    #[arg(long, alias = "no-config", env = "FLASKSEAL_ISOLATED", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), conflicts_with = "config", help_heading = "Configuration")]
+    pub isolated: bool,
+    /// Demands from outside the tree, applied last: nothing in the tree and no option can weaken them
+    #[arg(long, value_name = "FILE", env = "FLASKSEAL_POLICY", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
+    pub policy: Option<PathBuf>,
+
+    /// Threads to use [default: one for each processor]
+    #[arg(long, short, value_name = "N", env = "FLASKSEAL_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Running")]
+    pub jobs: Option<u16>,
+    /// Draw no progress on standard error
+    #[arg(long, env = "FLASKSEAL_NO_PROGRESS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Running")]
+    pub no_progress: bool,
+    /// The day to judge by
+    #[arg(long, alias = "today", value_name = "YYYY-MM-DD", env = "FLASKSEAL_NOW", hide = true)]
+    pub now: Option<Date>,
+}
+
+/// What to write, and where.
+#[derive(Args, Debug)]
+pub struct OutputArguments {
+    /// How to report [default: terminal] (repeatable)
+    #[arg(long, short, alias = "output-format", value_name = "FORMAT", env = "FLASKSEAL_FORMAT", value_parser = report_format(), value_delimiter = ',', help_heading = "Report")]
+    pub format: Vec<Format>,
+    /// Where the report of the --format before it goes; `-` is standard output (repeatable)
+    #[arg(long, short, alias = "output-file", value_name = "FILE", env = "FLASKSEAL_OUTPUT", value_hint = ValueHint::FilePath, help_heading = "Report")]
+    pub output: Vec<PathBuf>,
+    #[command(flatten)]
+    pub color: ColorArguments,
+    /// Say less; twice: nothing but the exit status
+    #[arg(long, short, action = ArgAction::Count, help_heading = "Report")]
+    pub quiet: u8,
+    /// Show the evidence of what passes too
+    #[arg(long, short, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Report")]
+    pub verbose: u8,
+    /// Exit with 0 even if the gate fails
+    #[arg(long, env = "FLASKSEAL_EXIT_ZERO", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Report")]
+    pub exit_zero: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ColorArguments {
+    /// Colour the output; `auto` obeys NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE and the terminal
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "FLASKSEAL_COLOR",
+        value_enum,
+        default_value = "auto",
+        help_heading = "Report"
+    )]
+    pub color: Color,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum BaselineCommand {
+    /// Write the findings of today to the baseline file
+    ///
+    /// The file is the one of --baseline or of the configuration, else `flaskseal-baseline.toml` in PATH. From severity
+    /// high on, a known finding fails its item until somebody accepts it, with --accept or in the file.
+    Write {
+        #[command(flatten)]
+        project: ProjectArguments,
+        /// Why the findings recorded now may stay
+        #[arg(long, value_name = "REASON")]
+        accept: Option<String>,
+    },
+    /// Remove findings that are gone from the baseline file
+    Prune {
+        #[command(flatten)]
+        project: ProjectArguments,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Show what applies to PATH, and where each value comes from
+    Show {
+        #[command(flatten)]
+        project: ProjectArguments,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ListFormat {
+    Terminal,
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Whether standard output gets colours.
+    pub fn on_stdout(self) -> bool {
+        match self {
+            Self::Auto => flaskseal_system::stdout_wants_color(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+fn report_format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::key)).try_map(|text| text.parse::<Format>())
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::from_key(&text.to_ascii_lowercase())
+        .ok_or_else(|| "use low, medium, high or critical".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,207 @@
+//! One run of the gate: a request becomes a tree, the tree becomes a report.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use flaskseal_core::{FileId, GateReport, LedgerEntry, LedgerKind, RuleId, RuleMeta, TextRange, Tree};
+use flaskseal_judge::{Baseline, Date, Policy};
+use flaskseal_project::{BuildOptions, Project};
+use flaskseal_system::{DiscoverOptions, InputError};
+
+use crate::arguments::ProjectArguments;
+use crate::configuration::Configuration;
+use crate::selection::Selection;
+
+/// Everything that a run depends on, besides the tree itself.
+pub struct Request {
+    pub root: PathBuf,
+    pub discover: DiscoverOptions,
+    pub build: BuildOptions,
+    pub selection: Selection,
+    pub policy: Policy,
+    pub baseline: Option<Baseline>,
+    pub today: Date,
+    /// Judge a tree in which nothing looks like Flask.
+    pub force: bool,
+    /// What the report should tell about the run itself.
+    pub notes: Vec<String>,
+}
+
+/// What a run came to.
+pub struct Outcome {
+    pub tree: Tree,
+    pub report: GateReport,
+    /// The rules that ran.
+    pub rules: Vec<&'static RuleMeta>,
+}
+
+/// There is nothing to judge: bad input, unless forced (catalogue, section 1.1).
+#[derive(thiserror::Error, Debug)]
+#[error(
+    "no Flask application found under {root}: {seen}\n  name its entry with `--entry MODULE:CALLABLE`, or judge the \
+     tree all the same with `--force`"
+)]
+pub struct NothingToJudge {
+    root: String,
+    seen: String,
+}
+
+impl Request {
+    /// Reads what the configuration names: environment files and the clock.
+    pub fn new(
+        configuration: &Configuration,
+        arguments: &ProjectArguments,
+        baseline: Option<Baseline>,
+    ) -> anyhow::Result<Self> {
+        let env_files = configuration
+            .env_file
+            .value
+            .iter()
+            .map(|path| Ok((flaskseal_system::read_to_string(path)?, path.display().to_string())))
+            .collect::<Result<_, InputError>>()
+            .context("an environment file cannot be used")?;
+        let today = arguments.now.or_else(|| {
+            let (year, month, day) = flaskseal_system::today();
+            Date::new(year, month, day)
+        });
+        Ok(Self {
+            root: arguments.path.clone(),
+            discover: DiscoverOptions { exclude: configuration.exclude.value.clone() },
+            build: BuildOptions {
+                entries: configuration.entry.value.clone(),
+                env_files,
+                env_complete: configuration.env_complete.value,
+            },
+            selection: configuration.selection(),
+            policy: Policy {
+                fail_on: configuration.fail_on.value,
+                require: configuration.require.value.clone(),
+                ignores: configuration.ignore.value.clone(),
+                honour_inline: configuration.inline_ignores.value,
+                root: arguments.path.display().to_string(),
+            },
+            baseline,
+            today: today.context("the clock names a day that no calendar has; use --now YYYY-MM-DD")?,
+            force: arguments.force,
+            notes: configuration.notes.clone(),
+        })
+    }
+}
+
+/// Reads the tree and judges it. `phase` is told what begins.
+pub fn run(request: &Request, phase: &(dyn Fn(&'static str) + Sync)) -> anyhow::Result<Outcome> {
+    phase("reading the tree");
+    let tree = flaskseal_system::discover(&request.root, &request.discover)?;
+    let (report, rules) = gate(&tree, request, phase)?;
+    Ok(Outcome { tree, report, rules })
+}
+
+/// Judges a tree: pure. The report is the same whatever the number of threads.
+pub fn gate(
+    tree: &Tree,
+    request: &Request,
+    phase: &(dyn Fn(&'static str) + Sync),
+) -> Result<(GateReport, Vec<&'static RuleMeta>), NothingToJudge> {
+    phase("finding what production runs");
+    let project = Project::build(tree, &request.build);
+    if !project.has_flask() && !request.force && request.build.entries.is_empty() {
+        return Err(NothingToJudge { root: request.policy.root.clone(), seen: what_was_seen(tree) });
+    }
+    phase("checking");
+    let selected = |rule: RuleId| request.selection.selects(rule);
+    let apps = flaskseal_rules::assess(&project, &selected);
+    phase("judging");
+    let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
+    let mut ledger = project.ledger();
+    ledger.entries.extend(tree.ledger.iter().cloned());
+    ledger.entries.extend(request.notes.iter().map(|note| LedgerEntry {
+        kind: LedgerKind::Note,
+        path: String::new(),
+        span: None,
+        message: note.clone(),
+    }));
+    let comments = |_: FileId| -> Option<Vec<TextRange>> { None };
+    let baseline = request.baseline.as_ref();
+    let report = flaskseal_judge::judge(
+        tree,
+        apps,
+        ledger,
+        &rules,
+        &request.policy,
+        baseline,
+        request.today,
+        &comments,
+    );
+    Ok((report, rules))
+}
+
+/// One clause on what stands in a tree without Flask, and the files that might have been it.
+fn what_was_seen(tree: &Tree) -> String {
+    const SHOWN: usize = 5;
+    let python = tree.files.iter().filter(|file| file.path.ends_with(".py")).count();
+    let mut seen = match (python, tree.paths.len()) {
+        (_, 0) => "no file is there".to_owned(),
+        (0, _) => "no Python file was read".to_owned(),
+        (1, _) => "the one Python file that was read does not use it".to_owned(),
+        (count, _) => format!("none of the {count} Python files that were read uses it"),
+    };
+    let unread: Vec<&LedgerEntry> =
+        tree.ledger.iter().filter(|entry| entry.kind == LedgerKind::Unreadable).collect();
+    for entry in unread.iter().take(SHOWN) {
+        let _ = write!(seen, "\n  not read: {} {}", entry.path, entry.message);
+    }
+    if unread.len() > SHOWN {
+        let _ = write!(seen, "\n  and {} more that could not be read", unread.len() - SHOWN);
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(force: bool) -> Request {
+        Request {
+            root: ".".into(),
+            discover: DiscoverOptions::default(),
+            build: BuildOptions::default(),
+            selection: Selection::default(),
+            policy: Policy::default(),
+            baseline: None,
+            today: Date::new(2026, 9, 1).unwrap(),
+            force,
+            notes: vec!["a note".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_tree_without_flask_is_refused_and_says_what_was_seen() {
+        let mut tree = Tree::from_texts([("a.py".to_owned(), "x = 1\n".to_owned())]);
+        tree.ledger.extend((0..7).map(|n| LedgerEntry {
+            kind: LedgerKind::Unreadable,
+            path: format!("b{n}.py"),
+            span: None,
+            message: "is not UTF-8".to_owned(),
+        }));
+        let message = gate(&tree, &request(false), &|_| ()).unwrap_err().to_string();
+        assert!(message.starts_with("no Flask application found under .: the one Python file"), "{message}");
+        assert!(message.contains("not read: b4.py is not UTF-8\n  and 2 more"), "{message}");
+        let empty = gate(&Tree::default(), &request(false), &|_| ()).unwrap_err().to_string();
+        assert!(empty.contains("no file is there"), "{empty}");
+    }
+
+    #[test]
+    fn what_could_not_be_read_and_what_was_overruled_reach_the_report() {
+        let mut tree = Tree::default();
+        tree.ledger.push(LedgerEntry {
+            kind: LedgerKind::Unreadable,
+            path: "b.py".to_owned(),
+            span: None,
+            message: "is not UTF-8".to_owned(),
+        });
+        let (report, _) = gate(&tree, &request(true), &|_| ()).unwrap();
+        let messages: Vec<&str> = report.ledger.entries.iter().map(|entry| &*entry.message).collect();
+        assert!(messages.contains(&"is not UTF-8") && messages.contains(&"a note"), "{messages:?}");
+    }
+}

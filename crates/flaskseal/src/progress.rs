@@ -1,0 +1,51 @@
+//! A line on standard error that says what is being done: only on a terminal, and only when it takes its time.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Work that is done sooner is not announced.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    timer: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Progress {
+    pub(crate) fn start(wanted: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if !wanted || !flaskseal_system::stderr_is_terminal() {
+            return Self { bar, timer: None };
+        }
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+            bar.set_style(style);
+        }
+        let (done, is_done) = channel();
+        let shown = bar.clone();
+        let timer = std::thread::spawn(move || {
+            if matches!(is_done.recv_timeout(PATIENCE), Err(RecvTimeoutError::Timeout)) {
+                shown.set_draw_target(ProgressDrawTarget::stderr());
+                shown.enable_steady_tick(Duration::from_millis(100));
+            }
+        });
+        Self { bar, timer: Some((done, timer)) }
+    }
+
+    pub(crate) fn phase(&self, name: &'static str) {
+        self.bar.set_message(name);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((done, timer)) = self.timer.take() {
+            drop(done);
+            // A timer that panicked has drawn nothing.
+            let _ = timer.join();
+        }
+        self.bar.finish_and_clear();
+    }
+}

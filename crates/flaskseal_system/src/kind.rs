@@ -24,7 +24,8 @@ impl Kind {
     pub(crate) const fn limit(self) -> u64 {
         match self {
             Self::Python | Self::Lock => 16 * MIB,
-            Self::Deployment | Self::Template | Self::Data => MIB,
+            Self::Deployment | Self::Template => MIB,
+            Self::Data => MIB / 4,
             Self::Script => MIB / 16,
         }
     }
@@ -38,7 +39,7 @@ impl Kind {
     pub(crate) fn of(path: &str) -> Option<Self> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let lower = name.to_ascii_lowercase();
-        if FOREIGN_LOCKS.contains(&&*lower) {
+        if FOREIGN_LOCKS.contains(&&*lower) || is_bundle(&lower) {
             return None;
         }
         if is_well_known(&lower) {
@@ -66,6 +67,14 @@ impl Kind {
 /// Lock files of other ecosystems: large, and without use here.
 const FOREIGN_LOCKS: [&str; 6] =
     ["package-lock.json", "yarn.lock", "cargo.lock", "composer.lock", "gemfile.lock", "flake.lock"];
+
+/// What a bundler made for browsers: `jquery.min.js`, `8706.6dfab372988d20453152.entry.js`.
+fn is_bundle(lower: &str) -> bool {
+    const MARKS: [&str; 5] = ["min", "chunk", "bundle", "entry", "umd"];
+    let is_hash = |part: &str| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    matches!(extension(lower), Some("js" | "mjs" | "cjs"))
+        && lower.split(['.', '-']).any(|part| MARKS.contains(&part) || is_hash(part))
+}
 
 /// Deployment files that have a name rather than an extension.
 fn is_well_known(lower: &str) -> bool {
@@ -175,6 +184,8 @@ mod tests {
             ("bin/start", Some(Kind::Script)),
             ("templates/a.html", Some(Kind::Template)),
             ("static/a.js", Some(Kind::Data)),
+            ("static/jquery.min.js", None),
+            ("static/716fb6bea873e3864f1e.chunk.js", None),
             ("logo.png", None),
         ] {
             assert_eq!(Kind::of(path), kind, "{path}");

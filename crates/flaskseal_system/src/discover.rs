@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::file::{canonical, read_bounded};
 use crate::ignored::Rules;
 use crate::kind::{Kind, Left, left_out_by_name, matters_though_ignored, may_matter_though_ignored};
+use crate::tracked::Tracked;
 use crate::{InputError, decode};
 
 /// What the user says about the walk.
@@ -35,7 +36,11 @@ pub fn discover(root: &Path, options: &DiscoverOptions) -> Result<Tree, InputErr
     }
     fs::read_dir(&canonical_root).map_err(|source| InputError::reading(root, source))?;
 
-    let walk = Walk { excluded: excluded(&canonical_root, &options.exclude)?, root: canonical_root };
+    let walk = Walk {
+        excluded: excluded(&canonical_root, &options.exclude)?,
+        tracked: Tracked::around(&canonical_root),
+        root: canonical_root,
+    };
     let mut listing = walk.run();
     listing.candidates.par_sort_unstable_by(|a, b| a.relative.cmp(&b.relative));
 
@@ -81,6 +86,7 @@ fn excluded(root: &Path, globs: &[String]) -> Result<Gitignore, InputError> {
 struct Walk {
     root: PathBuf,
     excluded: Gitignore,
+    tracked: Tracked,
 }
 
 /// A folder on the list.
@@ -90,7 +96,7 @@ struct Folder {
     relative: String,
     /// The rules that hold in the folder that contains this one.
     rules: Arc<Rules>,
-    /// Version control ignores it, and only the few files that matter all the same are wanted.
+    /// Version control ignores it: only what is tracked or matters all the same is wanted.
     ignored: bool,
     /// The folder that contains it also holds the build script of a Python package.
     beside_build_script: bool,
@@ -203,12 +209,13 @@ impl Walk {
             return listing.left_out(&relative, "excluded by `exclude`");
         }
         let ignored = here.ignored || here.rules.ignores(&path, is_folder);
+        let tracked = ignored && self.tracked.holds(&relative, is_folder);
         if file_type.is_symlink() {
-            if !ignored {
+            if !ignored || tracked {
                 self.consider_link(&path, relative, listing);
             }
         } else if is_folder {
-            if ignored && !may_matter_though_ignored(&relative) {
+            if ignored && !tracked && !may_matter_though_ignored(&relative) {
                 if !here.ignored {
                     listing.left_out(&relative, "ignored by version control");
                 }
@@ -222,7 +229,7 @@ impl Walk {
                 beside_build_script: here.beside_build_script && name == "build",
             });
         } else {
-            consider_file(entry, path, relative, file_type.is_file(), ignored, listing);
+            consider_file(entry, path, relative, file_type.is_file(), ignored && !tracked, listing);
         }
     }
 
@@ -451,6 +458,35 @@ mod tests {
             ]);
             assert_eq!(texts(&read(&folder.path().join("build/shop"))), ["app.py"], "{pattern}");
             assert_eq!(texts(&read(&folder.path().join("build"))), ["shop/app.py"], "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_tracked_cannot_be_hidden_by_ignoring_it() {
+        let folder = on_disk(&[
+            (".gitignore", b"app.py\nvendor/\nlocal.py\n"),
+            ("app.py", b""),
+            ("local.py", b""),
+            ("vendor/kept.py", b""),
+            ("vendor/lost.py", b""),
+            ("sub/app.py", b""),
+            ("sub/local.py", b""),
+        ]);
+        let git = |words: &[&str]| {
+            let mut command = std::process::Command::new("git");
+            command.arg("-C").arg(folder.path()).args(words).env("GIT_CONFIG_GLOBAL", "/dev/null");
+            command.status().is_ok_and(|status| status.success())
+        };
+        if !git(&["init", "-q"]) {
+            return; // Without git there is no index to read.
+        }
+        for version in ["2", "4"] {
+            assert!(git(&["add", "-f", "app.py", "sub/app.py", "vendor/kept.py"]));
+            assert!(git(&["update-index", "--index-version", version]));
+            let tree = read(folder.path());
+            assert_eq!(texts(&tree), ["app.py", "sub/app.py", "vendor/kept.py"]);
+            assert!(tree.files.iter().all(|file| !file.untracked));
+            assert_eq!(texts(&read(&folder.path().join("sub"))), ["app.py"]);
         }
     }
 

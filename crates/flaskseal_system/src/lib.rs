@@ -10,6 +10,8 @@ mod kind;
 
 mod ignored;
 
+mod tracked;
+
 mod decode;
 
 mod file;

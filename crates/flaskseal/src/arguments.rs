@@ -40,13 +40,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  flaskseal rules\n  flaskseal rules --format json")]
     Rules {
         /// A table for people, or JSON
-        #[arg(
-            long,
-            alias = "output-format",
-            value_enum,
-            default_value = "terminal",
-            env = "FLASKSEAL_FORMAT"
-        )]
+        #[arg(long, alias = "output-format", value_enum, default_value = "terminal")]
         format: ListFormat,
         #[command(flatten)]
         color: ColorArguments,
@@ -90,8 +84,7 @@ Examples:
 
 An --output belongs to the --format before it; formats without one go to standard output.
 
-Configuration: `flaskseal.toml`, or `[tool.flaskseal]` in `pyproject.toml`, in the nearest folder from PATH up to the root
-of its repository. Later wins: configuration file, FLASKSEAL_* variables, command line; a --policy is applied last.
+Configuration: `flaskseal.toml`, or `[tool.flaskseal]` in `pyproject.toml`, in the nearest folder from PATH up to the root of its repository. Later wins: configuration file, FLASKSEAL_* variables, command line; a --policy is applied last.
 
 Exit status: 0 the gate passes; 1 it fails; 2 wrong usage, unusable input, nothing to judge, or an internal error.";
 
@@ -159,7 +152,7 @@ pub struct ProjectArguments {
     #[arg(long, value_name = "FILE", env = "FLASKSEAL_CONFIG", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
     pub config: Option<PathBuf>,
     /// Use no configuration file
-    #[arg(long, alias = "no-config", env = "FLASKSEAL_ISOLATED", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), conflicts_with = "config", help_heading = "Configuration")]
+    #[arg(long, alias = "no-config", env = "FLASKSEAL_ISOLATED", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Configuration")]
     pub isolated: bool,
     /// Demands from outside the tree, applied last: nothing in the tree and no option can weaken them
     #[arg(long, value_name = "FILE", env = "FLASKSEAL_POLICY", value_hint = ValueHint::FilePath, help_heading = "Configuration")]

@@ -84,7 +84,7 @@ impl Request {
             baseline,
             today: today.context("the clock names a day that no calendar has; use --now YYYY-MM-DD")?,
             force: arguments.force,
-            notes: configuration.notes.clone(),
+            notes: configuration.notes.iter().cloned().chain(configuration.unused()).collect(),
         })
     }
 }

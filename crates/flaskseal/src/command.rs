@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use flaskseal_core::RuleMeta;
 use flaskseal_judge::Baseline;
@@ -134,6 +134,9 @@ fn check(
     rules: &[&'static RuleMeta],
 ) -> anyhow::Result<Exit> {
     let outputs = outputs::pair(spoken(&arguments.output, matches)).map_err(anyhow::Error::msg)?;
+    if arguments.output.exit_zero && arguments.project.policy.is_some() {
+        bail!("--exit-zero may not be used with --policy: it would take the policy's word away");
+    }
     let configuration = Configuration::resolve(&arguments.project, matches, rules)?;
     let baseline = baseline::configured(&configuration)?;
     let outcome = judge(&configuration, &arguments.project, baseline)?;

@@ -211,6 +211,11 @@ fn configuration_is_found_up_to_the_root_of_the_repository_and_no_further() {
     assert!(shown(&["repo/near"]).contains("skip = [\"deps\"] # repo/near/flaskseal.toml:1"));
     assert!(shown(&["loose"]).contains("configuration file: none"));
     assert!(shown(&["loose", "--config", "flaskseal.toml"]).contains("fail-on = \"low\" # flaskseal.toml:1"));
+    let both = folder.run(&["config", "show", "loose", "--config", "flaskseal.toml", "--isolated"]);
+    assert!(both.trouble().contains("--config and --isolated contradict each other"));
+    let mut command = folder.command(&["config", "show", "loose", "--isolated"]);
+    let said = Said::new(&command.env("FLASKSEAL_CONFIG", "flaskseal.toml").output().unwrap());
+    assert!(said.out.contains("configuration file: none"), "{said:?}");
     let mut command = folder.command(&["config", "show", "loose"]);
     let said = Said::new(&command.env("FLASKSEAL_ONLY", "session,1").output().unwrap());
     assert!(
@@ -245,6 +250,12 @@ fn a_policy_can_only_tighten() {
     );
     let said = folder.run(&["check", "--skip", "deps", "--policy", &file("policy.toml")]);
     assert!(said.trouble().contains("--skip may not be used"), "{said:?}");
+    assert!(
+        folder
+            .run(&["check", "--exit-zero", "--policy", &file("policy.toml")])
+            .trouble()
+            .contains("--exit-zero")
+    );
     let said = folder.run(&["check", "--policy", &file("wrong.toml")]);
     assert!(said.trouble().contains("wrong.toml:1:1: unknown key `skip` in a policy"), "{said:?}");
     assert!(

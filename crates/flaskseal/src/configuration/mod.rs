@@ -99,9 +99,17 @@ impl Configuration {
             // Whatever is wrong with PATH is said by the one who walks it; it has no configuration in any case.
             flaskseal_system::canonical(&arguments.path)?;
         }
+        let given = Given { matches };
+        // Of a variable and an option, the option wins.
+        let said = |id| matches!(given.origin(id), Some(Origin::CommandLine(_)));
+        if arguments.isolated && arguments.config.is_some() && said("config") == said("isolated") {
+            bail!("--config and --isolated contradict each other");
+        }
+        let isolated = arguments.isolated && !said("config");
         let found = match &arguments.config {
+            _ if isolated => None,
             Some(path) => Some(file::read(path)?),
-            None if arguments.isolated || !flaskseal_system::is_folder(&arguments.path) => None,
+            None if !flaskseal_system::is_folder(&arguments.path) => None,
             None => file::find(&arguments.path)?,
         };
         let mut settings = Settings::default();
@@ -109,7 +117,7 @@ impl Configuration {
             settings = file::settings(found, rules)?;
             settings.anchor(&found.path, arguments.config.is_some())?;
         }
-        let mut configuration = Self::merge(arguments, &Given { matches }, settings, rules)?;
+        let mut configuration = Self::merge(arguments, &given, settings, rules)?;
         configuration.file = found.map(|found| found.name);
         if let Some(path) = &arguments.policy {
             let demands = policy::read(path).context("the policy cannot be applied")?;
@@ -180,6 +188,19 @@ impl Configuration {
             configuration.require = Setting { value: configuration.selected_items(), origin };
         }
         Ok(configuration)
+    }
+
+    /// Settings that were given and that no part of this version asks for.
+    pub(crate) fn unused(&self) -> impl Iterator<Item = String> {
+        let given = [
+            ("production-paths", &self.production_paths.origin),
+            ("aside-paths", &self.aside_paths.origin),
+            ("session-lifetime-hours", &self.session_lifetime_hours.origin),
+        ];
+        given
+            .into_iter()
+            .filter(|(_, origin)| **origin != Origin::Default)
+            .map(|(key, origin)| format!("`{key}` ({origin}) is not applied by this version"))
     }
 
     /// Applies a policy. What the tree's own configuration does against it is undone and noted; what the command line

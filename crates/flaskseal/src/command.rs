@@ -210,6 +210,9 @@ fn write_baseline(
     rules: &[&'static RuleMeta],
     accept: Option<&str>,
 ) -> anyhow::Result<Exit> {
+    if !arguments.only.is_empty() || !arguments.skip.is_empty() {
+        bail!("a baseline records all that the configuration selects: leave out --only and --skip");
+    }
     let configuration = Configuration::resolve(arguments, matches, rules)?;
     let path = baseline::file(&configuration, &arguments.path);
     // Reasons that somebody gave for findings that are still there are kept.
@@ -239,7 +242,7 @@ fn prune_baseline(
     let path = baseline::file(&configuration, &arguments.path);
     let mut baseline = baseline::read(&path)?;
     let outcome = judge(&configuration, arguments, Some(baseline.clone()))?;
-    let gone = baseline.prune(&outcome.report);
+    let gone = baseline.prune(&outcome.report, &outcome.rules);
     if !gone.is_empty() {
         write_atomically(&path, baseline.to_text().as_bytes())?;
     }

@@ -304,6 +304,7 @@ fn a_baseline_is_written_pruned_and_missed() {
     let said = folder.run(&["baseline", "write", "--force"]);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.err.contains("flaskseal-baseline.toml: "), "{said:?}");
+    assert!(folder.run(&["baseline", "write", "--only", "debug"]).trouble().contains("leave out --only"));
     assert_eq!(folder.run(&["baseline", "prune", "--force"]).status, 0);
     assert_ne!(folder.run(&["check", "--force", "--baseline", "flaskseal-baseline.toml"]).status, 2);
     let said = folder.run(&["check", "--force", "--baseline", "none.toml"]);

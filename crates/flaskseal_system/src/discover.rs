@@ -102,6 +102,15 @@ struct Folder {
     beside_build_script: bool,
 }
 
+/// A folder that is being listed.
+struct Here<'f> {
+    folder: &'f Folder,
+    /// The rules that hold in it.
+    rules: Arc<Rules>,
+    /// It holds the build script of a Python package.
+    has_build_script: bool,
+}
+
 /// What one folder, or all of them, came to.
 #[derive(Default)]
 struct Listing {
@@ -169,16 +178,15 @@ impl Walk {
                 return listing;
             }
         }
-        let here = Folder {
+        let rules = Arc::clone(&folder.rules);
+        let here = Here {
+            folder,
             rules: if holds(".gitignore") {
-                Arc::clone(&folder.rules).with_file(&folder.path.join(".gitignore"), &folder.path)
+                rules.with_file(&folder.path.join(".gitignore"), &folder.path)
             } else {
-                Arc::clone(&folder.rules)
+                rules
             },
-            path: PathBuf::new(),
-            relative: folder.relative.clone(),
-            ignored: folder.ignored,
-            beside_build_script: ["setup.py", "setup.cfg", "pyproject.toml"].into_iter().any(holds),
+            has_build_script: ["setup.py", "setup.cfg", "pyproject.toml"].into_iter().any(holds),
         };
         for entry in entries {
             self.consider(&entry, &here, &mut listing);
@@ -186,11 +194,14 @@ impl Walk {
         listing
     }
 
-    fn consider(&self, entry: &DirEntry, here: &Folder, listing: &mut Listing) {
+    fn consider(&self, entry: &DirEntry, here: &Here<'_>, listing: &mut Listing) {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let relative =
-            if here.relative.is_empty() { name.to_string() } else { format!("{}/{name}", here.relative) };
+        let relative = if here.folder.relative.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}/{name}", here.folder.relative)
+        };
         let path = entry.path();
         let file_type = match entry.file_type() {
             Ok(file_type) => file_type,
@@ -199,7 +210,7 @@ impl Walk {
         let is_folder = file_type.is_dir();
         if is_folder && let Some(left) = left_out_by_name(&name) {
             if let Left::Because(reason) = left
-                && !here.ignored
+                && !here.folder.ignored
             {
                 listing.left_out(&relative, reason);
             }
@@ -208,7 +219,7 @@ impl Walk {
         if self.excluded.matched(&path, is_folder).is_ignore() {
             return listing.left_out(&relative, "excluded by `exclude`");
         }
-        let ignored = here.ignored || here.rules.ignores(&path, is_folder);
+        let ignored = here.folder.ignored || here.rules.ignores(&path, is_folder);
         let tracked = ignored && self.tracked.holds(&relative, is_folder);
         if file_type.is_symlink() {
             if !ignored || tracked {
@@ -216,7 +227,7 @@ impl Walk {
             }
         } else if is_folder {
             if ignored && !tracked && !may_matter_though_ignored(&relative) {
-                if !here.ignored {
+                if !here.folder.ignored {
                     listing.left_out(&relative, "ignored by version control");
                 }
                 return;
@@ -226,7 +237,7 @@ impl Walk {
                 relative,
                 rules: Arc::clone(&here.rules),
                 ignored,
-                beside_build_script: here.beside_build_script && name == "build",
+                beside_build_script: here.has_build_script && name == "build",
             });
         } else {
             consider_file(entry, path, relative, file_type.is_file(), ignored && !tracked, listing);

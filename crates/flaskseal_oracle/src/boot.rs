@@ -54,30 +54,48 @@ impl Oracle {
         Self { python: python.into(), script, limit: Duration::from_mins(1) }
     }
 
-    /// Boots the project in `folder` twice, so that what is random can be told from what is configured.
+    /// Boots a copy of `project` twice, each time afresh at the same path, so that what is random can be told from
+    /// what is configured, and what an application writes when it starts (a log, a generated key) is never kept.
     ///
     /// `entry` is a command line such as `gunicorn "wsgi:app"` or `python app.py`, or a bare `module:callable`.
     /// The process sees `env`, `PATH`, a `HOME` that does not exist and a UTF-8 locale, and nothing else.
     pub fn boot(
         &self,
-        folder: &Path,
+        project: &Path,
         entry: &str,
         env: &BTreeMap<String, String>,
     ) -> Result<OracleDump, BootError> {
-        let first = self.boot_once(folder, entry, env, "1")?;
-        Ok(first.settle(&self.boot_once(folder, entry, env, "2")?))
+        self.boot_twice(entry, env, |folder| copy_tree(project, folder))
     }
 
-    /// Writes a small project into a temporary folder and boots it there.
+    /// Boots a small project given as paths and texts, like `boot`.
     pub fn boot_files<'f>(
         &self,
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
         entry: &str,
         env: &BTreeMap<String, String>,
     ) -> Result<OracleDump, BootError> {
-        let folder = tempfile::tempdir().map_err(|source| io_error("a temporary folder", source))?;
-        write_tree(folder.path(), files).map_err(|source| io_error("a temporary folder", source))?;
-        self.boot(folder.path(), entry, env)
+        let files: Vec<_> = files.into_iter().collect();
+        self.boot_twice(entry, env, |folder| write_tree(folder, files.iter().copied()))
+    }
+
+    fn boot_twice(
+        &self,
+        entry: &str,
+        env: &BTreeMap<String, String>,
+        fill: impl Fn(&Path) -> io::Result<()>,
+    ) -> Result<OracleDump, BootError> {
+        let io = |source| io_error("a copy of the project", source);
+        let home = tempfile::tempdir().map_err(io)?;
+        let folder = home.path().join("project");
+        let afresh = |hash_seed| {
+            fs::create_dir(&folder).and_then(|()| fill(&folder)).map_err(io)?;
+            let dump = self.boot_once(&folder, entry, env, hash_seed);
+            fs::remove_dir_all(&folder).map_err(io)?;
+            dump
+        };
+        let first = afresh("1")?;
+        Ok(first.settle(&afresh("2")?))
     }
 
     fn boot_once(
@@ -145,13 +163,31 @@ impl Oracle {
 }
 
 /// Writes files below a folder. Paths are relative, with `/`.
-pub fn write_tree<'f>(folder: &Path, files: impl IntoIterator<Item = (&'f str, &'f str)>) -> io::Result<()> {
+fn write_tree<'f>(folder: &Path, files: impl IntoIterator<Item = (&'f str, &'f str)>) -> io::Result<()> {
     for (path, text) in files {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
         fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// Folders that are no part of an application and often large.
+const LEFT_OUT: [&str; 6] = [".git", "node_modules", ".venv", "venv", "target", "__pycache__"];
+
+/// Copies files and folders; links and other special files are left out.
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_file() {
+            fs::copy(entry.path(), target)?;
+        } else if kind.is_dir() && !LEFT_OUT.iter().any(|name| entry.file_name() == OsStr::new(name)) {
+            fs::create_dir_all(&target)?;
+            copy_tree(&entry.path(), &target)?;
+        }
     }
     Ok(())
 }

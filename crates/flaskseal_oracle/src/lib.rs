@@ -6,4 +6,4 @@ mod dump;
 pub use dump::{OracleDump, OracleRoute, OracleValue};
 
 mod boot;
-pub use boot::{BootError, Oracle, write_tree};
+pub use boot::{BootError, Oracle};

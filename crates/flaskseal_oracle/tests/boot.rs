@@ -1,6 +1,8 @@
 //! The oracle boots what boots, and says why something does not.
+#![allow(clippy::disallowed_methods, reason = "a test that writes a project")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use flaskseal_oracle::{BootError, Oracle, OracleDump, OracleValue};
@@ -40,6 +42,21 @@ fn nothing_of_our_own_environment_reaches_the_application() {
     let dump = boot(app, "gunicorn app:app", &[("GIVEN", "1")]).unwrap();
     let names = ["GIVEN", "HOME", "LANG", "PATH", "PYTHONHASHSEED"].map(|name| OracleValue::Str(name.into()));
     assert_eq!(dump.config["NAMES"], OracleValue::List(names.to_vec()));
+}
+
+#[test]
+fn a_project_stays_as_it_was() {
+    let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join("project");
+    std::fs::create_dir_all(project.join("etc")).unwrap();
+    std::fs::write(project.join("etc/app.cfg"), "PAGES = 3\n").unwrap();
+    let app = "import os, pathlib\nfrom flask import Flask\nkey = pathlib.Path('key')\nif not key.exists():\n    \
+               key.write_bytes(os.urandom(16))\napp = Flask(__name__)\napp.config.from_pyfile('etc/app.cfg')\n\
+               app.secret_key = key.read_bytes()\n";
+    std::fs::write(project.join("app.py"), app).unwrap();
+    let dump = Oracle::of_workspace().boot(&project, "app:app", &BTreeMap::new()).unwrap();
+    assert_eq!(dump.config["PAGES"], OracleValue::Int("3".into()));
+    assert_eq!(dump.secret_key, OracleValue::Volatile(true), "a key of an earlier boot is not found again");
+    assert!(!project.join("key").exists());
 }
 
 #[test]

@@ -1,0 +1,69 @@
+"""Tables."""
+
+from datetime import datetime, timedelta
+
+from flask_login import UserMixin
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from .extensions import db
+
+
+class User(UserMixin, db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    email = db.Column(db.String(120), unique=True, nullable=False)
+    name = db.Column(db.String(80), nullable=False)
+    password_hash = db.Column(db.String(200), nullable=False)
+    is_admin = db.Column(db.Boolean, nullable=False, default=False)
+    avatar = db.Column(db.String(80))
+    orders = db.relationship("Order", backref="user")
+
+    def set_password(self, password):
+        self.password_hash = generate_password_hash(password)
+
+    def check_password(self, password):
+        return check_password_hash(self.password_hash, password)
+
+
+class Product(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    name = db.Column(db.String(80), nullable=False)
+    description = db.Column(db.Text, nullable=False)
+    cents = db.Column(db.Integer, nullable=False)
+    image = db.Column(db.String(80))
+    reviews = db.relationship("Review", backref="product", cascade="all, delete-orphan")
+
+
+class Review(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    product_id = db.Column(db.ForeignKey("product.id"), nullable=False)
+    author = db.Column(db.String(80), nullable=False)
+    body = db.Column(db.Text, nullable=False)
+
+
+class Order(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    user_id = db.Column(db.ForeignKey("user.id"), nullable=False)
+    cents = db.Column(db.Integer, nullable=False)
+    placed_at = db.Column(db.DateTime, nullable=False, default=datetime.now)
+
+
+class PasswordReset(db.Model):
+    digest = db.Column(db.String(64), primary_key=True)
+    user_id = db.Column(db.ForeignKey("user.id"), nullable=False)
+    expires_at = db.Column(
+        db.DateTime, nullable=False, default=lambda: datetime.now() + timedelta(hours=1)
+    )
+    user = db.relationship("User")
+
+
+def add_sample_products():
+    if db.session.query(Product).first() is None:
+        db.session.add_all(
+            [
+                Product(name="Juniper bonsai", description="Twelve years old, patient.", cents=8900),
+                Product(name="Monstera", description="Large leaves, small demands.", cents=3400),
+                Product(name="Snake plant", description="Survives every holiday.", cents=1900),
+                Product(name="Terracotta pot", description="Eighteen centimetres.", cents=1200),
+            ]
+        )
+        db.session.commit()

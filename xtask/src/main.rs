@@ -1,2 +1,76 @@
-//! The developers' commands: `cargo xtask test`, `lint`, `bench`, `fuzz`, `docs`.
-fn main() {}
+//! The developers' commands: `cargo xtask test`, `lint`, `ci`, `setup`.
+//!
+//! One module a command; [`step`] runs the programs they need and says so on standard error. A new command is a
+//! module and a row in [`COMMANDS`].
+
+#![allow(clippy::print_stderr, reason = "a developer's command talks to its developer")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "flaskseal_system is for the product; this only starts its tests"
+)]
+
+mod lint;
+mod python;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+/// A command: its name, what it does in a line, and the function that gets the arguments after the name.
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command { name: "setup", about: "install what the tests need", run: test::setup },
+    Command {
+        name: "test",
+        about: "setup, then run every test; arguments go to cargo nextest",
+        run: test::run,
+    },
+    Command {
+        name: "lint",
+        about: "formatting, clippy, documentation, licences and sources",
+        run: lint::run,
+    },
+    Command { name: "ci", about: "lint, then test", run: ci },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        bail!("which command?\n{}", usage());
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        eprintln!("{}", usage());
+        return Ok(());
+    }
+    match COMMANDS.iter().find(|command| command.name == name) {
+        Some(command) => (command.run)(rest),
+        None => bail!("there is no command `{name}`\n{}", usage()),
+    }
+}
+
+fn usage() -> String {
+    let rows = COMMANDS.iter().map(|command| format!("  cargo xtask {:<8} {}", command.name, command.about));
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+fn ci(arguments: &[String]) -> Result<()> {
+    lint::run(&[])?;
+    test::run(arguments)
+}

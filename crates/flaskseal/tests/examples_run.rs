@@ -236,7 +236,7 @@ impl Server {
     }
 
     fn wait(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             if std::net::TcpStream::connect(&self.address).is_ok() {
                 return;

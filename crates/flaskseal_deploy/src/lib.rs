@@ -7,3 +7,25 @@ mod value;
 pub use value::{Dialect, Operator, Parameter, Part, Value};
 
 pub mod shell;
+
+pub mod yaml;
+
+pub mod ini;
+
+pub mod dotenv;
+
+pub mod dockerfile;
+
+pub mod procfile;
+
+pub mod systemd;
+
+pub mod apache;
+
+mod model;
+pub use model::{
+    CliOption, CopiedFile, Deployment, EnvFact, EnvFile, EnvVar, Environment, FileKind, Image, Mechanism,
+    Process, ProcessKind, Server, Target,
+};
+
+pub mod command;

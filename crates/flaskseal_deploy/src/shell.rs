@@ -115,7 +115,15 @@ pub fn parse(text: &str) -> Parsed<Script> {
 
 /// Reads a command line that stands inside another file; ranges are of that file.
 pub fn parse_mapped(source: &Mapped) -> Parsed<Script> {
-    let mut reader = Reader { source, text: &source.text, at: 0, depth: 0, unclosed: 0, heredocs: Vec::new(), problems: Vec::new() };
+    let mut reader = Reader {
+        source,
+        text: &source.text,
+        at: 0,
+        depth: 0,
+        unclosed: 0,
+        heredocs: Vec::new(),
+        problems: Vec::new(),
+    };
     let mut statements = Vec::new();
     while reader.at < reader.text.len() {
         let before = reader.at;
@@ -129,7 +137,11 @@ pub fn parse_mapped(source: &Mapped) -> Parsed<Script> {
 }
 
 /// The words of a command line, variables replaced; assignments before it are kept apart.
-pub fn words(simple: &Simple, lookup: &dyn Fn(&str) -> Option<Value>, all_arguments: &[Argument]) -> Vec<Argument> {
+pub fn words(
+    simple: &Simple,
+    lookup: &dyn Fn(&str) -> Option<Value>,
+    all_arguments: &[Argument],
+) -> Vec<Argument> {
     let mut arguments = Vec::new();
     for word in &simple.words {
         if word.is_all_arguments() {
@@ -140,9 +152,12 @@ pub fn words(simple: &Simple, lookup: &dyn Fn(&str) -> Option<Value>, all_argume
         let splits = !word.quoted && word.parts.iter().any(|part| matches!(part, Part::Parameter(_)));
         match &value {
             Value::Known(text) if splits => arguments.extend(
-                text.split_ascii_whitespace().map(|field| Argument { value: Value::known(field), range: word.range }),
+                text.split_ascii_whitespace()
+                    .map(|field| Argument { value: Value::known(field), range: word.range }),
             ),
-            Value::External { default: Some(text), written } if splits && text.contains([' ', '\t', '\n']) => {
+            Value::External { default: Some(text), written }
+                if splits && text.contains([' ', '\t', '\n']) =>
+            {
                 arguments.extend(text.split_ascii_whitespace().map(|field| Argument {
                     value: Value::External { written: written.clone(), default: Some(field.to_owned()) },
                     range: word.range,
@@ -228,7 +243,11 @@ impl Reader<'_> {
     fn skip_heredocs(&mut self) {
         for (delimiter, tabs) in std::mem::take(&mut self.heredocs) {
             while self.at < self.text.len() {
-                let end = self.text.get(self.at..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |n| self.at + n);
+                let end = self
+                    .text
+                    .get(self.at..)
+                    .and_then(|rest| rest.find('\n'))
+                    .map_or(self.text.len(), |n| self.at + n);
                 let line = self.slice(self.at, end).trim_end_matches('\r');
                 let line = if tabs { line.trim_start_matches('\t') } else { line };
                 let done = line == delimiter;
@@ -243,7 +262,9 @@ impl Reader<'_> {
     /// The bare word at this place, for reserved words.
     fn peek_word(&self) -> &str {
         let rest = self.text.get(self.at..).unwrap_or("");
-        let end = rest.find(|c: char| c.is_ascii_whitespace() || ";&|()<>\"'\\$`".contains(c)).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_ascii_whitespace() || ";&|()<>\"'\\$`".contains(c))
+            .unwrap_or(rest.len());
         rest.get(..end).unwrap_or("")
     }
 
@@ -359,7 +380,12 @@ impl Reader<'_> {
                 self.blanks();
                 return Some(self.function());
             }
-            word if !word.is_empty() && self.text.get(self.at + word.len()..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with("()")) => {
+            word if !word.is_empty()
+                && self
+                    .text
+                    .get(self.at + word.len()..)
+                    .is_some_and(|rest| rest.trim_start_matches(' ').starts_with("()")) =>
+            {
                 return Some(self.function());
             }
             _ => {}
@@ -626,7 +652,10 @@ impl Reader<'_> {
                     self.at += 1;
                     let rest = self.text.get(self.at..).unwrap_or("");
                     let length = rest.find('\'').unwrap_or_else(|| {
-                        self.problems.push(Problem::new(self.source.range(open, open + 1), "this quote is not closed"));
+                        self.problems.push(Problem::new(
+                            self.source.range(open, open + 1),
+                            "this quote is not closed",
+                        ));
                         rest.len()
                     });
                     literal.push_str(self.slice(self.at, self.at + length));
@@ -769,7 +798,10 @@ mod tests {
 
     #[test]
     fn words_are_split_as_a_shell_splits_them() {
-        assert_eq!(texts(r#"a 'b c' "d \"e" f\ g h'i'"j" '' # k"#), [["a", "b c", "d \"e", "f g", "hij", ""]]);
+        assert_eq!(
+            texts(r#"a 'b c' "d \"e" f\ g h'i'"j" '' # k"#),
+            [["a", "b c", "d \"e", "f g", "hij", ""]]
+        );
         assert_eq!(texts("a b#c \\\n  d"), [["a", "b#c", "d"]]);
         assert_eq!(texts("a >log 2>&1 b &>x c"), [["a", "b", "c"]]);
         assert_eq!(texts("a 'create_app(\"x\")'"), [["a", "create_app(\"x\")"]]);
@@ -794,15 +826,24 @@ mod tests {
         assert_eq!(parsed.problems, []);
         let kinds = &parsed.tree.statements;
         assert_eq!(kinds.len(), 4);
-        assert!(matches!(&kinds[0].kind, StatementKind::If { branches, otherwise } if branches.len() == 2 && otherwise.len() == 1));
-        assert!(matches!(&kinds[1].kind, StatementKind::Case { arms, .. } if arms.len() == 2 && arms[0].patterns.len() == 2));
+        assert!(
+            matches!(&kinds[0].kind, StatementKind::If { branches, otherwise } if branches.len() == 2 && otherwise.len() == 1)
+        );
+        assert!(
+            matches!(&kinds[1].kind, StatementKind::Case { arms, .. } if arms.len() == 2 && arms[0].patterns.len() == 2)
+        );
         assert!(matches!(&kinds[2].kind, StatementKind::Loop { body } if body.len() == 1));
-        assert!(matches!(&kinds[3].kind, StatementKind::Function { name, body } if name == "f" && body.len() == 1));
+        assert!(
+            matches!(&kinds[3].kind, StatementKind::Function { name, body } if name == "f" && body.len() == 1)
+        );
     }
 
     #[test]
     fn here_documents_are_not_commands() {
-        assert_eq!(texts("cat <<EOF >x\ngunicorn no:no\nEOF\ngunicorn app:app"), [vec!["cat"], vec!["gunicorn", "app:app"]]);
+        assert_eq!(
+            texts("cat <<EOF >x\ngunicorn no:no\nEOF\ngunicorn app:app"),
+            [vec!["cat"], vec!["gunicorn", "app:app"]]
+        );
     }
 
     #[test]

@@ -88,7 +88,11 @@ impl Mapped {
         let offset = offset as u32;
         let next = self.pieces.partition_point(|piece| piece.at <= offset);
         let Some(piece) = next.checked_sub(1).and_then(|index| self.pieces.get(index)) else { return 0 };
-        if piece.verbatim { (piece.source.start + offset - piece.at).min(piece.source.end) } else { piece.source.start }
+        if piece.verbatim {
+            (piece.source.start + offset - piece.at).min(piece.source.end)
+        } else {
+            piece.source.start
+        }
     }
 
     /// The bytes of the file that a range of the text was read from.
@@ -97,7 +101,9 @@ impl Mapped {
         let last = end.saturating_sub(1).max(start) as u32;
         let next = self.pieces.partition_point(|piece| piece.at <= last);
         let to = match next.checked_sub(1).and_then(|index| self.pieces.get(index)) {
-            Some(piece) if piece.verbatim => (piece.source.start + (end as u32).saturating_sub(piece.at)).min(piece.source.end),
+            Some(piece) if piece.verbatim => {
+                (piece.source.start + (end as u32).saturating_sub(piece.at)).min(piece.source.end)
+            }
             Some(piece) => piece.source.end,
             None => from,
         };

@@ -202,7 +202,10 @@ fn parameter_within(text: &str, dialect: Dialect, depth: usize) -> Option<(Param
     }
     let written = text.get(..=length)?.to_owned();
     let name = after.get(..length)?.to_owned();
-    Some((Parameter { name, operator: Operator::Plain, word: Vec::new(), written, quoted: false }, length + 1))
+    Some((
+        Parameter { name, operator: Operator::Plain, word: Vec::new(), written, quoted: false },
+        length + 1,
+    ))
 }
 
 fn operator(rest: &str, dialect: Dialect) -> (Operator, &str) {
@@ -337,7 +340,10 @@ mod tests {
             written: written.to_owned(),
             default: default.map(str::to_owned),
         };
-        assert_eq!(value("${KEY:-changeme}", Dialect::Compose), external("${KEY:-changeme}", Some("changeme")));
+        assert_eq!(
+            value("${KEY:-changeme}", Dialect::Compose),
+            external("${KEY:-changeme}", Some("changeme"))
+        );
         assert_eq!(value("${KEY-}", Dialect::Compose), external("${KEY-}", Some("")));
         assert_eq!(value("${KEY?set it}", Dialect::Compose), external("${KEY?set it}", None));
         assert_eq!(value("a${KEY:-${B:-x}}b", Dialect::Compose), external("a${KEY:-${B:-x}}b", Some("axb")));

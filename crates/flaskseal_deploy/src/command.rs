@@ -1,9 +1,9 @@
 //! Command lines: which server starts, with which options and which application. Launchers in front of the program
 //! (`exec`, `env A=B`, `poetry run`, `tini --`) are taken off first.
 
-use flaskseal_core::TextRange;
+use flaskseal_core::Span;
 
-use crate::model::{ProcessKind, Server};
+use crate::model::{CliOption, ProcessKind, Server, Target};
 use crate::shell::Argument;
 use crate::value::Value;
 
@@ -28,7 +28,7 @@ pub enum Command {
 /// What launchers change for the program behind them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Launch {
-    pub env: Vec<(String, Value, TextRange)>,
+    pub env: Vec<(String, Value, Span)>,
     pub env_files: Vec<Argument>,
     pub directory: Option<Argument>,
     pub user: Option<Argument>,
@@ -39,22 +39,13 @@ pub struct Launch {
 pub struct Invocation {
     pub kind: ProcessKind,
     pub server: Server,
-    pub target: Named,
+    pub target: Target,
     /// By long name without dashes; None for a flag.
-    pub options: Vec<(String, Option<Value>, TextRange)>,
+    pub options: Vec<CliOption>,
     /// What is neither an option nor the target.
     pub arguments: Vec<Argument>,
     pub launch: Launch,
-    pub range: TextRange,
-}
-
-/// The application, as a command line names it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Named {
-    Module { module: String, callable: Option<String>, range: TextRange },
-    File { path: String, callable: Option<String>, range: TextRange },
-    FlaskApp { spec: Value, range: TextRange },
-    Nothing,
+    pub span: Span,
 }
 
 /// Launchers in front of one program; more are left alone.
@@ -77,8 +68,8 @@ pub fn recognise(arguments: &[Argument]) -> Option<Command> {
     if is_python(name) {
         return python(program, behind, launch);
     }
-    let range = covering(rest);
-    if let Some(invocation) = server(name, behind, &launch, range) {
+    let span = covering(rest);
+    if let Some(invocation) = server(name, behind, &launch, span) {
         return Some(Command::Program(Box::new(invocation)));
     }
     let path = program.text();
@@ -86,17 +77,17 @@ pub fn recognise(arguments: &[Argument]) -> Option<Command> {
         return Some(Command::ShellFile { path: program.clone(), arguments: behind.to_vec(), launch });
     }
     if has_extension(path, &["py"]) {
-        return Some(Command::Program(Box::new(script(program, behind, launch, range))));
+        return Some(Command::Program(Box::new(script(program, behind, launch, span))));
     }
     let server = Server::Unknown { program: name.to_owned() };
     Some(Command::Program(Box::new(Invocation {
         kind: ProcessKind::Other,
         server,
-        target: Named::Nothing,
+        target: Target::Default,
         options: Vec::new(),
         arguments: behind.to_vec(),
         launch,
-        range,
+        span,
     })))
 }
 
@@ -110,11 +101,21 @@ pub(crate) fn has_extension(path: &str, wanted: &[&str]) -> bool {
     base_name(path).rsplit_once('.').is_some_and(|(_, extension)| wanted.contains(&extension))
 }
 
-/// The range over all arguments, where they stand in one order in one file.
-pub(crate) fn covering(arguments: &[Argument]) -> TextRange {
-    let start = arguments.iter().map(|argument| argument.range.start).min().unwrap_or(0);
-    let end = arguments.iter().map(|argument| argument.range.end).max().unwrap_or(start);
-    TextRange::new(start, end)
+/// The range over the arguments that stand in the same file as the first.
+pub(crate) fn covering(arguments: &[Argument]) -> Span {
+    let Some((first, rest)) = arguments.split_first() else {
+        return Span::new(flaskseal_core::FileId(0), 0, 0);
+    };
+    rest.iter()
+        .filter(|argument| argument.span.file == first.span.file)
+        .fold(first.span, |whole, argument| joined(whole, argument.span))
+}
+
+fn joined(left: Span, right: Span) -> Span {
+    if left.file != right.file {
+        return left;
+    }
+    Span::new(left.file, left.range.start.min(right.range.start), left.range.end.max(right.range.end))
 }
 
 fn is_shell(name: &str) -> bool {
@@ -241,7 +242,7 @@ fn env_launcher<'a>(arguments: &'a [Argument], launch: &mut Launch) -> &'a [Argu
         } else if word.starts_with('-') {
             rest = behind;
         } else if let Some((name, value)) = assignment(first) {
-            launch.env.push((name, value, first.range));
+            launch.env.push((name, value, first.span));
             rest = behind;
         } else {
             break;
@@ -318,7 +319,7 @@ fn dotenv_run<'a>(arguments: &'a [Argument], launch: &mut Launch) -> Option<&'a 
     let (front, behind) = arguments.split_at_checked(run)?;
     let named =
         front.iter().position(|word| matches!(word.text(), "-f" | "--file")).and_then(|at| front.get(at + 1));
-    let fallback = || Argument { value: Value::known(".env"), range: covering(arguments) };
+    let fallback = || Argument::new(Value::known(".env"), covering(arguments));
     launch.env_files.push(named.cloned().unwrap_or_else(fallback));
     Some(skip_options(behind.get(1..)?, &[]))
 }
@@ -348,42 +349,42 @@ fn shell(arguments: &[Argument], launch: Launch) -> Option<Command> {
 fn python(program: &Argument, arguments: &[Argument], launch: Launch) -> Option<Command> {
     let mut all = vec![program.clone()];
     all.extend_from_slice(arguments);
-    let range = covering(&all);
+    let span = covering(&all);
     let mut rest = arguments;
     while let Some((first, behind)) = rest.split_first() {
         match first.text() {
             "-W" | "-X" | "--check-hash-based-pycs" => rest = behind.get(1..).unwrap_or(&[]),
             "-m" => {
                 let (module, behind) = behind.split_first()?;
-                return Some(Command::Program(Box::new(python_module(module, behind, launch, range))));
+                return Some(Command::Program(Box::new(python_module(module, behind, launch, span))));
             }
             "-c" => break,
             word if word.starts_with('-') && word.len() > 1 => {
                 if let Some(module) = word.strip_prefix("-m") {
-                    let module = Argument { value: Value::known(module), range: first.range };
-                    return Some(Command::Program(Box::new(python_module(&module, behind, launch, range))));
+                    let module = Argument::new(Value::known(module), first.span);
+                    return Some(Command::Program(Box::new(python_module(&module, behind, launch, span))));
                 }
                 rest = behind;
             }
-            _ => return Some(Command::Program(Box::new(script(first, behind, launch, range)))),
+            _ => return Some(Command::Program(Box::new(script(first, behind, launch, span)))),
         }
     }
     let server = Server::Unknown { program: "python".to_owned() };
     let invocation = Invocation {
         kind: ProcessKind::Other,
         server,
-        target: Named::Nothing,
+        target: Target::Default,
         options: Vec::new(),
         arguments: rest.to_vec(),
         launch,
-        range,
+        span,
     };
     Some(Command::Program(Box::new(invocation)))
 }
 
-fn script(path: &Argument, arguments: &[Argument], launch: Launch, range: TextRange) -> Invocation {
+fn script(path: &Argument, arguments: &[Argument], launch: Launch, span: Span) -> Invocation {
     // A script may itself be an installed program: `python /venv/bin/gunicorn app:app`.
-    if let Some(invocation) = server(base_name(path.text()), arguments, &launch, range) {
+    if let Some(invocation) = server(base_name(path.text()), arguments, &launch, span) {
         return invocation;
     }
     let command = arguments.iter().find(|word| !word.text().starts_with('-')).map(Argument::text);
@@ -393,15 +394,15 @@ fn script(path: &Argument, arguments: &[Argument], launch: Launch, range: TextRa
     Invocation {
         kind: if serves { ProcessKind::Web } else { ProcessKind::Other },
         server: Server::Script { path: path.text().to_owned() },
-        target: Named::File { path: path.text().to_owned(), callable: None, range: path.range },
+        target: Target::File { path: path.text().to_owned(), callable: None, span: path.span },
         options: Vec::new(),
         arguments: arguments.to_vec(),
         launch,
-        range,
+        span,
     }
 }
 
-fn python_module(module: &Argument, arguments: &[Argument], launch: Launch, range: TextRange) -> Invocation {
+fn python_module(module: &Argument, arguments: &[Argument], launch: Launch, span: Span) -> Invocation {
     let name = module.text();
     if matches!(name, "debugpy" | "coverage" | "cProfile" | "pdb" | "ddtrace") {
         // A launcher in Python: what it runs follows its options.
@@ -409,7 +410,7 @@ fn python_module(module: &Argument, arguments: &[Argument], launch: Launch, rang
         if let Some((inner, behind)) =
             at.and_then(|at| arguments.get(at + 1..)).and_then(|rest| rest.split_first())
         {
-            return python_module(inner, behind, launch, range);
+            return python_module(inner, behind, launch, span);
         }
     }
     let program = match name {
@@ -417,7 +418,7 @@ fn python_module(module: &Argument, arguments: &[Argument], launch: Launch, rang
         "gunicorn.app.wsgiapp" => "gunicorn",
         other => other,
     };
-    if let Some(invocation) = server(program, arguments, &launch, range) {
+    if let Some(invocation) = server(program, arguments, &launch, span) {
         return invocation;
     }
     let installs = matches!(
@@ -437,15 +438,15 @@ fn python_module(module: &Argument, arguments: &[Argument], launch: Launch, rang
     Invocation {
         kind: if installs { ProcessKind::Other } else { ProcessKind::Web },
         server: Server::PythonModule { name: name.to_owned() },
-        target: Named::Module { module: name.to_owned(), callable: None, range: module.range },
+        target: Target::Module { module: name.to_owned(), callable: None, span: module.span },
         options: Vec::new(),
         arguments: arguments.to_vec(),
         launch,
-        range,
+        span,
     }
 }
 
-fn server(name: &str, arguments: &[Argument], launch: &Launch, range: TextRange) -> Option<Invocation> {
+fn server(name: &str, arguments: &[Argument], launch: &Launch, span: Span) -> Option<Invocation> {
     // Distributions install `gunicorn3`, `uwsgi-core`, `flask-3.12`.
     let name = name.trim_end_matches(|last: char| last.is_ascii_digit() || last == '.' || last == '-');
     let (server, grammar) = match name {
@@ -457,9 +458,9 @@ fn server(name: &str, arguments: &[Argument], launch: &Launch, range: TextRange)
         "daphne" => (Server::Daphne, &DAPHNE),
         "granian" => (Server::Granian, &GRANIAN),
         "mod_wsgi-express" => (Server::ModWsgi, &MOD_WSGI),
-        "flask" => return Some(flask(arguments, launch, range)),
+        "flask" => return Some(flask(arguments, launch, span)),
         "celery" | "rq" | "rqworker" | "huey_consumer" | "huey_consumer.py" | "dramatiq" | "arq" => {
-            return Some(worker(name, arguments, launch, range));
+            return Some(worker(name, arguments, launch, span));
         }
         _ => return None,
     };
@@ -467,17 +468,14 @@ fn server(name: &str, arguments: &[Argument], launch: &Launch, range: TextRange)
     let target = grammar.target(&options, &mut positional);
     let mut launch = launch.clone();
     let valued = |wanted: &str| {
-        options
-            .iter()
-            .rev()
-            .find(|(name, ..)| name == wanted)
-            .and_then(|(_, value, range)| value.clone().map(|value| Argument { value, range: *range }))
+        let option = options.iter().rev().find(|option| option.name == wanted)?;
+        Some(Argument::new(option.value.clone()?, option.span))
     };
-    for (name, value, range) in &options {
-        if name == "env"
-            && let Some((name, value)) = value.as_ref().and_then(|value| split_value(value, '='))
+    for option in &options {
+        if option.name == "env"
+            && let Some((name, value)) = option.value.as_ref().and_then(|value| split_value(value, '='))
         {
-            launch.env.push((name, value, *range));
+            launch.env.push((name, value, option.span));
         }
     }
     if let Some(user) = valued("user").or_else(|| valued("uid")) {
@@ -486,15 +484,15 @@ fn server(name: &str, arguments: &[Argument], launch: &Launch, range: TextRange)
     if let Some(directory) = valued("chdir").or_else(|| valued("app-dir")).or_else(|| valued("working-dir")) {
         launch.directory = Some(directory);
     }
-    Some(Invocation { kind: ProcessKind::Web, server, target, options, arguments: positional, launch, range })
+    Some(Invocation { kind: ProcessKind::Web, server, target, options, arguments: positional, launch, span })
 }
 
-fn worker(name: &str, arguments: &[Argument], launch: &Launch, range: TextRange) -> Invocation {
+fn worker(name: &str, arguments: &[Argument], launch: &Launch, span: Span) -> Invocation {
     let (options, mut positional) = CELERY.read(arguments);
-    let app = options.iter().find(|(option, ..)| option == "app");
+    let app = options.iter().find(|option| option.name == "app");
     let target = match app {
-        Some((_, Some(value), range)) => named(value.text(), *range),
-        _ => Named::Nothing,
+        Some(CliOption { value: Some(value), span, .. }) => named(value.text(), *span),
+        _ => Target::Default,
     };
     let command = positional
         .iter()
@@ -505,28 +503,27 @@ fn worker(name: &str, arguments: &[Argument], launch: &Launch, range: TextRange)
     }
     let server = if name == "celery" { Server::Celery } else { Server::Unknown { program: name.to_owned() } };
     let kind = if works { ProcessKind::Worker } else { ProcessKind::Other };
-    Invocation { kind, server, target, options, arguments: positional, launch: launch.clone(), range }
+    Invocation { kind, server, target, options, arguments: positional, launch: launch.clone(), span }
 }
 
-fn flask(arguments: &[Argument], launch: &Launch, range: TextRange) -> Invocation {
+fn flask(arguments: &[Argument], launch: &Launch, span: Span) -> Invocation {
     let (options, mut positional) = FLASK.read(arguments);
     let command = positional.first().map(|word| word.text().to_owned());
     let runs = command.as_deref() == Some("run");
     let switch = |on: &str, off: &str| {
-        options.iter().rev().find_map(
-            |(name, ..)| {
-                if name == on { Some(true) } else { (name == off).then_some(false) }
-            },
-        )
+        let last = options.iter().rev().find(|option| option.name == on || option.name == off)?;
+        Some(last.name == on)
     };
-    let target = match options.iter().rev().find(|(name, ..)| name == "app") {
-        Some((_, Some(value), range)) => Named::FlaskApp { spec: value.clone(), range: *range },
-        _ => Named::Nothing,
+    let target = match options.iter().rev().find(|option| option.name == "app") {
+        Some(CliOption { value: Some(value), span, .. }) => {
+            Target::FlaskApp { spec: value.clone(), span: *span }
+        }
+        _ => Target::Default,
     };
     let mut launch = launch.clone();
-    for (name, value, range) in &options {
-        if let ("env-file", Some(value)) = (name.as_str(), value) {
-            launch.env_files.push(Argument { value: value.clone(), range: *range });
+    for option in &options {
+        if let ("env-file", Some(value)) = (option.name.as_str(), &option.value) {
+            launch.env_files.push(Argument::new(value.clone(), option.span));
         }
     }
     let server = if runs {
@@ -544,19 +541,19 @@ fn flask(arguments: &[Argument], launch: &Launch, range: TextRange) -> Invocatio
         Some("celery" | "worker" | "rq") => ProcessKind::Worker,
         _ => ProcessKind::Other,
     };
-    Invocation { kind, server, target, options, arguments: positional, launch, range }
+    Invocation { kind, server, target, options, arguments: positional, launch, span }
 }
 
 /// `module:callable`, or a path. The callable may be a call with colons in its arguments.
-pub(crate) fn named(spec: &str, range: TextRange) -> Named {
+pub(crate) fn named(spec: &str, span: Span) -> Target {
     let (front, callable) = match spec.split_once(':') {
         Some((front, callable)) => (front, (!callable.is_empty()).then(|| callable.to_owned())),
         None => (spec, None),
     };
     if front.contains('/') || has_extension(front, &["py", "wsgi"]) && !front.contains(' ') {
-        Named::File { path: front.to_owned(), callable, range }
+        Target::File { path: front.to_owned(), callable, span }
     } else {
-        Named::Module { module: front.to_owned(), callable, range }
+        Target::Module { module: front.to_owned(), callable, span }
     }
 }
 
@@ -573,7 +570,7 @@ struct Grammar {
 }
 
 impl Grammar {
-    fn read(&self, arguments: &[Argument]) -> (Vec<(String, Option<Value>, TextRange)>, Vec<Argument>) {
+    fn read(&self, arguments: &[Argument]) -> (Vec<CliOption>, Vec<Argument>) {
         let mut options = Vec::new();
         let mut positional = Vec::new();
         let mut rest = arguments;
@@ -619,44 +616,37 @@ impl Grammar {
                 && !is_flag
                 && (self.valued_by_default || self.short.iter().any(|(_, known)| *known == name));
             if takes_next && let Some((next, behind)) = rest.split_first() {
-                let range = TextRange::new(
-                    first.range.start.min(next.range.start),
-                    first.range.end.max(next.range.end),
-                );
-                options.push((name, Some(next.value.clone()), range));
+                let span = joined(first.span, next.span);
+                options.push(CliOption { name, value: Some(next.value.clone()), span });
                 rest = behind;
             } else {
-                options.push((name, given, first.range));
+                options.push(CliOption { name, value: given, span: first.span });
             }
         }
         (options, positional)
     }
 
-    fn target(
-        &self,
-        options: &[(String, Option<Value>, TextRange)],
-        positional: &mut Vec<Argument>,
-    ) -> Named {
-        let option = options.iter().rev().find(|(name, ..)| self.target_options.contains(&name.as_str()));
-        if let Some((name, Some(value), range)) = option {
-            let callable = options.iter().rev().find(|(name, ..)| name == "callable");
+    fn target(&self, options: &[CliOption], positional: &mut Vec<Argument>) -> Target {
+        let option = options.iter().rev().find(|option| self.target_options.contains(&option.name.as_str()));
+        if let Some(CliOption { name, value: Some(value), span }) = option {
+            let callable = options.iter().rev().find(|option| option.name == "callable");
             let callable =
-                callable.and_then(|(_, value, _)| value.as_ref()).map(|value| value.text().to_owned());
-            return match (name.as_str(), named(value.text(), *range)) {
+                callable.and_then(|option| option.value.as_ref()).map(|value| value.text().to_owned());
+            return match (name.as_str(), named(value.text(), *span)) {
                 ("file" | "wsgi-file", _) => {
-                    Named::File { path: value.text().to_owned(), callable, range: *range }
+                    Target::File { path: value.text().to_owned(), callable, span: *span }
                 }
-                (_, Named::Module { module, callable: own, range }) => {
-                    Named::Module { module, callable: own.or(callable), range }
+                (_, Target::Module { module, callable: own, span }) => {
+                    Target::Module { module, callable: own.or(callable), span }
                 }
                 (_, other) => other,
             };
         }
         if !self.positional_target || positional.is_empty() {
-            return Named::Nothing;
+            return Target::Default;
         }
         let first = positional.remove(0);
-        named(first.text(), first.range)
+        named(first.text(), first.span)
     }
 }
 
@@ -951,7 +941,7 @@ mod tests {
     fn read(line: &str) -> Command {
         let parsed = shell::parse(line);
         let StatementKind::Simple(simple) = &parsed.tree.statements[0].kind else { panic!() };
-        recognise(&shell::words(simple, &|_| None, &[])).unwrap()
+        recognise(&shell::words(simple, flaskseal_core::FileId(0), &|_| None, &[])).unwrap()
     }
 
     fn program(line: &str) -> Invocation {
@@ -964,17 +954,17 @@ mod tests {
     fn target(line: &str) -> (Server, String) {
         let invocation = program(line);
         let target = match invocation.target {
-            Named::Module { module, callable, .. } => format!("{module}:{}", callable.unwrap_or_default()),
-            Named::File { path, callable, .. } => format!("{path}|{}", callable.unwrap_or_default()),
-            Named::FlaskApp { spec, .. } => spec.text().to_owned(),
-            Named::Nothing => String::new(),
+            Target::Module { module, callable, .. } => format!("{module}:{}", callable.unwrap_or_default()),
+            Target::File { path, callable, .. } => format!("{path}|{}", callable.unwrap_or_default()),
+            Target::FlaskApp { spec, .. } => spec.text().to_owned(),
+            Target::Default => String::new(),
         };
         (invocation.server, target)
     }
 
     fn option(line: &str, name: &str) -> Option<String> {
-        let found = program(line).options.into_iter().find(|(option, ..)| option == name)?;
-        Some(found.1.map_or_else(String::new, |value| value.text().to_owned()))
+        let found = program(line).options.into_iter().find(|option| option.name == name)?;
+        Some(found.value.map_or_else(String::new, |value| value.text().to_owned()))
     }
 
     #[test]

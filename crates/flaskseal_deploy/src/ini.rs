@@ -48,9 +48,11 @@ impl Section {
 pub fn parse(text: &str) -> Parsed<Ini> {
     let mut parsed: Parsed<Ini> = Parsed::default();
     let mut may_continue = false;
+    let mut last_indent = 0;
     for (start, line) in lines(text) {
-        let indented = line.starts_with([' ', '\t']);
         let (at, content) = trimmed(line, start);
+        // A file may indent all its lines alike; only a deeper one continues.
+        let indented = at - start > last_indent;
         if content.is_empty() {
             may_continue = false;
             continue;
@@ -99,6 +101,7 @@ pub fn parse(text: &str) -> Parsed<Ini> {
             value: Mapped::verbatim(value, value_at as u32),
         });
         may_continue = true;
+        last_indent = at - start;
     }
     parsed
 }

@@ -29,3 +29,16 @@ pub use model::{
 };
 
 pub mod command;
+
+mod variable;
+pub use variable::Variable;
+
+pub mod compose;
+
+pub mod kubernetes;
+
+pub mod supervisor;
+
+pub mod uwsgi;
+
+pub mod platform;

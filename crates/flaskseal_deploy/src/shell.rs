@@ -1,6 +1,8 @@
 //! POSIX shell scripts, as a tree of commands. Enough of bash to pass over the rest; nothing is run here.
 
-use flaskseal_core::TextRange;
+use std::sync::Arc;
+
+use flaskseal_core::{FileId, Span, TextRange};
 
 use crate::syntax::{Mapped, Parsed, Problem};
 use crate::value::{self, Dialect, MAX_UNCLOSED, Parameter, Part, Value};
@@ -96,10 +98,17 @@ impl Word {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Argument {
     pub value: Value,
-    pub range: TextRange,
+    /// Where it was read; arguments of one command may come from several files.
+    pub span: Span,
+    /// The way back for each byte of an argument that is itself a command line.
+    pub mapped: Option<Arc<Mapped>>,
 }
 
 impl Argument {
+    pub fn new(value: Value, span: Span) -> Self {
+        Self { value, span, mapped: None }
+    }
+
     pub fn text(&self) -> &str {
         self.value.text()
     }
@@ -136,9 +145,10 @@ pub fn parse_mapped(source: &Mapped) -> Parsed<Script> {
     Parsed { tree: Script { statements }, problems: reader.problems }
 }
 
-/// The words of a command line, variables replaced; assignments before it are kept apart.
+/// The words of a command line of `file`, variables replaced; assignments before it are kept apart.
 pub fn words(
     simple: &Simple,
+    file: FileId,
     lookup: &dyn Fn(&str) -> Option<Value>,
     all_arguments: &[Argument],
 ) -> Vec<Argument> {
@@ -148,23 +158,26 @@ pub fn words(
             arguments.extend_from_slice(all_arguments);
             continue;
         }
+        let span = Span { file, range: word.range };
         let value = value::evaluate(&word.parts, lookup);
         let splits = !word.quoted && word.parts.iter().any(|part| matches!(part, Part::Parameter(_)));
         match &value {
-            Value::Known(text) if splits => arguments.extend(
-                text.split_ascii_whitespace()
-                    .map(|field| Argument { value: Value::known(field), range: word.range }),
-            ),
+            Value::Known(text) if splits => {
+                arguments.extend(
+                    text.split_ascii_whitespace().map(|field| Argument::new(Value::known(field), span)),
+                );
+            }
             Value::External { default: Some(text), written }
-                if splits && text.contains([' ', '\t', '\n']) =>
+                if splits && (text.is_empty() || text.contains(char::is_whitespace)) =>
             {
-                arguments.extend(text.split_ascii_whitespace().map(|field| Argument {
-                    value: Value::External { written: written.clone(), default: Some(field.to_owned()) },
-                    range: word.range,
+                arguments.extend(text.split_ascii_whitespace().map(|field| {
+                    Argument::new(
+                        Value::External { written: written.clone(), default: Some(field.to_owned()) },
+                        span,
+                    )
                 }));
             }
-            Value::External { default: Some(text), .. } if splits && text.is_empty() => {}
-            _ => arguments.push(Argument { value, range: word.range }),
+            _ => arguments.push(Argument::new(value, span)),
         }
     }
     arguments
@@ -791,7 +804,10 @@ mod tests {
             .statements
             .iter()
             .map(|statement| {
-                words(simple(statement), &|_| None, &[]).iter().map(|word| word.text().to_owned()).collect()
+                words(simple(statement), FileId(0), &|_| None, &[])
+                    .iter()
+                    .map(|word| word.text().to_owned())
+                    .collect()
             })
             .collect()
     }
@@ -850,8 +866,8 @@ mod tests {
     fn variables_split_only_outside_quotes() {
         let parsed = parse("gunicorn $OPTS \"$OPTS\" \"$@\" ${PORT:-8000}");
         let lookup = |name: &str| (name == "OPTS").then(|| Value::known("-w 4"));
-        let all = [Argument { value: Value::known("app:app"), range: TextRange::default() }];
-        let words = words(simple(&parsed.tree.statements[0]), &lookup, &all);
+        let all = [Argument::new(Value::known("app:app"), Span::new(FileId(0), 0, 0))];
+        let words = words(simple(&parsed.tree.statements[0]), FileId(0), &lookup, &all);
         let words: Vec<_> = words.iter().map(Argument::text).collect();
         assert_eq!(words, ["gunicorn", "-w", "4", "-w 4", "app:app", "8000"]);
     }

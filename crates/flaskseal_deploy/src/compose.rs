@@ -1,0 +1,269 @@
+//! Compose files (Compose specification): services with what starts them. Variables are not replaced here, and the
+//! whole tree of each service is kept.
+
+use std::sync::Arc;
+
+use flaskseal_core::TextRange;
+
+use crate::dockerfile::CommandForm;
+use crate::syntax::{Mapped, Parsed, Problem, Spanned};
+use crate::variable::Variable;
+use crate::yaml::{self, Kind, Node};
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Compose {
+    pub services: Vec<Service>,
+    pub documents: yaml::Documents,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Service {
+    pub name: String,
+    pub name_range: TextRange,
+    pub image: Option<Spanned<String>>,
+    pub build: Option<Build>,
+    /// A string is split into words and not run by a shell. An empty list takes the image's away.
+    pub command: Option<CommandForm>,
+    pub entrypoint: Option<CommandForm>,
+    pub environment: Vec<Variable>,
+    pub env_files: Vec<EnvFile>,
+    /// `8000:8000`, or the published and target ports of the long form joined in the same way.
+    pub ports: Vec<Spanned<String>>,
+    /// Bind mounts and volumes: source and target.
+    pub volumes: Vec<Spanned<(String, String)>>,
+    pub working_dir: Option<Spanned<String>>,
+    pub user: Option<Spanned<String>>,
+    pub profiles: Vec<String>,
+    pub extends: Option<Extends>,
+    pub node: Option<Arc<Node>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Build {
+    pub context: Option<Spanned<String>>,
+    pub dockerfile: Option<Spanned<String>>,
+    pub target: Option<Spanned<String>>,
+    pub args: Vec<Variable>,
+    pub range: TextRange,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnvFile {
+    pub path: Spanned<String>,
+    pub required: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Extends {
+    /// None: this file.
+    pub file: Option<String>,
+    pub service: String,
+}
+
+pub fn parse(text: &str) -> Parsed<Compose> {
+    let Parsed { tree: documents, mut problems } = yaml::parse(text);
+    let mut services: Vec<Service> = Vec::new();
+    for document in &documents {
+        let Some(node) = document.get("services") else { continue };
+        if !matches!(node.kind, Kind::Mapping(_)) && !node.is_null() {
+            problems.push(Problem::new(node.range, "`services` is not a mapping"));
+        }
+        for entry in node.entries() {
+            let mut service = service(&entry.value, text);
+            service.name.clone_from(&entry.key);
+            service.name_range = entry.key_range;
+            services.push(service);
+        }
+    }
+    Parsed { tree: Compose { services, documents }, problems }
+}
+
+fn service(node: &Arc<Node>, text: &str) -> Service {
+    let scalar = |key: &str| node.get(key).and_then(spanned);
+    Service {
+        image: scalar("image"),
+        build: node.get("build").map(build),
+        command: node.get("command").and_then(|value| command(value, text)),
+        entrypoint: node.get("entrypoint").and_then(|value| command(value, text)),
+        environment: node.get("environment").map(|value| Variable::list(value)).unwrap_or_default(),
+        env_files: node.get("env_file").map(env_files).unwrap_or_default(),
+        ports: node.get("ports").map(ports).unwrap_or_default(),
+        volumes: node.get("volumes").map(volumes).unwrap_or_default(),
+        working_dir: scalar("working_dir"),
+        user: scalar("user"),
+        profiles: node
+            .get("profiles")
+            .map(|value| one_or_many(value).into_iter().map(|name| name.value).collect())
+            .unwrap_or_default(),
+        extends: node.get("extends").and_then(extends),
+        node: Some(Arc::clone(node)),
+        ..Service::default()
+    }
+}
+
+fn spanned(node: &Arc<Node>) -> Option<Spanned<String>> {
+    node.text().map(|text| Spanned::new(text.to_owned(), node.range))
+}
+
+fn one_or_many(node: &Arc<Node>) -> Vec<Spanned<String>> {
+    node.items().iter().filter_map(spanned).chain(spanned(node)).collect()
+}
+
+fn command(node: &Arc<Node>, text: &str) -> Option<CommandForm> {
+    match &node.kind {
+        Kind::Scalar { .. } => match node.mapped(text) {
+            Some(mapped) => Some(CommandForm::Shell(mapped)),
+            None => None,
+        },
+        Kind::Sequence(items) => Some(CommandForm::Exec(items.iter().filter_map(spanned).collect())),
+        Kind::Mapping(_) => None,
+    }
+}
+
+fn build(node: &Arc<Node>) -> Build {
+    let scalar = |key: &str| node.get(key).and_then(spanned);
+    Build {
+        context: spanned(node).or_else(|| scalar("context")),
+        dockerfile: scalar("dockerfile"),
+        target: scalar("target"),
+        args: node.get("args").map(|args| Variable::list(args)).unwrap_or_default(),
+        range: node.range,
+    }
+}
+
+fn env_files(node: &Arc<Node>) -> Vec<EnvFile> {
+    let items =
+        if matches!(node.kind, Kind::Sequence(_)) { node.items() } else { std::slice::from_ref(node) };
+    items
+        .iter()
+        .filter_map(|item| {
+            let path = item.get("path").and_then(spanned).or_else(|| spanned(item))?;
+            let required = item.get("required").and_then(|flag| flag.text()) != Some("false");
+            Some(EnvFile { path, required })
+        })
+        .collect()
+}
+
+fn ports(node: &Arc<Node>) -> Vec<Spanned<String>> {
+    node.items()
+        .iter()
+        .filter_map(|item| {
+            let part = |key: &str| item.get(key).and_then(|value| value.text());
+            match part("target") {
+                Some(target) => {
+                    let host = part("host_ip").map(|host| format!("{host}:")).unwrap_or_default();
+                    let published = part("published").map(|port| format!("{port}:")).unwrap_or_default();
+                    Some(Spanned::new(format!("{host}{published}{target}"), item.range))
+                }
+                None => spanned(item),
+            }
+        })
+        .collect()
+}
+
+fn volumes(node: &Arc<Node>) -> Vec<Spanned<(String, String)>> {
+    node.items()
+        .iter()
+        .filter_map(|item| {
+            let (source, target) = match item.text() {
+                Some(short) => {
+                    let mut parts = short.split(':');
+                    (parts.next()?.to_owned(), parts.next()?.to_owned())
+                }
+                None => (item.get("source")?.text()?.to_owned(), item.get("target")?.text()?.to_owned()),
+            };
+            Some(Spanned::new((source, target), item.range))
+        })
+        .collect()
+}
+
+fn extends(node: &Arc<Node>) -> Option<Extends> {
+    if let Some(service) = node.text() {
+        return Some(Extends { file: None, service: service.to_owned() });
+    }
+    let file = node.get("file").and_then(|file| file.text()).map(str::to_owned);
+    Some(Extends { file, service: node.get("service")?.text()?.to_owned() })
+}
+
+impl Service {
+    /// This service laid over `base`, as `extends` and override files do it (Compose specification, "Merge").
+    pub fn over(self, base: Self) -> Self {
+        let mut environment = base.environment;
+        environment.extend(self.environment);
+        let mut env_files = base.env_files;
+        env_files.extend(self.env_files);
+        let mut ports = base.ports;
+        ports.extend(self.ports);
+        let mut volumes = base.volumes;
+        volumes.extend(self.volumes);
+        Self {
+            image: self.image.or(base.image),
+            build: match (self.build, base.build) {
+                (Some(own), Some(base)) => Some(own.over(base)),
+                (own, base) => own.or(base),
+            },
+            // An entrypoint of its own takes the command below it away only in the image, not here.
+            command: self.command.or(base.command),
+            entrypoint: self.entrypoint.or(base.entrypoint),
+            environment,
+            env_files,
+            ports,
+            volumes,
+            working_dir: self.working_dir.or(base.working_dir),
+            user: self.user.or(base.user),
+            ..self
+        }
+    }
+}
+
+impl Build {
+    fn over(self, base: Self) -> Self {
+        let mut args = base.args;
+        args.extend(self.args);
+        Self {
+            context: self.context.or(base.context),
+            dockerfile: self.dockerfile.or(base.dockerfile),
+            target: self.target.or(base.target),
+            args,
+            range: self.range,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_of_everything() {
+        let text = "x-env: &env\n  SHARED: yes\nservices:\n  web:\n    build: {context: ./app, target: prod, args: [V=1]}\n    command: gunicorn -b :80 app:app\n    environment:\n      <<: *env\n      KEY: ${KEY:-changeme}\n      PASS:\n    env_file: [a.env, {path: b.env, required: false}]\n    ports: [\"127.0.0.1:80:8000\", {target: 8000, published: \"80\"}]\n    volumes: [\".:/app:ro\"]\n    extends: base\n  api:\n    build: .\n    entrypoint: []\n    command: [\"flask\", \"run\"]\n    environment: [A=1, B]\n    env_file: .env\n    user: 1000\n    extends: {file: c.yml, service: x}\n  empty:\n";
+        let parsed = parse(text);
+        assert_eq!(parsed.problems, []);
+        let [web, api, empty] = parsed.tree.services.as_slice() else { panic!() };
+        let pairs: Vec<_> = web
+            .environment
+            .iter()
+            .map(|v| (v.name.value.as_str(), v.value.as_ref().map(|v| v.value.as_str())))
+            .collect();
+        assert_eq!(pairs, [("SHARED", Some("yes")), ("KEY", Some("${KEY:-changeme}")), ("PASS", None)]);
+        assert!(
+            matches!(&web.command, Some(CommandForm::Shell(line)) if line.text == "gunicorn -b :80 app:app")
+        );
+        assert_eq!(web.env_files.iter().map(|f| f.required).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(web.ports[1].value, "80:8000");
+        assert_eq!(web.volumes[0].value, (".".to_owned(), "/app".to_owned()));
+        assert_eq!(web.build.as_ref().unwrap().args[0].name.value, "V");
+        assert_eq!(api.build.as_ref().unwrap().context.as_ref().unwrap().value, ".");
+        assert_eq!(api.entrypoint, Some(CommandForm::Exec(Vec::new())));
+        assert_eq!(api.environment[1].value, None);
+        assert_eq!(api.extends.as_ref().unwrap().file.as_deref(), Some("c.yml"));
+        assert!(empty.command.is_none());
+    }
+
+    #[test]
+    fn near_misses() {
+        assert_eq!(parse("services: [a]").problems.len(), 1);
+        assert!(parse("web:\n  image: x\n").tree.services.is_empty());
+        assert!(parse("services:\n  web:\n    command:\n").tree.services[0].command.is_none());
+    }
+}

@@ -3,7 +3,7 @@
 
 use flaskseal_core::Span;
 
-use crate::model::{CliOption, ProcessKind, Server, Target};
+use crate::model::{CliOption, EnvVar, Mechanism, ProcessKind, Server, Target};
 use crate::shell::Argument;
 use crate::value::Value;
 
@@ -28,7 +28,7 @@ pub enum Command {
 /// What launchers change for the program behind them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Launch {
-    pub env: Vec<(String, Value, Span)>,
+    pub env: Vec<EnvVar>,
     pub env_files: Vec<Argument>,
     pub directory: Option<Argument>,
     pub user: Option<Argument>,
@@ -242,7 +242,8 @@ fn env_launcher<'a>(arguments: &'a [Argument], launch: &mut Launch) -> &'a [Argu
         } else if word.starts_with('-') {
             rest = behind;
         } else if let Some((name, value)) = assignment(first) {
-            launch.env.push((name, value, first.span));
+            let mechanism = Mechanism::ShellAssignment;
+            launch.env.push(EnvVar { name, value, span: first.span, mechanism, via: None });
             rest = behind;
         } else {
             break;
@@ -475,7 +476,9 @@ fn server(name: &str, arguments: &[Argument], launch: &Launch, span: Span) -> Op
         if option.name == "env"
             && let Some((name, value)) = option.value.as_ref().and_then(|value| split_value(value, '='))
         {
-            launch.env.push((name, value, option.span));
+            let mechanism =
+                if server == Server::Uwsgi { Mechanism::Uwsgi } else { Mechanism::GunicornOption };
+            launch.env.push(EnvVar { name, value, span: option.span, mechanism, via: None });
         }
     }
     if let Some(user) = valued("user").or_else(|| valued("uid")) {
@@ -542,6 +545,16 @@ fn flask(arguments: &[Argument], launch: &Launch, span: Span) -> Invocation {
         _ => ProcessKind::Other,
     };
     Invocation { kind, server, target, options, arguments: positional, launch, span }
+}
+
+/// The options in `GUNICORN_CMD_ARGS`.
+pub(crate) fn gunicorn_options(arguments: &[Argument]) -> Vec<CliOption> {
+    GUNICORN.read(arguments).0
+}
+
+/// What options of uWSGI's configuration files say that a command line would.
+pub(crate) fn uwsgi_target(options: &[CliOption]) -> Target {
+    UWSGI.target(options, &mut Vec::new())
 }
 
 /// `module:callable`, or a path. The callable may be a call with colons in its arguments.
@@ -1020,7 +1033,8 @@ mod tests {
             assert_eq!(target(line), (Server::Gunicorn, "app:app".to_owned()), "{line}");
         }
         let launched = program("env SECRET_KEY=x gosu www gunicorn -e B=2 --chdir /srv app:app").launch;
-        let env: Vec<_> = launched.env.iter().map(|(name, value, _)| (name.as_str(), value.text())).collect();
+        let env: Vec<_> =
+            launched.env.iter().map(|variable| (variable.name.as_str(), variable.value.text())).collect();
         assert_eq!(env, [("SECRET_KEY", "x"), ("B", "2")]);
         assert_eq!(launched.user.unwrap().text(), "www");
         assert_eq!(launched.directory.unwrap().text(), "/srv");

@@ -42,3 +42,8 @@ pub mod supervisor;
 pub mod uwsgi;
 
 pub mod platform;
+
+mod files;
+pub use files::is_deploy_file;
+
+mod image;

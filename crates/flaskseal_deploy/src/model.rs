@@ -175,7 +175,7 @@ impl Environment {
 
     pub(crate) fn push(&mut self, variable: EnvVar) {
         // A hostile file must not make this grow without bound.
-        if self.variables.len() < 10_000 {
+        if self.variables.len() < 1_000 {
             self.variables.push(variable);
         }
     }

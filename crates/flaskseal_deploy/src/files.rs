@@ -1,0 +1,253 @@
+//! Which files deploy something, told by their names, and paths inside the tree.
+
+use flaskseal_core::Tree;
+
+use crate::kubernetes;
+use crate::model::FileKind;
+
+/// Whether discovery should read the file for this crate. YAML, ini, conf and shell files may turn out to be
+/// something else, which only their content tells.
+pub fn is_deploy_file(path: &str) -> bool {
+    !is_example(path) && (named_kind(path).is_some() || maybe_kind(path))
+}
+
+/// Documentation, never evidence: `.env.example`, `compose.sample.yml`.
+pub(crate) fn is_example(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.split(['.', '-', '_']).any(|part| {
+        matches!(
+            part.to_ascii_lowercase().as_str(),
+            "example" | "examples" | "sample" | "template" | "dist" | "tmpl" | "tpl" | "j2" | "jinja"
+        )
+    })
+}
+
+/// For development or tests, told by its name or folder.
+pub(crate) fn is_dev(path: &str) -> bool {
+    let mut folders: Vec<&str> = path.split('/').collect();
+    let name = folders.pop().unwrap_or("");
+    let dev = |part: &str| {
+        matches!(
+            part.to_ascii_lowercase().as_str(),
+            "dev"
+                | "devel"
+                | "develop"
+                | "development"
+                | "override"
+                | "local"
+                | "test"
+                | "tests"
+                | "testing"
+                | "ci"
+                | "debug"
+                | "e2e"
+                | "devcontainer"
+        )
+    };
+    name.split(['.', '-', '_']).any(dev)
+        || folders.iter().any(|folder| {
+            matches!(
+                *folder,
+                ".devcontainer" | ".github" | ".gitlab" | ".circleci" | "tests" | "test" | "dev"
+            )
+        })
+}
+
+/// The kind of a file, by name where that is enough and by content where it is not.
+pub(crate) fn kind(path: &str, text: &str) -> Option<FileKind> {
+    if is_example(path) {
+        return None;
+    }
+    let extension =
+        path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    match (named_kind(path), extension) {
+        (Some(FileKind::AppEngine), _) if kubernetes::looks_like(text) => Some(FileKind::Kubernetes),
+        (Some(kind), _) => Some(kind),
+        (None, Some("yaml" | "yml")) if kubernetes::looks_like(text) => Some(FileKind::Kubernetes),
+        (None, Some("ini" | "conf")) if text.lines().any(|line| line.trim() == "[uwsgi]") => {
+            Some(FileKind::Uwsgi)
+        }
+        (None, Some("conf" | "ini")) if text.lines().any(|line| line.trim().starts_with("[program:")) => {
+            Some(FileKind::Supervisor)
+        }
+        (None, Some("conf" | "vhost" | "wsgi") | None) if is_apache(text) => Some(FileKind::Apache),
+        (None, Some("sh" | "bash")) => Some(FileKind::ShellScript),
+        (None, None)
+            if text.starts_with("#!") && text.lines().next().is_some_and(|line| line.ends_with("sh")) =>
+        {
+            Some(FileKind::ShellScript)
+        }
+        _ => None,
+    }
+}
+
+fn is_apache(text: &str) -> bool {
+    text.lines().take(5_000).any(|line| {
+        let line = line.trim_start().as_bytes();
+        line.get(..14).is_some_and(|word| word.eq_ignore_ascii_case(b"WSGIScriptAlia"))
+    })
+}
+
+fn named_kind(path: &str) -> Option<FileKind> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let lower = name.to_ascii_lowercase();
+    let (stem, extension) = lower.rsplit_once('.').unwrap_or((&lower, ""));
+    let yaml = matches!(extension, "yml" | "yaml");
+    let begins = |prefix: &str| {
+        lower.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
+    };
+    let is = |kind| Some(kind);
+    match lower.as_str() {
+        _ if extension == "dockerignore" => is(FileKind::Dockerignore),
+        _ if begins("dockerfile")
+            && !matches!(extension, "md" | "txt" | "py" | "sh" | "bak" | "yml" | "yaml") =>
+        {
+            is(FileKind::Dockerfile)
+        }
+        _ if begins("containerfile") || matches!(extension, "dockerfile" | "containerfile") => {
+            is(FileKind::Dockerfile)
+        }
+        _ if yaml
+            && (begins("compose")
+                || begins("docker-compose")
+                || stem.ends_with(".compose")
+                || stem.ends_with(".docker-compose")) =>
+        {
+            is(FileKind::Compose)
+        }
+        _ if begins("procfile") => is(FileKind::Procfile),
+        _ if extension == "service" => is(FileKind::Systemd),
+        "supervisord.conf" | "supervisor.conf" | "supervisord.ini" | "supervisor.ini" => {
+            is(FileKind::Supervisor)
+        }
+        _ if begins("uwsgi") && matches!(extension, "ini" | "yml" | "yaml" | "xml" | "json") => {
+            is(FileKind::Uwsgi)
+        }
+        _ if begins("gunicorn") && extension == "py" => is(FileKind::GunicornConfig),
+        _ if extension == "env" || lower.starts_with(".env.") || lower == ".flaskenv" => is(FileKind::Dotenv),
+        "app.yaml" | "app.yml" => is(FileKind::AppEngine),
+        "zappa_settings.json" | "zappa_settings.yml" | "zappa_settings.yaml" => is(FileKind::Zappa),
+        "serverless.yml" | "serverless.yaml" => is(FileKind::Serverless),
+        "render.yaml" | "render.yml" => is(FileKind::Render),
+        _ if begins("fly") && extension == "toml" => is(FileKind::Fly),
+        "railway.toml" | "railway.json" | "nixpacks.toml" => is(FileKind::Railway),
+        "app.json" => is(FileKind::Heroku),
+        _ => None,
+    }
+}
+
+fn maybe_kind(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match name.rsplit_once('.') {
+        Some((_, extension)) => {
+            matches!(extension, "yml" | "yaml" | "ini" | "conf" | "sh" | "bash" | "vhost")
+        }
+        None => {
+            ["entrypoint", "start", "run", "boot", "serve", "launch"].iter().any(|word| name.contains(word))
+        }
+    }
+}
+
+/// Joins paths of the tree, with `.` and `..` taken out. None: it leads out of the tree.
+pub(crate) fn join(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Joins absolute paths of a container or a host.
+pub(crate) fn join_absolute(folder: &str, path: &str) -> String {
+    let base = if path.starts_with('/') { "" } else { folder };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in base.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// The folder above; None for the root.
+pub(crate) fn parent(path: &str) -> Option<&str> {
+    if path.is_empty() {
+        return None;
+    }
+    Some(path.rsplit_once('/').map_or("", |(folder, _)| folder))
+}
+
+/// A folder and those above it, up to the root.
+pub(crate) fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(folder), |folder| parent(folder))
+}
+
+/// Whether a folder of the tree holds anything.
+pub(crate) fn folder_exists(tree: &Tree, folder: &str) -> bool {
+    if folder.is_empty() {
+        return true;
+    }
+    let prefix = format!("{folder}/");
+    let first = tree.paths.partition_point(|known| *known.path < *prefix);
+    tree.paths.get(first).is_some_and(|known| known.path.starts_with(&prefix))
+}
+
+/// Whether the folder holds the Python module, as a file or a package.
+pub(crate) fn has_module(tree: &Tree, folder: &str, module: &str) -> bool {
+    let path = module.replace('.', "/");
+    let Some(base) = join(folder, &path) else { return false };
+    !path.is_empty() && (tree.exists(&format!("{base}.py")) || tree.exists(&format!("{base}/__init__.py")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_near_misses() {
+        let kind_of = |path: &str| kind(path, "");
+        assert_eq!(kind_of("docker/Dockerfile.prod"), Some(FileKind::Dockerfile));
+        assert_eq!(kind_of("web.Dockerfile"), Some(FileKind::Dockerfile));
+        assert_eq!(kind_of("Dockerfile.dockerignore"), Some(FileKind::Dockerignore));
+        assert_eq!(kind_of("Dockerfile.example"), None);
+        assert_eq!(kind_of("dockerfiles.md"), None);
+        assert_eq!(kind_of("docker-compose.prod.yml"), Some(FileKind::Compose));
+        assert_eq!(kind_of("composer.json"), None);
+        assert_eq!(kind_of("compose_test.py"), None);
+        assert_eq!(kind_of(".env"), Some(FileKind::Dotenv));
+        assert_eq!(kind_of(".env.production"), Some(FileKind::Dotenv));
+        assert_eq!(kind_of(".env.example"), None);
+        assert_eq!(kind_of("example.env"), None);
+        assert_eq!(kind_of("mkdocs.yml"), None);
+        assert_eq!(kind("k.yml", "apiVersion: v1\nkind: Pod\n"), Some(FileKind::Kubernetes));
+        assert_eq!(kind("app.yaml", "apiVersion: v1\nkind: Pod\n"), Some(FileKind::Kubernetes));
+        assert_eq!(kind("site.ini", "[uwsgi]\n"), Some(FileKind::Uwsgi));
+        assert_eq!(kind("setup.ini", "[x]\n"), None);
+        assert!(
+            is_deploy_file("deploy/web.yaml") && !is_deploy_file("app.py") && !is_deploy_file("a.sample.yml")
+        );
+        assert!(
+            is_dev("docker-compose.override.yml")
+                && is_dev(".devcontainer/Dockerfile")
+                && !is_dev("device/compose.yml")
+        );
+    }
+
+    #[test]
+    fn paths_do_not_leave_the_tree() {
+        assert_eq!(join("a/b", "../c"), Some("a/c".into()));
+        assert_eq!(join("a", "../../c"), None);
+        assert_eq!(join_absolute("/app", "../../x"), "/x");
+        assert_eq!(ancestors("a/b").collect::<Vec<_>>(), ["a/b", "a", ""]);
+    }
+}

@@ -119,6 +119,7 @@ pub(crate) fn build(
         given,
         global: BTreeMap::new(),
         ignore: Ignore::find(tree, file, context),
+        dotenv_paths: dotenv_paths(tree),
         done: Vec::new(),
     };
     for instruction in &dockerfile.global {
@@ -147,6 +148,11 @@ pub(crate) fn build(
     builder.done.pop().map(|(_, built)| built)
 }
 
+fn dotenv_paths(tree: &Tree) -> Vec<&str> {
+    let paths = tree.paths.iter().map(|known| &*known.path);
+    paths.filter(|path| matches!(path.rsplit('/').next(), Some(".env" | ".flaskenv"))).take(100).collect()
+}
+
 struct Builder<'a> {
     tree: &'a Tree,
     file: FileId,
@@ -154,6 +160,8 @@ struct Builder<'a> {
     given: &'a [(String, Value)],
     global: BTreeMap<String, Value>,
     ignore: Ignore,
+    /// The `.env` and `.flaskenv` files of the tree.
+    dotenv_paths: Vec<&'a str>,
     done: Vec<(Option<String>, Built)>,
 }
 
@@ -313,15 +321,9 @@ impl Builder<'_> {
         built: &mut Built,
     ) {
         let prefix = if from.is_empty() { String::new() } else { format!("{from}/") };
-        let start = self.tree.paths.partition_point(|known| *known.path < *from);
-        for known in self.tree.paths.iter().skip(start) {
-            let path = &*known.path;
-            if path != from && !path.starts_with(&prefix) {
-                if *path > *prefix {
-                    break;
-                }
-                continue;
-            }
+        for path in
+            self.dotenv_paths.iter().copied().filter(|path| *path == from || path.starts_with(&prefix))
+        {
             let name = path.rsplit('/').next().unwrap_or(path);
             let wanted =
                 matches!(name, ".env" | ".flaskenv") && glob.is_none_or(|glob| segment_matches(glob, name));

@@ -47,3 +47,5 @@ mod files;
 pub use files::is_deploy_file;
 
 mod image;
+
+mod start;

@@ -102,7 +102,7 @@ pub(crate) fn has_extension(path: &str, wanted: &[&str]) -> bool {
 }
 
 /// The range over the arguments that stand in the same file as the first.
-pub(crate) fn covering(arguments: &[Argument]) -> Span {
+fn covering(arguments: &[Argument]) -> Span {
     let Some((first, rest)) = arguments.split_first() else {
         return Span::new(flaskseal_core::FileId(0), 0, 0);
     };

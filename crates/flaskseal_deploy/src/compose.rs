@@ -185,51 +185,6 @@ fn extends(node: &Arc<Node>) -> Option<Extends> {
     Some(Extends { file, service: node.get("service")?.text()?.to_owned() })
 }
 
-impl Service {
-    /// This service laid over `base`, as `extends` and override files do it (Compose specification, "Merge").
-    pub fn over(self, base: Self) -> Self {
-        let mut environment = base.environment;
-        environment.extend(self.environment);
-        let mut env_files = base.env_files;
-        env_files.extend(self.env_files);
-        let mut ports = base.ports;
-        ports.extend(self.ports);
-        let mut volumes = base.volumes;
-        volumes.extend(self.volumes);
-        Self {
-            image: self.image.or(base.image),
-            build: match (self.build, base.build) {
-                (Some(own), Some(base)) => Some(own.over(base)),
-                (own, base) => own.or(base),
-            },
-            // An entrypoint of its own takes the command below it away only in the image, not here.
-            command: self.command.or(base.command),
-            entrypoint: self.entrypoint.or(base.entrypoint),
-            environment,
-            env_files,
-            ports,
-            volumes,
-            working_dir: self.working_dir.or(base.working_dir),
-            user: self.user.or(base.user),
-            ..self
-        }
-    }
-}
-
-impl Build {
-    fn over(self, base: Self) -> Self {
-        let mut args = base.args;
-        args.extend(self.args);
-        Self {
-            context: self.context.or(base.context),
-            dockerfile: self.dockerfile.or(base.dockerfile),
-            target: self.target.or(base.target),
-            args,
-            range: self.range,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

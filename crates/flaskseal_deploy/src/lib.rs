@@ -49,3 +49,6 @@ pub use files::is_deploy_file;
 mod image;
 
 mod start;
+
+mod read;
+pub use read::read;

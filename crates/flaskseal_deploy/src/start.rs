@@ -30,8 +30,8 @@ pub(crate) struct State {
     pub(crate) user: Option<(String, Span)>,
     pub(crate) uncertain: bool,
     /// Variables of the shell that are not exported.
-    locals: BTreeMap<String, EnvVar>,
-    exports_all: bool,
+    pub(crate) locals: BTreeMap<String, EnvVar>,
+    pub(crate) exports_all: bool,
 }
 
 impl State {

@@ -1,0 +1,279 @@
+//! Whole trees in, processes out.
+
+use flaskseal_core::{Span, Tree};
+use flaskseal_deploy::{Deployment, Mechanism, Process, ProcessKind, Server, Target, Value, read};
+
+fn tree(files: &[(&str, &str)]) -> Tree {
+    Tree::from_texts(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())))
+}
+
+fn deployed(files: &[(&str, &str)]) -> (Tree, Deployment) {
+    let tree = tree(files);
+    let deployment = read(&tree);
+    (tree, deployment)
+}
+
+fn only(deployment: &Deployment) -> &Process {
+    match deployment.processes.as_slice() {
+        [process] => process,
+        other => panic!("{} processes: {other:#?}", other.len()),
+    }
+}
+
+fn module(process: &Process) -> String {
+    match &process.target {
+        Target::Module { module, callable, .. } => format!("{module}:{}", callable.as_deref().unwrap_or("")),
+        Target::File { path, callable, .. } => format!("{path}|{}", callable.as_deref().unwrap_or("")),
+        Target::FlaskApp { spec, .. } => spec.text().to_owned(),
+        Target::Default => String::new(),
+    }
+}
+
+fn slice(tree: &Tree, span: Span) -> &str {
+    tree.file(span.file).slice(span.range)
+}
+
+fn env<'a>(process: &'a Process, name: &str) -> Option<&'a str> {
+    process.env.get(name).and_then(|variable| variable.value.or_default())
+}
+
+#[test]
+fn a_dockerfile_with_an_entrypoint_script() {
+    let dockerfile = "FROM python:3.12-slim AS base\nWORKDIR /app\nCOPY src/ .\nCOPY docker/entrypoint.sh /entrypoint.sh\nENV FLASK_DEBUG=1\nUSER www\nENTRYPOINT [\"/entrypoint.sh\"]\nCMD [\"gunicorn\", \"-b\", \"0.0.0.0:8000\", \"shop:create_app()\"]\n";
+    let script = "#!/bin/sh\nset -e\nflask db upgrade\nexec \"$@\"\n";
+    let (tree, deployment) = deployed(&[
+        ("Dockerfile", dockerfile),
+        ("docker/entrypoint.sh", script),
+        ("src/shop/__init__.py", ""),
+        ("src/gunicorn.conf.py", "workers = 2\n"),
+    ]);
+    let process = only(&deployment);
+    assert_eq!((process.kind, &process.server), (ProcessKind::Web, &Server::Gunicorn));
+    assert_eq!(module(process), "shop:create_app()");
+    assert_eq!(slice(&tree, process.source), "\"gunicorn\", \"-b\", \"0.0.0.0:8000\", \"shop:create_app()\"");
+    assert_eq!(process.folder.as_deref(), Some("src"));
+    assert_eq!(process.working_dir.as_deref(), Some("/app"));
+    assert_eq!(process.config_file, tree.find("src/gunicorn.conf.py"));
+    assert_eq!(process.user.as_ref().map(|(user, _)| user.as_str()), Some("www"));
+    assert_eq!(env(process, "FLASK_DEBUG"), Some("1"));
+    assert_eq!(slice(&tree, process.env.get("FLASK_DEBUG").unwrap().span), "FLASK_DEBUG=1");
+    assert!(process.certain && !process.dev);
+}
+
+#[test]
+fn compose_takes_the_image_and_overrides_its_environment() {
+    let compose = "services:\n  web:\n    build: {context: ., args: {MODE: prod}}\n    environment:\n      SECRET_KEY: ${SECRET_KEY:-changeme}\n      DB: ${DB}\n      A: compose\n    env_file: [web.env]\n  db:\n    image: postgres:16\n    command: postgres -c x=y\n  worker:\n    build: .\n    command: celery -A shop.tasks worker\n";
+    let dockerfile = "FROM python\nARG MODE=dev\nENV A=image B=image MODE=$MODE\nWORKDIR /srv\nCOPY . .\nCMD gunicorn \\\n  -w 4 shop:app\n";
+    let (tree, deployment) = deployed(&[
+        ("compose.yaml", compose),
+        ("Dockerfile", dockerfile),
+        (".env", "DB=sqlite://\n"),
+        (".flaskenv", "FLASK_DEBUG=1\n"),
+        (".dockerignore", ".env\n"),
+        ("web.env", "B=file\n"),
+        ("shop.py", ""),
+    ]);
+    let [web, worker] = deployment.processes.as_slice() else { panic!("{:#?}", deployment.processes) };
+    assert_eq!((web.name.as_str(), web.found_by.as_str()), ("web", "compose.yaml"));
+    assert_eq!(slice(&tree, web.source), "gunicorn \\\n  -w 4 shop:app");
+    let key = &web.env.get("SECRET_KEY").unwrap().value;
+    assert_eq!(
+        key,
+        &Value::External { written: "${SECRET_KEY:-changeme}".into(), default: Some("changeme".into()) }
+    );
+    assert_eq!(
+        (env(web, "A"), env(web, "B"), env(web, "MODE"), env(web, "DB")),
+        (Some("compose"), Some("file"), Some("prod"), Some("sqlite://"))
+    );
+    let db = web.env.get("DB").unwrap();
+    assert_eq!(slice(&tree, db.via.unwrap()), "DB=sqlite://");
+    let copied: Vec<_> =
+        web.image.as_ref().unwrap().dotenv_files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(copied, [".flaskenv"]);
+    assert_eq!((worker.kind, module(worker)), (ProcessKind::Worker, "shop.tasks:".to_owned()));
+    assert_eq!(web.folder.as_deref(), Some(""));
+}
+
+#[test]
+fn production_overrides_and_development_overrides() {
+    let (_, deployment) = deployed(&[
+        (
+            "docker-compose.yml",
+            "services:\n  web:\n    build: .\n    command: gunicorn app:app\n    environment: [A=1, B=1]\n",
+        ),
+        ("docker-compose.prod.yml", "services:\n  web:\n    environment: [B=2]\n"),
+        ("docker-compose.override.yml", "services:\n  web:\n    command: flask run --debug\n"),
+        ("Dockerfile", "FROM python\nCOPY . /app\nWORKDIR /app\n"),
+        ("app.py", ""),
+    ]);
+    let [prod] = deployment.production().collect::<Vec<_>>()[..] else {
+        panic!("{:#?}", deployment.processes)
+    };
+    assert_eq!(
+        (prod.found_by.as_str(), env(prod, "A"), env(prod, "B")),
+        ("docker-compose.prod.yml", Some("1"), Some("2"))
+    );
+    let dev = deployment.processes.iter().find(|process| process.dev).unwrap();
+    assert_eq!(dev.server, Server::FlaskRun { debug: Some(true), debugger: None, reload: None });
+}
+
+#[test]
+fn kubernetes_with_config_maps_and_the_only_image() {
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - name: web\n        image: registry.example/shop:1\n        args: [\"--bind\", \":$(PORT)\", \"shop:app\"]\n        env:\n        - {name: PORT, value: '8000'}\n        - {name: GONE, valueFrom: {secretKeyRef: {name: vault, key: k}}}\n        envFrom: [{configMapRef: {name: cfg}}, {secretRef: {name: s}}]\n";
+    let data = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cfg}\ndata: {FLASK_DEBUG: \"1\"}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {SECRET_KEY: ZGV2}\n";
+    let (_, deployment) = deployed(&[
+        ("k8s/web.yaml", manifest),
+        ("k8s/data.yml", data),
+        ("mkdocs.yml", "site_name: x\n"),
+        ("Dockerfile", "FROM python\nWORKDIR /app\nCOPY . .\nENTRYPOINT [\"gunicorn\"]\nCMD [\"no:no\"]\n"),
+        ("shop.py", ""),
+    ]);
+    let process = deployment.processes.iter().find(|process| process.found_by == "k8s/web.yaml").unwrap();
+    assert_eq!(module(process), "shop:app");
+    assert_eq!(process.options[0].value, Some(Value::known(":8000")));
+    assert_eq!(
+        (env(process, "FLASK_DEBUG"), env(process, "SECRET_KEY"), env(process, "GONE")),
+        (Some("1"), Some("dev"), None)
+    );
+    assert!(deployment.env_facts.iter().any(|fact| fact.mechanism == Mechanism::KubernetesSecret && fact.value.as_known() == Some("dev")));
+}
+
+#[test]
+fn a_unit_with_files() {
+    let unit = "[Service]\nUser=www-data\nWorkingDirectory=/srv/shop\nEnvironment=\"FLASK_DEBUG=1\" B=unit PORT=80\nEnvironmentFile=-/srv/shop/.env\nExecStart=/srv/shop/venv/bin/gunicorn -c deploy/gunicorn.py --bind 127.0.0.1:${PORT} wsgi:app\n";
+    let (tree, deployment) = deployed(&[
+        ("deploy/shop.service", unit),
+        ("deploy/gunicorn.py", ""),
+        (".env", "B=file\n"),
+        ("wsgi.py", ""),
+    ]);
+    let process = only(&deployment);
+    assert_eq!((process.folder.as_deref(), process.working_dir.as_deref()), (Some(""), Some("/srv/shop")));
+    assert_eq!((env(process, "B"), env(process, "FLASK_DEBUG")), (Some("file"), Some("1")));
+    assert_eq!(process.config_file, tree.find("deploy/gunicorn.py"));
+    let bind = process.options.iter().find(|option| option.name == "bind").unwrap();
+    assert_eq!(bind.value, Some(Value::known("127.0.0.1:80")));
+    assert_eq!(slice(&tree, bind.span), "--bind 127.0.0.1:${PORT}");
+}
+
+#[test]
+fn other_sources() {
+    let case = |files: &[(&str, &str)], server: Server, target: &str| {
+        let (_, deployment) = deployed(files);
+        let process = only(&deployment);
+        assert_eq!((&process.server, module(process).as_str()), (&server, target), "{files:?}");
+    };
+    let run = Server::FlaskRun { debug: None, debugger: None, reload: None };
+    case(&[("Procfile", "web: FLASK_APP=shop.py flask run -h 0.0.0.0\n")], run, "shop.py");
+    case(&[("Procfile", "web: sh -c 'exec gunicorn app:app'")], Server::Gunicorn, "app:app");
+    case(
+        &[
+            ("supervisord.conf", "[program:web]\ncommand=/venv/bin/uwsgi --ini uwsgi.ini\ndirectory=/srv\n"),
+            ("uwsgi.ini", "[uwsgi]\nwsgi-file = wsgi.py\ncallable = app\n"),
+        ],
+        Server::Uwsgi,
+        "wsgi.py|app",
+    );
+    case(&[("uwsgi.ini", "[uwsgi]\nmodule = wsgi:app\nenv = A=1\n")], Server::Uwsgi, "wsgi:app");
+    case(
+        &[("site.conf", "WSGIDaemonProcess s user=www home=/srv\nWSGIScriptAlias / /srv/shop.wsgi\n")],
+        Server::ModWsgi,
+        "/srv/shop.wsgi|",
+    );
+    case(&[("app.yaml", "runtime: python312\n")], Server::Gunicorn, "main:app");
+    case(
+        &[("zappa_settings.json", "{\"prod\": {\"app_function\": \"shop.web.app\"}}")],
+        Server::Faas { platform: "zappa".into() },
+        "shop.web:app",
+    );
+    case(&[("fly.toml", "[processes]\nweb = \"gunicorn app:app\"\n")], Server::Gunicorn, "app:app");
+    case(
+        &[("start.sh", "#!/bin/sh\nexport A=1\nexec waitress-serve --call shop:create_app\n")],
+        Server::Waitress,
+        "shop:create_app",
+    );
+    case(
+        &[("Dockerfile", "FROM python\nCMD python app.py\n")],
+        Server::Script { path: "app.py".into() },
+        "app.py|",
+    );
+    case(
+        &[(
+            "Dockerfile",
+            "FROM python\nENV GUNICORN_CMD_ARGS='--bind=:80 -w 2'\nENV FLASK_DEBUG=1\nCMD [\"sh\", \"-c\", \"gunicorn app:app\"]\n",
+        )],
+        Server::Gunicorn,
+        "app:app",
+    );
+}
+
+#[test]
+fn gunicorn_takes_arguments_from_its_variable() {
+    let (_, deployment) = deployed(&[(
+        "Dockerfile",
+        "FROM python\nENV GUNICORN_CMD_ARGS=\"--bind=:80 -w 2\"\nCMD gunicorn -w 4 app:app\n",
+    )]);
+    let options: Vec<_> = only(&deployment)
+        .options
+        .iter()
+        .map(|option| (option.name.as_str(), option.value.as_ref().unwrap().text()))
+        .collect();
+    assert_eq!(options, [("bind", ":80"), ("workers", "2"), ("workers", "4")]);
+}
+
+#[test]
+fn supervisord_in_an_image() {
+    let (_, deployment) = deployed(&[
+        (
+            "Dockerfile",
+            "FROM python\nENV A=1\nWORKDIR /app\nCOPY . .\nCMD [\"supervisord\", \"-c\", \"supervisord.conf\"]\n",
+        ),
+        ("supervisord.conf", "[program:web]\ncommand=gunicorn app:app\n"),
+        ("app.py", ""),
+    ]);
+    let process = only(&deployment);
+    assert_eq!((env(process, "A"), process.folder.as_deref()), (Some("1"), Some("")));
+}
+
+#[test]
+fn a_monorepo_keeps_its_folders_apart() {
+    let dockerfile = "FROM python\nWORKDIR /app\nCOPY . .\nCMD [\"gunicorn\", \"app:app\"]\n";
+    let (_, deployment) = deployed(&[
+        (
+            "compose.yml",
+            "services:\n  a:\n    build: ./a\n  b:\n    build: {context: ., dockerfile: b/Dockerfile}\n    working_dir: /app/b\n",
+        ),
+        ("a/Dockerfile", dockerfile),
+        ("a/app.py", ""),
+        ("b/Dockerfile", dockerfile),
+        ("b/app.py", ""),
+    ]);
+    let folders: Vec<_> =
+        deployment.processes.iter().map(|process| process.folder.as_deref().unwrap()).collect();
+    assert_eq!(folders, ["a", "b"]);
+}
+
+#[test]
+fn documentation_and_other_programs_are_no_evidence() {
+    let (_, deployment) = deployed(&[
+        ("Dockerfile.example", "FROM python\nENV SECRET_KEY=x\nCMD flask run\n"),
+        (".env.example", "SECRET_KEY=x\n"),
+        ("docker-compose.sample.yml", "services: {web: {command: flask run}}\n"),
+        ("openapi.yaml", "openapi: 3\n"),
+        ("setup.cfg", "[x]\n"),
+        ("Makefile", "run:\n\tflask run --debug\n"),
+    ]);
+    assert!(deployment.processes.is_empty() && deployment.env_facts.is_empty(), "{deployment:#?}");
+}
+
+#[test]
+fn equal_input_gives_equal_output() {
+    let files = [
+        ("Dockerfile", "FROM python\nENV A=1\nCMD flask run\n"),
+        ("Procfile", "web: gunicorn app:app\n"),
+        ("x.service", "[Service\nExecStart=python app.py\n"),
+    ];
+    let text = |deployment: &Deployment| format!("{deployment:#?}");
+    assert_eq!(text(&deployed(&files).1), text(&deployed(&files).1));
+    assert!(!deployed(&files).1.problems.is_empty());
+}

@@ -62,7 +62,8 @@ fn statement(line: &Mapped, sections: &mut Vec<String>, parsed: &mut Parsed<Apac
     let Some(mut name) = words.next() else { return };
     let mut arguments: Vec<_> = words.collect();
     if opens {
-        name.value = name.value.trim_start_matches('<').trim_end_matches('>').to_owned();
+        let bare = name.value.trim_start_matches('<').trim_end_matches('>');
+        name = Spanned::new(bare.to_owned(), name.range);
         if let Some(last) = arguments.last_mut() {
             last.value = last.value.trim_end_matches('>').to_owned();
         }

@@ -983,7 +983,7 @@ mod tests {
     #[test]
     fn servers_and_targets() {
         let is = |line: &str, server: Server, wanted: &str| {
-            assert_eq!(target(line), (server, wanted.to_owned()), "{line}")
+            assert_eq!(target(line), (server, wanted.to_owned()), "{line}");
         };
         is(
             "gunicorn -w4 --preload -b :80 shop:create_app\\(\\\"a:b\\\"\\)",

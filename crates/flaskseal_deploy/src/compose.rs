@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flaskseal_core::TextRange;
 
 use crate::dockerfile::CommandForm;
-use crate::syntax::{Mapped, Parsed, Problem, Spanned};
+use crate::syntax::{Parsed, Problem, Spanned};
 use crate::variable::Variable;
 use crate::yaml::{self, Kind, Node};
 
@@ -60,6 +60,10 @@ pub struct Extends {
     pub service: String,
 }
 
+/// Services of one file, and items of one list: aliases make these larger than the file.
+const MAX_SERVICES: usize = 500;
+const MAX_ITEMS: usize = 500;
+
 pub fn parse(text: &str) -> Parsed<Compose> {
     let Parsed { tree: documents, mut problems } = yaml::parse(text);
     let mut services: Vec<Service> = Vec::new();
@@ -68,7 +72,11 @@ pub fn parse(text: &str) -> Parsed<Compose> {
         if !matches!(node.kind, Kind::Mapping(_)) && !node.is_null() {
             problems.push(Problem::new(node.range, "`services` is not a mapping"));
         }
-        for entry in node.entries() {
+        if node.entries().len() > MAX_SERVICES {
+            problems
+                .push(Problem::new(node.range, format!("only the first {MAX_SERVICES} services are read")));
+        }
+        for entry in node.entries().iter().take(MAX_SERVICES) {
             let mut service = service(&entry.value, text);
             service.name.clone_from(&entry.key);
             service.name_range = entry.key_range;
@@ -106,16 +114,15 @@ fn spanned(node: &Arc<Node>) -> Option<Spanned<String>> {
 }
 
 fn one_or_many(node: &Arc<Node>) -> Vec<Spanned<String>> {
-    node.items().iter().filter_map(spanned).chain(spanned(node)).collect()
+    node.items().iter().take(MAX_ITEMS).filter_map(spanned).chain(spanned(node)).collect()
 }
 
 fn command(node: &Arc<Node>, text: &str) -> Option<CommandForm> {
     match &node.kind {
-        Kind::Scalar { .. } => match node.mapped(text) {
-            Some(mapped) => Some(CommandForm::Shell(mapped)),
-            None => None,
-        },
-        Kind::Sequence(items) => Some(CommandForm::Exec(items.iter().filter_map(spanned).collect())),
+        Kind::Scalar { .. } => node.mapped(text).map(CommandForm::Shell),
+        Kind::Sequence(items) => {
+            Some(CommandForm::Exec(items.iter().take(MAX_ITEMS).filter_map(spanned).collect()))
+        }
         Kind::Mapping(_) => None,
     }
 }
@@ -136,6 +143,7 @@ fn env_files(node: &Arc<Node>) -> Vec<EnvFile> {
         if matches!(node.kind, Kind::Sequence(_)) { node.items() } else { std::slice::from_ref(node) };
     items
         .iter()
+        .take(MAX_ITEMS)
         .filter_map(|item| {
             let path = item.get("path").and_then(spanned).or_else(|| spanned(item))?;
             let required = item.get("required").and_then(|flag| flag.text()) != Some("false");
@@ -147,6 +155,7 @@ fn env_files(node: &Arc<Node>) -> Vec<EnvFile> {
 fn ports(node: &Arc<Node>) -> Vec<Spanned<String>> {
     node.items()
         .iter()
+        .take(MAX_ITEMS)
         .filter_map(|item| {
             let part = |key: &str| item.get(key).and_then(|value| value.text());
             match part("target") {
@@ -164,6 +173,7 @@ fn ports(node: &Arc<Node>) -> Vec<Spanned<String>> {
 fn volumes(node: &Arc<Node>) -> Vec<Spanned<(String, String)>> {
     node.items()
         .iter()
+        .take(MAX_ITEMS)
         .filter_map(|item| {
             let (source, target) = match item.text() {
                 Some(short) => {

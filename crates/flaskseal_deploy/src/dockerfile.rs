@@ -26,11 +26,14 @@ pub struct Instruction {
     /// In capitals: `RUN`.
     pub keyword: Spanned<String>,
     /// `--name=value` before the arguments.
-    pub flags: Vec<Spanned<(String, Option<String>)>>,
+    pub flags: Vec<Spanned<Pair>>,
     pub arguments: Mapped,
     pub heredocs: Vec<Spanned<String>>,
     pub range: TextRange,
 }
+
+/// A name, and the value behind its `=`.
+pub type Pair = (String, Option<String>);
 
 /// A command in one of its two forms.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,7 +55,7 @@ impl Instruction {
 
     /// The pairs of ENV, LABEL and ARG (where the value may be missing), quotes removed, variables not replaced.
     /// Single-quoted dollars come back escaped by a backslash.
-    pub fn pairs(&self) -> Vec<Spanned<(String, Option<String>)>> {
+    pub fn pairs(&self) -> Vec<Spanned<Pair>> {
         let words = words(&self.arguments);
         if self.keyword.value != "ARG" && words.first().is_some_and(|first| !first.value.contains('=')) {
             // The old form `ENV NAME the whole rest`.
@@ -277,7 +280,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Flags in front, and the byte where the arguments begin.
-fn flags(joined: &Mapped) -> (Vec<Spanned<(String, Option<String>)>>, usize) {
+fn flags(joined: &Mapped) -> (Vec<Spanned<Pair>>, usize) {
     let text = &joined.text;
     let mut found = Vec::new();
     let mut at = 0;

@@ -61,9 +61,10 @@ pub(crate) fn kind(path: &str, text: &str) -> Option<FileKind> {
     let extension =
         path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
     match (named_kind(path), extension) {
-        (Some(FileKind::AppEngine), _) if kubernetes::looks_like(text) => Some(FileKind::Kubernetes),
+        (Some(FileKind::AppEngine), _) | (None, Some("yaml" | "yml")) if kubernetes::looks_like(text) => {
+            Some(FileKind::Kubernetes)
+        }
         (Some(kind), _) => Some(kind),
-        (None, Some("yaml" | "yml")) if kubernetes::looks_like(text) => Some(FileKind::Kubernetes),
         (None, Some("ini" | "conf")) if text.lines().any(|line| line.trim() == "[uwsgi]") => {
             Some(FileKind::Uwsgi)
         }

@@ -126,7 +126,7 @@ pub(crate) fn build(
         builder.global_arguments(instruction);
     }
     for stage in dockerfile.stages.iter().take(MAX_STAGES) {
-        let base = builder.replaced(&stage.base.value, &Environment::default(), &builder.global.clone());
+        let base = Builder::replaced(&stage.base.value, &Environment::default(), &builder.global);
         let base = base.text().to_ascii_lowercase();
         let mut built = builder.named(&base).cloned().unwrap_or_default();
         let mut arguments = BTreeMap::new();
@@ -172,7 +172,7 @@ impl Builder<'_> {
         by_name.or_else(by_number).map(|(_, built)| built)
     }
 
-    fn replaced(&self, text: &str, env: &Environment, arguments: &BTreeMap<String, Value>) -> Value {
+    fn replaced(text: &str, env: &Environment, arguments: &BTreeMap<String, Value>) -> Value {
         let lookup = |name: &str| {
             env.get(name).map(|variable| variable.value.clone()).or_else(|| arguments.get(name).cloned())
         };
@@ -198,7 +198,7 @@ impl Builder<'_> {
             return value.clone();
         }
         let default = match default {
-            Some(text) => self.replaced(text, env, arguments).or_default().map(str::to_owned),
+            Some(text) => Self::replaced(text, env, arguments).or_default().map(str::to_owned),
             None => self.global.get(name).and_then(|value| value.or_default()).map(str::to_owned),
         };
         Value::External { written: format!("ARG {name}"), default }
@@ -221,7 +221,7 @@ impl Builder<'_> {
             "ENV" => {
                 for pair in instruction.pairs() {
                     let (name, Some(text)) = pair.value else { continue };
-                    let value = self.replaced(&text, &built.env, arguments);
+                    let value = Self::replaced(&text, &built.env, arguments);
                     let span = self.span(pair.range);
                     built.env.push(EnvVar {
                         name,
@@ -233,11 +233,11 @@ impl Builder<'_> {
                 }
             }
             "WORKDIR" => {
-                let folder = self.replaced(text.trim_matches('"'), &built.env, arguments);
+                let folder = Self::replaced(text.trim_matches('"'), &built.env, arguments);
                 built.cwd = Some(join_absolute(built.cwd.as_deref().unwrap_or("/"), folder.text()));
             }
             "USER" => {
-                let user = self.replaced(text, &built.env, arguments);
+                let user = Self::replaced(text, &built.env, arguments);
                 built.user = Some((user.text().to_owned(), self.span(instruction.range)));
             }
             "CMD" => built.cmd = Some(self.command(&instruction.command()).0),
@@ -268,13 +268,13 @@ impl Builder<'_> {
     fn copy(&mut self, instruction: &Instruction, built: &mut Built, arguments: &BTreeMap<String, Value>) {
         let words = instruction.words();
         let Some((to, sources)) = words.split_last() else { return };
-        let to = self.replaced(&to.value, &built.env, arguments).text().to_owned();
+        let to = Self::replaced(&to.value, &built.env, arguments).text().to_owned();
         let absolute = join_absolute(built.cwd.as_deref().unwrap_or("/"), &to);
         let into_folder = to.ends_with('/') || to == "." || to.ends_with("/.") || sources.len() > 1;
         let stage = instruction.flag("from").map(|from| self.named(&from.to_ascii_lowercase()).cloned());
         let span = self.span(instruction.range);
         for source in sources.iter().filter(|source| !source.value.starts_with("<<")).take(200) {
-            let source = self.replaced(&source.value, &built.env, arguments).text().to_owned();
+            let source = Self::replaced(&source.value, &built.env, arguments).text().to_owned();
             let base = source.trim_end_matches('/').rsplit('/').next().unwrap_or("").to_owned();
             let file_at = if into_folder { join_absolute(&absolute, &base) } else { absolute.clone() };
             match &stage {

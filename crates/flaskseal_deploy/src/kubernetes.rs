@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use flaskseal_core::TextRange;
 
-use crate::syntax::{Parsed, Spanned};
+use crate::syntax::{Parsed, Problem, Spanned};
+use crate::value::MAX_TEXT;
 use crate::yaml::{self, Node};
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -77,6 +78,10 @@ pub struct EnvFrom {
     pub range: TextRange,
 }
 
+/// Objects of one file, and entries of one list: aliases make these larger than the file.
+const MAX_OBJECTS: usize = 500;
+const MAX_ENTRIES: usize = 500;
+
 /// Whether a YAML text can be a manifest at all: cheap, for trees with thousands of other YAML files.
 pub fn looks_like(text: &str) -> bool {
     let has =
@@ -85,15 +90,20 @@ pub fn looks_like(text: &str) -> bool {
 }
 
 pub fn parse(text: &str) -> Parsed<Manifests> {
-    let Parsed { tree: documents, problems } = yaml::parse(text);
+    let Parsed { tree: documents, mut problems } = yaml::parse(text);
     let mut objects = Vec::new();
     for document in &documents {
         let list = document.get("kind").and_then(|kind| kind.text()).is_some_and(|kind| kind == "List");
         match document.get("items").filter(|_| list) {
-            Some(items) => objects.extend(items.items().iter().filter_map(object)),
+            Some(items) => objects.extend(items.items().iter().take(MAX_OBJECTS).filter_map(object)),
             None => objects.extend(object(document)),
         }
     }
+    if objects.len() >= MAX_OBJECTS {
+        let rest = objects.last().map(|object: &Object| object.node.range).unwrap_or_default();
+        problems.push(Problem::new(rest, format!("only the first {MAX_OBJECTS} objects are read")));
+    }
+    objects.truncate(MAX_OBJECTS);
     Parsed { tree: Manifests { objects }, problems }
 }
 
@@ -148,6 +158,7 @@ fn data(node: &Node, key: &str, encoded: bool) -> Vec<Datum> {
     let entries = node.get(key).map(|data| data.entries()).unwrap_or_default();
     entries
         .iter()
+        .take(MAX_ENTRIES)
         .map(|entry| {
             let text = entry.value.text();
             let text = if encoded { text.and_then(decoded_base64) } else { text.map(str::to_owned) };
@@ -164,6 +175,7 @@ fn containers(pod: &Node) -> Vec<Container> {
     let items = pod.get("containers").map(|list| list.items()).unwrap_or_default();
     items
         .iter()
+        .take(50)
         .map(|node| Container {
             name: node.get("name").and_then(|name| name.text()).unwrap_or_default().to_owned(),
             image: node.get("image").and_then(spanned),
@@ -171,11 +183,11 @@ fn containers(pod: &Node) -> Vec<Container> {
             args: node.get("args").map(words),
             env: node
                 .get("env")
-                .map(|list| list.items().iter().filter_map(env_entry).collect())
+                .map(|list| list.items().iter().take(MAX_ENTRIES).filter_map(env_entry).collect())
                 .unwrap_or_default(),
             env_from: node
                 .get("envFrom")
-                .map(|list| list.items().iter().filter_map(env_from).collect())
+                .map(|list| list.items().iter().take(MAX_ENTRIES).filter_map(env_from).collect())
                 .unwrap_or_default(),
             working_dir: node.get("workingDir").and_then(spanned),
             run_as_user: node.at(&["securityContext", "runAsUser"]).or(pod_user).and_then(spanned),
@@ -254,7 +266,7 @@ fn decoded_base64(text: &str) -> Option<String> {
 pub(crate) fn replaced(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
     let mut result = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find("$(") {
+    while let Some(at) = rest.find("$(").filter(|_| result.len() < MAX_TEXT) {
         let (before, behind) = rest.split_at(at);
         result.push_str(before);
         let Some(close) = behind.find(')') else {

@@ -108,7 +108,7 @@ fn app_engine(root: &Node, text: &str, platform: &mut Platform) {
 }
 
 fn zappa(root: &Node, platform: &mut Platform) {
-    for stage in root.entries() {
+    for stage in root.entries().iter().take(200) {
         let Some(function) = stage.value.get("app_function") else { continue };
         let Some(spec) = function.text() else { continue };
         let mut env = variables(stage.value.get("environment_variables"));
@@ -124,14 +124,18 @@ fn serverless(root: &Node, platform: &mut Platform) {
     let Some(app) = root.at(&["custom", "wsgi", "app"]) else { return };
     let Some(spec) = app.text() else { return };
     let functions = root.get("functions").map(|node| node.entries()).unwrap_or_default();
-    let env = functions.iter().flat_map(|function| variables(function.value.get("environment"))).collect();
+    let env = functions
+        .iter()
+        .take(200)
+        .flat_map(|function| variables(function.value.get("environment")))
+        .collect();
     let start =
         Start::Callable { platform: "serverless-wsgi", spec: Spanned::new(spec.to_owned(), app.range) };
     platform.processes.push(PlatformProcess { name: "wsgi".to_owned(), start, env, folder: None });
 }
 
 fn render(root: &Node, text: &str, platform: &mut Platform) {
-    for service in root.get("services").map(|node| node.items()).unwrap_or_default() {
+    for service in root.get("services").map(|node| node.items()).unwrap_or_default().iter().take(200) {
         let start = command(service.get("startCommand"), text)
             .or_else(|| command(service.get("dockerCommand"), text));
         let Some(start) = start else { continue };
@@ -139,6 +143,7 @@ fn render(root: &Node, text: &str, platform: &mut Platform) {
         let env = service.get("envVars").map(|list| list.items()).unwrap_or_default();
         let env = env
             .iter()
+            .take(500)
             .filter_map(|item| {
                 let name = item.get("key")?.text()?.to_owned();
                 let (value, value_range) = match item.get("value") {

@@ -495,10 +495,9 @@ impl Reader<'_> {
         };
         let entrypoint = words(layers.pick(|service| service.entrypoint.as_ref()));
         let cmd = words(layers.pick(|service| service.command.as_ref()));
-        if let (Some(image), true, true) = (&image, entrypoint.is_none(), cmd.is_none()) {
-            if !files::is_dev(&tree.file(id).path) {
-                self.taken.insert(image.dockerfile);
-            }
+        let unchanged = entrypoint.is_none() && cmd.is_none() && !files::is_dev(&tree.file(id).path);
+        if let Some(image) = image.as_ref().filter(|_| unchanged) {
+            self.taken.insert(image.dockerfile);
         }
         let command = built.command(entrypoint, cmd);
         let dev = files::is_dev(&tree.file(id).path)
@@ -577,14 +576,11 @@ impl Reader<'_> {
                     let datum = object.data.iter().rev().find(|datum| datum.name.value == key)?;
                     Some((file, datum.value.as_ref()?))
                 });
-                match found {
-                    Some((file, text)) => {
-                        (Value::known(text.value.as_str()), Some(Span { file, range: text.range }))
-                    }
-                    None => {
-                        let kind = if secret { "secretKeyRef" } else { "configMapKeyRef" };
-                        (Value::external(format!("{kind} {name}/{key}")), None)
-                    }
+                if let Some((file, text)) = found {
+                    (Value::known(text.value.as_str()), Some(Span { file, range: text.range }))
+                } else {
+                    let kind = if secret { "secretKeyRef" } else { "configMapKeyRef" };
+                    (Value::external(format!("{kind} {name}/{key}")), None)
                 }
             };
             let ((value, via), mechanism) = match &entry.source {
@@ -1262,7 +1258,11 @@ fn context_of(tree: &Tree, file: FileId, dockerfile: &Dockerfile) -> String {
     };
     let has_python = |folder: &str| {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        tree.paths.iter().any(|known| known.path.starts_with(&prefix) && known.path.ends_with(".py"))
+        {
+            let first = tree.paths.partition_point(|known| *known.path < *prefix);
+            let below = tree.paths.iter().skip(first).take_while(|known| known.path.starts_with(&prefix));
+            below.take(10_000).any(|known| known.path.ends_with(".py"))
+        }
     };
     let mut best = (0, false, folder);
     for (index, candidate) in ancestors(folder).take(8).enumerate() {

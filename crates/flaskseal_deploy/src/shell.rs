@@ -117,6 +117,9 @@ impl Argument {
 /// Compound commands nested deeper than this are skipped.
 const MAX_DEPTH: usize = 32;
 
+/// Words of one command: `set -- "$@" "$@"` doubles them.
+const MAX_ARGUMENTS: usize = 500;
+
 /// Reads a whole script.
 pub fn parse(text: &str) -> Parsed<Script> {
     parse_mapped(&Mapped::verbatim(text, 0))
@@ -154,6 +157,9 @@ pub fn words(
 ) -> Vec<Argument> {
     let mut arguments = Vec::new();
     for word in &simple.words {
+        if arguments.len() > MAX_ARGUMENTS {
+            break;
+        }
         if word.is_all_arguments() {
             arguments.extend_from_slice(all_arguments);
             continue;
@@ -566,14 +572,13 @@ impl Reader<'_> {
         loop {
             self.blanks();
             match self.byte() {
-                None => break,
                 Some(b'\n' | b';' | b'|' | b')' | b'(' | b'&' | b'<' | b'>') if bracketed => {
                     // Inside `[[ ... ]]` these are operators of the test.
                     self.at += 1;
                     continue;
                 }
                 Some(b'&') if self.starts_with("&>") => {}
-                Some(b'\n' | b';' | b'|' | b')' | b'&') => break,
+                None | Some(b'\n' | b';' | b'|' | b')' | b'&') => break,
                 Some(b'(') => {
                     self.problem(self.at, self.at + 1, "a parenthesis is not expected here");
                     self.at += 1;

@@ -127,18 +127,31 @@ impl<'a> Follower<'a> {
 
     /// The programs that a list of words starts.
     pub(crate) fn words(&mut self, arguments: &[Argument], state: State) -> Vec<Found> {
-        self.fuel = FUEL;
-        self.functions.clear();
+        self.begin();
         self.follow(arguments, state, true);
-        std::mem::take(&mut self.found)
+        self.end(arguments.first().map(|word| word.span))
     }
 
     /// The programs that a command line starts, as a shell runs it.
     pub(crate) fn shell_line(&mut self, file: FileId, line: &Mapped, mut state: State) -> Vec<Found> {
-        self.fuel = FUEL;
-        self.functions.clear();
+        self.begin();
         let script = shell::parse_mapped(line);
         self.list(&script.tree.statements, file, &mut state, &mut Vec::new(), true);
+        self.end(Some(Span { file, range: line.whole() }))
+    }
+
+    fn begin(&mut self) {
+        self.fuel = FUEL;
+        self.functions.clear();
+    }
+
+    fn end(&mut self, command: Option<Span>) -> Vec<Found> {
+        if let Some(command) = command.filter(|_| self.fuel == 0) {
+            self.problems.push((
+                command,
+                "the scripts that this starts are too long to be followed to their end".to_owned(),
+            ));
+        }
         std::mem::take(&mut self.found)
     }
 
@@ -345,11 +358,11 @@ impl<'a> Follower<'a> {
                 if ended && flow == Flow::Ended { Flow::Ended } else { Flow::On }
             }
             StatementKind::Case { subject, arms } => {
-                let subject = self.word(subject, state, arguments);
+                let subject = Self::word(subject, state, arguments);
                 let decided = subject.or_default().map(str::to_owned);
                 for arm in arms {
                     let patterns: Vec<_> =
-                        arm.patterns.iter().map(|pattern| self.word(pattern, state, arguments)).collect();
+                        arm.patterns.iter().map(|pattern| Self::word(pattern, state, arguments)).collect();
                     match &decided {
                         Some(text)
                             if patterns.iter().any(|pattern| segment_matches(pattern.text(), text)) =>
@@ -369,8 +382,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    #[allow(clippy::unused_self, reason = "reads like its neighbours")]
-    fn word(&self, word: &Word, state: &State, arguments: &[Argument]) -> Value {
+    fn word(word: &Word, state: &State, arguments: &[Argument]) -> Value {
         value::evaluate(&word.parts, &|name| lookup(state, arguments, name))
     }
 
@@ -387,7 +399,7 @@ impl<'a> Follower<'a> {
             .iter()
             .map(|assignment| EnvVar {
                 name: assignment.name.clone(),
-                value: self.word(&assignment.value, state, arguments),
+                value: Self::word(&assignment.value, state, arguments),
                 span: Span { file, range: assignment.range },
                 mechanism: Mechanism::ShellAssignment,
                 via: None,
@@ -496,17 +508,15 @@ fn lookup(state: &State, arguments: &[Argument], name: &str) -> Option<Value> {
         "#" => return Some(Value::Known(arguments.len().to_string())),
         "@" | "*" => {
             let words: Vec<_> = arguments.iter().map(Argument::text).collect();
-            return Some(Value::Known(words.join(" ")));
+            let size: usize = words.iter().map(|word| word.len() + 1).sum();
+            return (size <= value::MAX_TEXT).then(|| Value::Known(words.join(" ")));
         }
         _ => {}
     }
     if let Ok(number) = name.parse::<usize>() {
-        return match number.checked_sub(1) {
-            Some(index) => {
-                Some(arguments.get(index).map_or_else(|| Value::known(""), |word| word.value.clone()))
-            }
-            None => None,
-        };
+        return number
+            .checked_sub(1)
+            .map(|index| arguments.get(index).map_or_else(|| Value::known(""), |word| word.value.clone()));
     }
     state.lookup(name)
 }
@@ -554,7 +564,7 @@ fn set(rest: &[Argument], state: &mut State, arguments: &mut Vec<Argument>) {
                 return;
             }
             "allexport" => {
-                state.exports_all = index > 0 && rest.get(index - 1).is_some_and(|sign| sign.text() == "-o")
+                state.exports_all = index > 0 && rest.get(index - 1).is_some_and(|sign| sign.text() == "-o");
             }
             option if option.starts_with('-') && option.contains('a') => state.exports_all = true,
             option if option.starts_with('+') && option.contains('a') => state.exports_all = false,

@@ -47,6 +47,14 @@ impl Value {
         }
     }
 
+    /// Bytes that it holds.
+    fn size(&self) -> usize {
+        match self {
+            Self::Known(text) => text.len(),
+            Self::External { written, default } => written.len() + default.as_ref().map_or(0, String::len),
+        }
+    }
+
     fn written(&self) -> &str {
         match self {
             Self::Known(text) => text,
@@ -106,11 +114,14 @@ pub enum Operator {
 /// Nested defaults deeper than this stay as they are written.
 const MAX_DEPTH: usize = 16;
 
+/// Bytes that a text may grow to: `A=$A$A` doubles with every line.
+pub(crate) const MAX_TEXT: usize = 64 * 1024;
+
 /// After so many `${` without `}` in one text, dollars are literal.
 pub(crate) const MAX_UNCLOSED: usize = 8;
 
 /// Cuts a text into literals and parameters.
-pub fn parts(text: &str, dialect: Dialect) -> Vec<Part> {
+pub(crate) fn parts(text: &str, dialect: Dialect) -> Vec<Part> {
     parts_within(text, dialect, 0)
 }
 
@@ -157,7 +168,7 @@ fn parts_within(text: &str, dialect: Dialect, depth: usize) -> Vec<Part> {
 }
 
 /// Reads the parameter that `text` starts with (`$X`, `${X...}`), and its length in bytes.
-pub fn parameter(text: &str, dialect: Dialect) -> Option<(Parameter, usize)> {
+pub(crate) fn parameter(text: &str, dialect: Dialect) -> Option<(Parameter, usize)> {
     parameter_within(text, dialect, 0)
 }
 
@@ -271,18 +282,21 @@ fn closing_brace(inner: &str, dialect: Dialect) -> Option<usize> {
 }
 
 /// Puts the parts together. `lookup` knows what a variable holds; None means that nothing in sight sets it.
-pub fn evaluate(parts: &[Part], lookup: &dyn Fn(&str) -> Option<Value>) -> Value {
+pub(crate) fn evaluate(parts: &[Part], lookup: &dyn Fn(&str) -> Option<Value>) -> Value {
     let mut values = parts.iter().map(|part| match part {
         Part::Literal(text) => Value::known(text.as_str()),
         Part::Command(written) => Value::external(written.as_str()),
         Part::Parameter(parameter) => parameter_value(parameter, lookup),
     });
     let Some(first) = values.next() else { return Value::known("") };
-    values.fold(first, concatenated)
+    values.fold(first, |left, right| concatenated(&left, &right))
 }
 
-fn concatenated(left: Value, right: Value) -> Value {
-    if let (Value::Known(left), Value::Known(right)) = (&left, &right) {
+fn concatenated(left: &Value, right: &Value) -> Value {
+    if left.size() + right.size() > MAX_TEXT {
+        return Value::external("(too long)");
+    }
+    if let (Value::Known(left), Value::Known(right)) = (left, right) {
         return Value::Known(format!("{left}{right}"));
     }
     let default = match (left.or_default(), right.or_default()) {
@@ -293,7 +307,7 @@ fn concatenated(left: Value, right: Value) -> Value {
 }
 
 /// The value of one parameter.
-pub fn parameter_value(parameter: &Parameter, lookup: &dyn Fn(&str) -> Option<Value>) -> Value {
+pub(crate) fn parameter_value(parameter: &Parameter, lookup: &dyn Fn(&str) -> Option<Value>) -> Value {
     let current = if parameter.name.is_empty() { None } else { lookup(&parameter.name) };
     let written = parameter.written.clone();
     match parameter.operator {
@@ -361,6 +375,15 @@ mod tests {
         assert_eq!(value("cost: 5$", Dialect::Compose), Value::known("cost: 5$"));
         assert_eq!(value("${unclosed", Dialect::Compose), Value::known("${unclosed"));
         assert_eq!(value("$5", Dialect::Compose), Value::known("$5"));
+    }
+
+    #[test]
+    fn doubling_is_bounded() {
+        let mut value = Value::known("xx");
+        for _ in 0..100 {
+            value = evaluate(&parts("$A$A", Dialect::Shell), &|_| Some(value.clone()));
+        }
+        assert!(value.size() <= MAX_TEXT);
     }
 
     #[test]

@@ -34,7 +34,8 @@ impl Variable {
             }
         });
         let items = node.items().iter().filter_map(|item| Some(Self::from_pair(item.text()?, item.range)));
-        entries.chain(items).collect()
+        // Aliases make lists larger than their file.
+        entries.chain(items).take(1_000).collect()
     }
 }
 
@@ -53,16 +54,14 @@ pub(crate) fn comma_separated(text: &str) -> Vec<(usize, usize, String, String)>
         let behind = rest.get(sign + 1..).unwrap_or("");
         let blanks = behind.len() - behind.trim_start_matches([' ', '\t']).len();
         let behind = behind.get(blanks..).unwrap_or("");
-        let (value, length) = match behind.chars().next() {
-            Some(quote @ ('"' | '\'')) => {
-                let inner = behind.get(1..).unwrap_or("");
-                let close = inner.find(quote).unwrap_or(inner.len());
-                (inner.get(..close).unwrap_or(""), (close + 2).min(behind.len()))
-            }
-            _ => {
-                let close = behind.find([',', '\n']).unwrap_or(behind.len());
-                (behind.get(..close).unwrap_or("").trim_end(), close)
-            }
+        let quote = behind.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let (value, length) = if let Some(quote) = quote {
+            let inner = behind.get(1..).unwrap_or("");
+            let close = inner.find(quote).unwrap_or(inner.len());
+            (inner.get(..close).unwrap_or(""), (close + 2).min(behind.len()))
+        } else {
+            let close = behind.find([',', '\n']).unwrap_or(behind.len());
+            (behind.get(..close).unwrap_or("").trim_end(), close)
         };
         let end = at + sign + 1 + blanks + length;
         found.push((at, end, name.to_owned(), value.to_owned()));

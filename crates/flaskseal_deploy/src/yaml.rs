@@ -362,10 +362,11 @@ mod tests {
 
     #[test]
     fn aliases_share_instead_of_growing() {
-        let mut text = "a0: &a0 [x, x]\n".to_owned();
-        for level in 1..60 {
-            text.push_str(&format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1));
-        }
+        let level = |level: u32| {
+            let below = level - 1;
+            format!("a{level}: &a{level} [*a{below}, *a{below}, *a{below}]\n")
+        };
+        let text = format!("a0: &a0 [x, x]\n{}", (1..60).map(level).collect::<String>());
         assert_eq!(parse(&text).tree[0].entries().len(), 60);
         assert_eq!(parse(&"[".repeat(100_000)).problems.len(), 1);
         assert_eq!(parse(&"- ".repeat(10_000)).problems.len(), 1);

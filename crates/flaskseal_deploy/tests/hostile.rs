@@ -154,3 +154,28 @@ fn large_repetitions_end_soon() {
         }
     }
 }
+
+#[test]
+fn growth_by_repetition_is_bounded() {
+    let doubling =
+        |line: &str| format!("{}{}", line.replace("$A$A", "x").replace("${A}${A}", "x"), line.repeat(200));
+    through_every_reader(
+        "Dockerfile",
+        &format!("FROM a\nENV A=x\n{}CMD gunicorn $A\n", "ENV A=$A$A\n".repeat(200)),
+    );
+    through_every_reader(".env", &doubling("A=${A}${A}\n"));
+    through_every_reader("start.sh", &format!("{}exec gunicorn $A a:b\n", doubling("export A=$A$A\n")));
+    through_every_reader(
+        "start.sh",
+        &format!("{}exec \"$@\"\n", "set -- gunicorn \"$@\" \"$@\"\n".repeat(200)),
+    );
+    let services = (0..20_000).map(|n| format!("  s{n}: *s")).collect::<Vec<_>>().join("\n");
+    let env = (0..20_000).map(|n| format!("A{n}: 1")).collect::<Vec<_>>().join(", ");
+    let compose = format!("x: &s {{command: gunicorn a:b, environment: {{{env}}}}}\nservices:\n{services}");
+    through_every_reader("compose.yaml", &compose);
+    let objects = "- *o\n".repeat(20_000);
+    let manifest = format!(
+        "apiVersion: v1\nkind: List\nx: &o {{apiVersion: v1, kind: Secret, metadata: {{name: a}}, stringData: {{{env}}}}}\nitems:\n{objects}"
+    );
+    through_every_reader("k.yaml", &manifest);
+}

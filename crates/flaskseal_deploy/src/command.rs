@@ -392,8 +392,15 @@ fn script(path: &Argument, arguments: &[Argument], launch: Launch, span: Span) -
     let is_manage = base_name(path.text()) == "manage.py";
     let serves = !is_manage
         || command.is_none_or(|word| matches!(word, "run" | "runserver" | "run_server" | "serve" | "start"));
+    let works = is_manage
+        && command.is_some_and(|word| matches!(word, "rq" | "celery" | "worker" | "huey" | "scheduler"));
+    let kind = match (serves, works) {
+        (true, _) => ProcessKind::Web,
+        (false, true) => ProcessKind::Worker,
+        (false, false) => ProcessKind::Other,
+    };
     Invocation {
-        kind: if serves { ProcessKind::Web } else { ProcessKind::Other },
+        kind,
         server: Server::Script { path: path.text().to_owned() },
         target: Target::File { path: path.text().to_owned(), callable: None, span: path.span },
         options: Vec::new(),
@@ -563,7 +570,7 @@ pub(crate) fn named(spec: &str, span: Span) -> Target {
         Some((front, callable)) => (front, (!callable.is_empty()).then(|| callable.to_owned())),
         None => (spec, None),
     };
-    if front.contains('/') || has_extension(front, &["py", "wsgi"]) && !front.contains(' ') {
+    if front.contains('/') || has_extension(front, &["py"]) {
         Target::File { path: front.to_owned(), callable, span }
     } else {
         Target::Module { module: front.to_owned(), callable, span }
@@ -992,6 +999,7 @@ mod tests {
         );
         is("gunicorn app:app -b 0.0.0.0:80", Server::Gunicorn, "app:app");
         is("gunicorn -c gunicorn.conf.py", Server::Gunicorn, "");
+        is("gunicorn shop.wsgi:app", Server::Gunicorn, "shop.wsgi:app");
         is("/app/venv/bin/gunicorn3 wsgi", Server::Gunicorn, "wsgi:");
         is("python3.12 -u -m gunicorn --reload app:app", Server::Gunicorn, "app:app");
         is("python /venv/bin/gunicorn app:app", Server::Gunicorn, "app:app");

@@ -48,7 +48,15 @@ pub(crate) fn is_dev(path: &str) -> bool {
         || folders.iter().any(|folder| {
             matches!(
                 *folder,
-                ".devcontainer" | ".github" | ".gitlab" | ".circleci" | "tests" | "test" | "dev"
+                ".devcontainer"
+                    | ".github"
+                    | ".gitlab"
+                    | ".circleci"
+                    | ".ci"
+                    | "ci"
+                    | "tests"
+                    | "test"
+                    | "dev"
             )
         })
 }

@@ -20,7 +20,7 @@ use crate::platform::{self, Platform, PlatformVariable, Start};
 use crate::shell::{self, Argument, Statement, StatementKind};
 use crate::start::{Follower, Found, State, load};
 use crate::supervisor::{self, Supervisor};
-use crate::syntax::{Mapped, Parsed, Problem, Spanned};
+use crate::syntax::{Mapped, Parsed, Problem, Spanned, split_words};
 use crate::systemd::{self, Unit};
 use crate::uwsgi::{self, Uwsgi};
 use crate::value::{self, Dialect, Part, Value};
@@ -718,7 +718,8 @@ impl Reader<'_> {
                     .collect();
                 let found = self.follower.words(&words, state.clone());
                 let name = file.name().strip_suffix(".service").unwrap_or(file.name()).to_owned();
-                self.finish(found, &name, id, files::is_dev(&file.path), None, true);
+                // A unit may run anything; only what is understood is a process of the application.
+                self.finish(found, &name, id, files::is_dev(&file.path), None, false);
             }
         }
     }
@@ -1195,19 +1196,35 @@ fn gunicorn_environment(env: &Environment, options: &mut Vec<CliOption>) {
     *options = all;
 }
 
-/// Splits a line into words as a shell does, without being one.
+/// Splits a line into words as Python's `shlex` does: quotes and blanks, but none of a shell's operators.
 fn split(file: FileId, line: &Mapped, filled: Option<&dyn Fn(&str) -> Value>) -> Vec<Argument> {
-    let replaced = filled.filter(|_| line.text.contains('$')).map(|filled| {
+    let known = |text: &str| Value::known(text);
+    let filled = filled.unwrap_or(&known);
+    let mut words = Vec::new();
+    // A default that holds blanks, `${COMMAND:-gunicorn app:app}`, is filled in before the line is split.
+    let replaced = blank_in_braces(&line.text).then(|| {
         let mut mapped = Mapped::default();
         mapped.push(filled(&line.text).text(), line.whole());
         mapped
     });
-    let script = shell::parse_mapped(replaced.as_ref().unwrap_or(line)).tree;
-    let simple = script.statements.iter().find_map(|statement| match &statement.kind {
-        StatementKind::Simple(simple) => Some(simple),
-        _ => None,
-    });
-    simple.map(|simple| shell::words(simple, file, &|_| None, &[])).unwrap_or_default()
+    for word in split_words(replaced.as_ref().unwrap_or(line)) {
+        let span = Span { file, range: word.range };
+        let value = if replaced.is_some() { Value::Known(word.value.clone()) } else { filled(&word.value) };
+        if value.text().contains(' ') && word.value.starts_with('$') {
+            words.extend(
+                value.text().split_ascii_whitespace().map(|field| Argument::new(Value::known(field), span)),
+            );
+        } else {
+            words.push(Argument::new(value, span));
+        }
+    }
+    words
+}
+
+fn blank_in_braces(text: &str) -> bool {
+    text.split("${")
+        .skip(1)
+        .any(|behind| behind.split('}').next().is_some_and(|inner| inner.contains(char::is_whitespace)))
 }
 
 fn image_state(tree: &Tree, built: &Built, home: String) -> State {

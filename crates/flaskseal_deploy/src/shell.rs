@@ -253,7 +253,7 @@ impl Reader<'_> {
                     self.at += 1;
                     self.skip_heredocs();
                 }
-                Some(b';') => self.at += 1,
+                Some(b';') if !self.starts_with(";;") => self.at += 1,
                 _ => return,
             }
         }
@@ -842,7 +842,7 @@ mod tests {
 
     #[test]
     fn compound_commands_keep_their_branches() {
-        let script = "if [ \"$E\" = dev ]; then\n  flask run --debug\nelif [[ $E == ci && -n $X ]]; then :; else\n  exec gunicorn app:app\nfi\ncase $1 in\n  web|www) a ;;\n  *) b;;\nesac\nwhile true; do c; done\nf() { d; }\n";
+        let script = "if [ \"$E\" = dev ]; then\n  flask run --debug\nelif [[ $E == ci && -n $X ]]; then :; else\n  exec gunicorn app:app\nfi\ncase $1 in\n  web|www) a ;;\n  *)\n  shift\n  b\n  ;;\n  # c\n  x) ;;\nesac\nwhile true; do c; done\nf() { d; }\n";
         let parsed = parse(script);
         assert_eq!(parsed.problems, []);
         let kinds = &parsed.tree.statements;
@@ -851,7 +851,7 @@ mod tests {
             matches!(&kinds[0].kind, StatementKind::If { branches, otherwise } if branches.len() == 2 && otherwise.len() == 1)
         );
         assert!(
-            matches!(&kinds[1].kind, StatementKind::Case { arms, .. } if arms.len() == 2 && arms[0].patterns.len() == 2)
+            matches!(&kinds[1].kind, StatementKind::Case { arms, .. } if arms.len() == 3 && arms[0].patterns.len() == 2 && arms[1].body.len() == 2)
         );
         assert!(matches!(&kinds[2].kind, StatementKind::Loop { body } if body.len() == 1));
         assert!(

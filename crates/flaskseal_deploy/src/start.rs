@@ -194,10 +194,12 @@ impl<'a> Follower<'a> {
                 let script = state.locate(self.tree, path.text()).and_then(|path| self.tree.find(&path));
                 let Some(file) = script else {
                     // An entrypoint of the base image: by convention it ends in `exec "$@"`.
-                    if arguments.is_empty() {
-                        self.unknown(&path, state);
-                    } else {
+                    let serves = matches!(command::recognise(&arguments), Some(Command::Program(inner)) if inner.kind != ProcessKind::Other)
+                        || matches!(command::recognise(&arguments), Some(Command::ShellText { .. }));
+                    if serves {
                         self.follow(&arguments, state, tail);
+                    } else {
+                        self.unknown(&path, state);
                     }
                     return;
                 };

@@ -133,6 +133,41 @@ pub(crate) fn trimmed(text: &str, start: usize) -> (usize, &str) {
     (start + text.len() - front.len(), front.trim_end())
 }
 
+/// Words between blanks, quotes and backslashes resolved as Python's `shlex` does.
+pub(crate) fn split_words(line: &Mapped) -> Vec<Spanned<String>> {
+    let text = &line.text;
+    let mut found = Vec::new();
+    let mut word: Option<(usize, String)> = None;
+    let mut quote = None;
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        if word.is_none() && character.is_ascii_whitespace() {
+            continue;
+        }
+        let (_, current) = word.get_or_insert_with(|| (at, String::new()));
+        match (character, quote) {
+            ('"' | '\'', None) => quote = Some(character),
+            (_, Some(open)) if character == open => quote = None,
+            ('\\', None) => current.extend(characters.next().map(|(_, escaped)| escaped)),
+            ('\\', Some('"')) => match characters.next() {
+                Some((_, escaped @ ('"' | '\\'))) => current.push(escaped),
+                Some((_, other)) => current.extend(['\\', other]),
+                None => current.push('\\'),
+            },
+            (blank, None) if blank.is_ascii_whitespace() => {
+                if let Some((start, done)) = word.take() {
+                    found.push(Spanned::new(done, line.range(start, at)));
+                }
+            }
+            _ => current.push(character),
+        }
+    }
+    if let Some((start, rest)) = word {
+        found.push(Spanned::new(rest, line.range(start, text.len())));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

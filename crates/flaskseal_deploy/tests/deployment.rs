@@ -208,6 +208,24 @@ fn other_sources() {
 }
 
 #[test]
+fn lines_that_no_shell_runs_have_no_operators() {
+    let (tree, deployment) =
+        deployed(&[("supervisor.conf", "[program:web]\ncommand=gunicorn -b :80 shop:create_app()\n")]);
+    assert_eq!(module(only(&deployment)), "shop:create_app()");
+    assert_eq!(slice(&tree, only(&deployment).source), "gunicorn -b :80 shop:create_app()");
+    let service = |command: &str| {
+        let compose = format!("services:\n  web:\n    image: shop\n    command: {command}\n");
+        let (_, deployment) = deployed(&[("compose.yml", &compose)]);
+        let process = only(&deployment);
+        (module(process), process.options.first().and_then(|option| option.value.clone()))
+    };
+    assert_eq!(service("${COMMAND:-gunicorn app:app}").0, "app:app");
+    let bind = Value::External { written: ":${PORT:-80}".into(), default: Some(":80".into()) };
+    assert_eq!(service("gunicorn -b :${PORT:-80} app:app"), ("app:app".to_owned(), Some(bind)));
+    assert_eq!(service("sh -c \"flask db upgrade && gunicorn -w $$W app:app\"").0, "app:app");
+}
+
+#[test]
 fn gunicorn_takes_arguments_from_its_variable() {
     let (_, deployment) = deployed(&[(
         "Dockerfile",

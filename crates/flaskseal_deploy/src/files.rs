@@ -41,6 +41,7 @@ pub(crate) fn is_dev(path: &str) -> bool {
                 | "ci"
                 | "debug"
                 | "e2e"
+                | "integration"
                 | "devcontainer"
         )
     };

@@ -359,7 +359,9 @@ impl Reader<'_> {
                 if let Some((base_id, base)) = base
                     && let Some(below) = base.services.iter().find(|below| below.name == service.name)
                 {
-                    replaced.insert((*base_id, service.name.clone()));
+                    if is_prod(path) {
+                        replaced.insert((*base_id, service.name.clone()));
+                    }
                     self.extended(*base_id, below, &composes, &mut layers, 0);
                 }
                 self.extended(*id, service, &composes, &mut layers, 0);
@@ -628,7 +630,9 @@ impl Reader<'_> {
     fn lone_image(&self, file: FileId) -> (Built, Option<Image>) {
         let Some(dockerfile) = self.sources.dockerfiles.get(&file) else { return (Built::default(), None) };
         let context = context_of(self.tree, file, dockerfile);
-        let Some(built) = image::build(self.tree, file, dockerfile, &context, &[], None) else {
+        let Some(built) =
+            image::build(self.tree, file, dockerfile, &context, &[], production_stage(dockerfile))
+        else {
             return (Built::default(), None);
         };
         let image = Image { dockerfile: file, context, dotenv_files: built.dotenv_files.clone() };
@@ -881,11 +885,10 @@ impl Reader<'_> {
         for (id, config) in self.sources.uwsgi.clone() {
             let file = self.tree.file(id);
             let serves =
-                ["module", "wsgi", "wsgi-file", "file", "mount"].iter().any(|key| config.get(key).is_some());
-            if self.uwsgi_used.contains(&id) || !serves {
-                continue;
-            }
-            let word = |text: &str| Argument::new(Value::known(text), Span::new(id, 0, 0));
+                ["module", "wsgi", "wsgi-file", "file", "mount"].iter().find_map(|key| config.get(key));
+            let Some(serves) = serves.filter(|_| !self.uwsgi_used.contains(&id)) else { continue };
+            let span = Span { file: id, range: serves.range() };
+            let word = |text: &str| Argument::new(Value::known(text), span);
             let line = [word("uwsgi"), word("--ini"), word(&format!("/{}", file.path))];
             let mut state = host_state(file.folder());
             let mut mounts = Mounts::default();
@@ -1132,6 +1135,25 @@ fn base_of(tree: &Tree, path: &str) -> Option<FileId> {
         return None;
     }
     names.iter().find_map(|base| join(folder, base).and_then(|path| tree.find(&path)))
+}
+
+/// Whether the name says that production is started with this file on top of the plain one.
+fn is_prod(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.split(['.', '-', '_'])
+        .any(|part| matches!(part, "prod" | "production" | "prd" | "live" | "deploy" | "release" | "server"))
+}
+
+/// The stage that production runs: the last one, unless its name says that it is for tests and another's does not.
+fn production_stage(dockerfile: &Dockerfile) -> Option<&str> {
+    let last = dockerfile.stages.last()?.name.as_deref()?;
+    if !files::is_dev(last) {
+        return None;
+    }
+    let named = dockerfile.stages.iter().rev().filter_map(|stage| stage.name.as_deref());
+    named
+        .into_iter()
+        .find(|name| matches!(*name, "prod" | "production" | "release" | "runtime" | "final" | "app" | "web"))
 }
 
 /// Databases, proxies and bases that no Dockerfile of an application is.

@@ -192,6 +192,8 @@ impl<'a> Follower<'a> {
                 }
                 self.launch(&launch, &mut state);
                 let script = state.locate(self.tree, path.text()).and_then(|path| self.tree.find(&path));
+                let script =
+                    script.filter(|file| is_script(&self.tree.file(*file).path, &self.tree.file(*file).text));
                 let Some(file) = script else {
                     // An entrypoint of the base image: by convention it ends in `exec "$@"`.
                     let serves = matches!(command::recognise(&arguments), Some(Command::Program(inner)) if inner.kind != ProcessKind::Other)
@@ -505,7 +507,19 @@ impl<'a> Follower<'a> {
     }
 }
 
+/// Whether a shell could run the file: by its ending, or by its first line where it has none.
+fn is_script(path: &str, text: &str) -> bool {
+    let bare = !command::base_name(path).contains('.');
+    command::has_extension(path, &["sh", "bash"]) || text.starts_with("#!") || bare
+}
+
 fn lookup(state: &State, arguments: &[Argument], name: &str) -> Option<Value> {
+    // Nothing given in the tree: whoever runs the image gives them.
+    if arguments.is_empty()
+        && (matches!(name, "#" | "@" | "*") || name.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return None;
+    }
     match name {
         "#" => return Some(Value::Known(arguments.len().to_string())),
         "@" | "*" => {

@@ -226,6 +226,18 @@ fn lines_that_no_shell_runs_have_no_operators() {
 }
 
 #[test]
+fn an_entrypoint_whose_arguments_the_tree_does_not_give() {
+    let dockerfile = "FROM python AS production\nWORKDIR /app\nCOPY . .\nENTRYPOINT [\"./entrypoint.sh\"]\nFROM production AS test\nCMD [\"pytest\"]\n";
+    let script = "case \"$1\" in\n  api)\n    exec gunicorn app:app\n    ;;\n  worker)\n    exec celery -A app worker\n    ;;\nesac\n";
+    let (_, deployment) = deployed(&[("Dockerfile", dockerfile), ("entrypoint.sh", script), ("app.py", "")]);
+    let found: Vec<_> = deployment.processes.iter().map(|process| (process.kind, process.certain)).collect();
+    assert_eq!(
+        found,
+        [(ProcessKind::Worker, false), (ProcessKind::Web, false)].into_iter().rev().collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn gunicorn_takes_arguments_from_its_variable() {
     let (_, deployment) = deployed(&[(
         "Dockerfile",

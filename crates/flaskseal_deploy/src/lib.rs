@@ -51,4 +51,4 @@ mod image;
 mod start;
 
 mod read;
-pub use read::read;
+pub use read::{read, read_command};

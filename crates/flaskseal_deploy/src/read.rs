@@ -27,17 +27,21 @@ use crate::value::{self, Dialect, Part, Value};
 use crate::variable::Variable;
 use crate::{apache, dotenv, procfile};
 
+/// The processes that a command line starts in the root of the tree, as somebody would type it there. Their spans
+/// are places in the command line, not in a file.
+pub fn read_command(tree: &Tree, line: &str) -> Vec<Process> {
+    if tree.files.is_empty() {
+        return Vec::new();
+    }
+    let mut reader = Reader::new(tree);
+    let found = reader.follower.shell_line(FileId(0), &Mapped::verbatim(line, 0), host_state(""));
+    reader.finish(found, "", FileId(0), false, None, true);
+    reader.out.processes
+}
+
 /// Reads every deployment file of the tree.
 pub fn read(tree: &Tree) -> Deployment {
-    let mut reader = Reader {
-        tree,
-        out: Deployment::default(),
-        follower: Follower::new(tree),
-        sources: Sources::default(),
-        taken: BTreeSet::new(),
-        supervised: None,
-        uwsgi_used: BTreeSet::new(),
-    };
+    let mut reader = Reader::new(tree);
     reader.parse_files();
     reader.compose();
     reader.kubernetes();
@@ -89,6 +93,20 @@ struct Reader<'a> {
     /// What supervisord starts with, where an image runs it.
     supervised: Option<(State, Image)>,
     uwsgi_used: BTreeSet<FileId>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(tree: &'a Tree) -> Self {
+        Self {
+            tree,
+            out: Deployment::default(),
+            follower: Follower::new(tree),
+            sources: Sources::default(),
+            taken: BTreeSet::new(),
+            supervised: None,
+            uwsgi_used: BTreeSet::new(),
+        }
+    }
 }
 
 impl Reader<'_> {

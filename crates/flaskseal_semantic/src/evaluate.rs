@@ -7,8 +7,8 @@ use flaskseal_python::ast;
 
 use crate::call::Arguments;
 use crate::environment::Environment;
-use crate::event::{Decorated, Event, Incomplete};
-use crate::fact::{Fact, FactKind};
+use crate::event::{Context, Decorated, Event, Incomplete};
+use crate::fact::Fact;
 use crate::guard::Guard;
 use crate::heap::{ObjectId, Shape};
 use crate::machine::{Flow, Machine, Raised};
@@ -119,24 +119,16 @@ impl App {
     }
 }
 
-/// Evaluates the start-up from an entry, then every function that requests can reach.
-pub fn evaluate(program: &Program<'_>, environment: &Environment, target: &Target) -> Evaluation {
+/// Evaluates the start-up from an entry, then every function that requests can reach, then what only `python FILE`
+/// would run: in the loaded files and in `scripts`.
+pub fn evaluate(
+    program: &Program<'_>,
+    environment: &Environment,
+    target: &Target,
+    scripts: &[FileId],
+) -> Evaluation {
     let mut machine = Machine::new(program, environment);
-    // Code runs inside a frame; this one holds the server that calls the application.
-    let server = machine.heap.allocate(Shape::Module { name: "".into(), file: None });
-    machine.frames.push(crate::machine::Frame {
-        scope: server,
-        closure: Vec::new(),
-        module: server,
-        file: FileId(0),
-        function: None,
-        is_namespace: true,
-        class: None,
-        qualified_name: "".into(),
-        globals: Vec::new(),
-        nonlocals: Vec::new(),
-        yields: None,
-    });
+    begin(&mut machine);
     let (outcome, served) = start(&mut machine, target);
     // The application that the entry serves comes first.
     if let Some(served) = served
@@ -150,6 +142,7 @@ pub fn evaluate(program: &Program<'_>, environment: &Environment, target: &Targe
     let apps = apps.iter().zip(&routes).map(|(app, routes)| app_facts(&mut machine, *app, routes)).collect();
     machine.heap.commit();
     let functions = serve(&mut machine, &routes);
+    run_main_blocks(&mut machine, scripts);
     let mut loaded: Vec<FileId> = machine
         .modules
         .values()
@@ -172,6 +165,24 @@ pub fn evaluate(program: &Program<'_>, environment: &Environment, target: &Targe
         calls_resolved: machine.calls_resolved,
         calls_unresolved: machine.calls_unresolved,
     }
+}
+
+/// Code runs inside a frame; this one stands for the server that calls the application.
+fn begin(machine: &mut Machine<'_>) {
+    let server = machine.heap.allocate(Shape::Module { name: "".into(), file: None });
+    machine.frames.push(crate::machine::Frame {
+        scope: server,
+        closure: Vec::new(),
+        module: server,
+        file: FileId(0),
+        function: None,
+        is_namespace: true,
+        class: None,
+        qualified_name: "".into(),
+        globals: Vec::new(),
+        nonlocals: Vec::new(),
+        yields: None,
+    });
 }
 
 fn nowhere() -> Span {
@@ -433,57 +444,98 @@ fn setting_fact(machine: &Machine<'_>, value: &Value) -> Fact {
 /// Calls every function of the loaded modules once, as a request would: with arguments that are not known. What it
 /// does to the application's state does not last.
 fn serve<'a>(machine: &mut Machine<'a>, routes: &[Vec<crate::flask::RouteValue>]) -> Vec<FunctionResult> {
-    machine.starting = false;
-    let views: Vec<(ObjectId, bool)> = {
-        let mut views = Vec::new();
-        for route in routes.iter().flatten() {
-            for alternative in route.view.alternatives() {
-                if let Some(id) = alternative.value.as_object() {
-                    views.push((id, true));
-                }
-            }
-        }
-        views
-    };
-    let mut results = Vec::new();
+    machine.context = Context::Request;
+    let views: rustc_hash::FxHashSet<ObjectId> = routes
+        .iter()
+        .flatten()
+        .flat_map(|route| route.view.alternatives())
+        .filter_map(|alternative| alternative.value.as_object())
+        .collect();
     let functions: Vec<ObjectId> =
         machine.heap.ids().filter(|id| matches!(machine.heap.get(*id).shape, Shape::Function(_))).collect();
+    let mut results = Vec::new();
     let mut seen = rustc_hash::FxHashSet::default();
     for id in functions {
         let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
         if matches!(function.code, crate::heap::Code::Lambda(_)) || !seen.insert(function.span) {
             continue;
         }
-        let is_view = views.iter().any(|(view, _)| *view == id);
-        let mark = machine.heap.mark();
-        let exits = machine.exits.len();
-        let apps = machine.apps.len();
-        machine.refuel();
-        machine.guard = Guard::ALWAYS;
-        let arguments = request_arguments(machine, &function);
-        let returned = machine.call_function(&function, id, arguments);
-        if let Ok(value) = &returned
-            && is_view
-        {
-            let arguments = Arguments::of(value.at.unwrap_or(function.span), [value.clone()]);
-            machine.note_return(&function, &arguments);
-        }
-        let returns = match &returned {
-            Ok(value) => machine.fact(value),
-            Err(_) => Fact { kind: FactKind::Unknown, at: None },
-        };
+        let returns = isolated(machine, |machine| {
+            let arguments = request_arguments(machine, &function);
+            match machine.call_function(&function, id, arguments) {
+                Ok(value) => {
+                    if views.contains(&id) {
+                        let arguments = Arguments::of(value.at.unwrap_or(function.span), [value.clone()]);
+                        machine.note_return(&function, &arguments);
+                    }
+                    machine.fact(&value)
+                }
+                Err(_) => Fact::UNKNOWN,
+            }
+        });
         results.push(FunctionResult {
             span: function.span,
             qualified_name: function.qualified_name.clone(),
             returns,
         });
-        machine.exits.truncate(exits);
-        machine.apps.truncate(apps);
-        machine.forget_modules_since(mark);
-        machine.heap.reset(mark);
     }
     results.sort_by_key(|result| result.span);
     results
+}
+
+/// Runs what stands under `if __name__ == "__main__":`, for findings that say so.
+fn run_main_blocks(machine: &mut Machine<'_>, scripts: &[FileId]) {
+    machine.context = Context::MainOnly;
+    let mut modules: Vec<(FileId, ObjectId)> = machine
+        .modules
+        .values()
+        .filter_map(|id| match machine.heap.get(*id).shape {
+            Shape::Module { file: Some(file), .. } => Some((file, *id)),
+            _ => None,
+        })
+        .collect();
+    modules.sort_unstable();
+    for (file, id) in &modules {
+        let program = machine.program;
+        let Some(module) = program.module(*file).filter(|_| machine.main != Some(*file)) else { continue };
+        for statement in &module.syntax.body {
+            if let ast::Stmt::If(node) = statement
+                && is_main_test(&node.test)
+            {
+                isolated(machine, |machine| {
+                    machine.run_module(*id, *file, program.dotted_name(*file).into(), &node.body)
+                });
+            }
+        }
+    }
+    for file in scripts.iter().filter(|file| !modules.iter().any(|(loaded, _)| loaded == *file)) {
+        let _ = isolated(machine, |machine| machine.run_file(*file, "__main__"));
+    }
+}
+
+/// `__name__ == "__main__"`, either way round.
+fn is_main_test(test: &ast::Expr) -> bool {
+    let ast::Expr::Compare(node) = test else { return false };
+    let sides = [&*node.left, node.comparators.first().unwrap_or(&node.left)];
+    sides.iter().any(|side| matches!(side, ast::Expr::Name(name) if name.id == "__name__"))
+        && sides
+            .iter()
+            .any(|side| matches!(side, ast::Expr::StringLiteral(text) if text.value.to_str() == "__main__"))
+}
+
+/// Runs something whose effects on the program's state do not last; what it noted does.
+fn isolated<'a, T>(machine: &mut Machine<'a>, run: impl FnOnce(&mut Machine<'a>) -> T) -> T {
+    let mark = machine.heap.mark();
+    let exits = machine.exits.len();
+    let apps = machine.apps.len();
+    machine.refuel();
+    machine.guard = Guard::ALWAYS;
+    let result = run(machine);
+    machine.exits.truncate(exits);
+    machine.apps.truncate(apps);
+    machine.forget_modules_since(mark);
+    machine.heap.reset(mark);
+    result
 }
 
 fn request_arguments(machine: &mut Machine<'_>, function: &crate::heap::Function<'_>) -> Arguments {
@@ -519,4 +571,16 @@ impl Machine<'_> {
     fn forget_modules_since(&mut self, mark: crate::heap::Mark) {
         self.modules.retain(|_, id| !mark.is_before_object(*id));
     }
+}
+
+/// The variables of a Python file that configures a server, such as `gunicorn.conf.py`.
+pub fn evaluate_file(program: &Program<'_>, environment: &Environment, file: FileId) -> Vec<(Arc<str>, Fact)> {
+    let mut machine = Machine::new(program, environment);
+    begin(&mut machine);
+    let Ok(module) = machine.run_file(file, "__config__") else { return Vec::new() };
+    let attributes = machine.heap.get(module).attributes.iter();
+    attributes
+        .filter(|(name, _)| !name.starts_with(['_', '@']))
+        .map(|(name, value)| (Arc::from(name.as_str()), machine.fact(value)))
+        .collect()
 }

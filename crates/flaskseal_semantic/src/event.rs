@@ -32,8 +32,18 @@ pub struct Event {
     pub function: Option<Span>,
     /// Under which environment the call is reached.
     pub guard: Guard,
-    /// Reached while the application starts, not only when a request is served.
-    pub at_start: bool,
+    pub context: Context,
+}
+
+/// When code runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Context {
+    /// While production starts.
+    Start,
+    /// When a request is served, or whenever something calls the function.
+    Request,
+    /// Under `if __name__ == "__main__":`, or in a script, that production does not run.
+    MainOnly,
 }
 
 impl Event {
@@ -87,7 +97,7 @@ impl Machine<'_> {
                 .find_map(|frame| frame.function.as_ref())
                 .map(|function| function.span),
             guard: self.guard.clone(),
-            at_start: self.starting,
+            context: self.context,
         };
         self.events.push(event);
     }

@@ -7,7 +7,7 @@ use flaskseal_python::{Name, Ranged, ast, range_of};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::environment::Environment;
-use crate::event::{Decorated, Event, Incomplete};
+use crate::event::{Context, Decorated, Event, Incomplete};
 use crate::guard::Guard;
 use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape};
 use crate::program::Program;
@@ -90,8 +90,7 @@ pub(crate) struct Machine<'a> {
     /// Flask applications, in the order of their creation.
     pub apps: Vec<ObjectId>,
     pub decorated: Vec<Decorated>,
-    /// The application starts; later, requests are served.
-    pub starting: bool,
+    pub context: Context,
     /// Whether a function yields, by where it stands.
     pub generators: FxHashMap<Span, bool>,
 }
@@ -120,7 +119,7 @@ impl<'a> Machine<'a> {
             main: None,
             apps: Vec::new(),
             decorated: Vec::new(),
-            starting: true,
+            context: Context::Start,
             generators: FxHashMap::default(),
         }
     }

@@ -1,4 +1,8 @@
 //! Deployment files: what is started, with which environment, as whom.
+//!
+//! Three layers, each knowing only those above it: `syntax` and `value` are what all formats share; a module per format
+//! reads a text into a tree with ranges and never fails; `image`, `start` and `read` follow what the trees start down to
+//! the program that serves, and end in [`Deployment`]. Nothing here evaluates Python: `gunicorn.conf.py` is only named.
 
 mod syntax;
 pub use syntax::{Mapped, Parsed, Problem, Spanned};

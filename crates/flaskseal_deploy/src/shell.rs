@@ -173,12 +173,12 @@ pub fn words(
                     text.split_ascii_whitespace().map(|field| Argument::new(Value::known(field), span)),
                 );
             }
-            Value::External { default: Some(text), written }
+            Value::External { default: Some(text), .. }
                 if splits && (text.is_empty() || text.contains(char::is_whitespace)) =>
             {
                 arguments.extend(text.split_ascii_whitespace().map(|field| {
                     Argument::new(
-                        Value::External { written: written.clone(), default: Some(field.to_owned()) },
+                        Value::External { written: field.to_owned(), default: Some(field.to_owned()) },
                         span,
                     )
                 }));

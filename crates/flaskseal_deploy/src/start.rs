@@ -348,9 +348,14 @@ impl<'a> Follower<'a> {
                         _ => {}
                     }
                     possible = true;
-                    let flow = self.maybe(state, |this, state| {
-                        this.list(&branch.body, file, state, &mut arguments.clone(), tail)
-                    });
+                    let mut inner = arguments.clone();
+                    let flow = self
+                        .maybe(state, |this, state| this.list(&branch.body, file, state, &mut inner, tail));
+                    // `if [ "${1#-}" != "$1" ]; then set -- gunicorn "$@"; fi`: without the program there is none.
+                    if arguments.first().is_none_or(|word| word.text().starts_with('-')) {
+                        *arguments = inner;
+                    }
+
                     ended &= flow == Flow::Ended;
                 }
                 if !possible {
@@ -683,6 +688,21 @@ mod tests {
         let default = "if [ -z \"$PORT\" ]; then PORT=8000; fi\nexec gunicorn -b :$PORT app:app\n";
         let bind = &follow(&[("s.sh", default)], "sh s.sh")[0].invocation.options[0];
         assert_eq!(bind.value.as_ref().unwrap().or_default(), Some(":8000"));
+    }
+
+    #[test]
+    fn the_program_may_be_put_before_its_options() {
+        let script = "if [ \"${1#-}\" != \"$1\" ]; then set -- gunicorn \"$@\"; fi\nexec \"$@\"\n";
+        let found = follow(&[("s.sh", script)], "sh s.sh -b :80 app:app");
+        assert_eq!(found[0].invocation.server, Server::Gunicorn);
+    }
+
+    #[test]
+    fn a_command_may_stand_in_a_variable() {
+        let script = "N=${N:-4}\nCMD=\"gunicorn --workers=$N\"\nexec $CMD -b :80 app:app\n";
+        let found = follow(&[("s.sh", script)], "sh s.sh");
+        let names: Vec<_> = found[0].invocation.options.iter().map(|option| option.name.as_str()).collect();
+        assert_eq!(names, ["workers", "bind"]);
     }
 
     #[test]

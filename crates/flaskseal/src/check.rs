@@ -72,6 +72,7 @@ impl Request {
                 entries: configuration.entry.value.clone(),
                 env_files,
                 env_complete: configuration.env_complete.value,
+                ..BuildOptions::default()
             },
             selection: configuration.selection(),
             policy: Policy {
@@ -104,7 +105,8 @@ pub fn gate(
     phase: &(dyn Fn(&'static str) + Sync),
 ) -> Result<(GateReport, Vec<&'static RuleMeta>), NothingToJudge> {
     phase("finding what production runs");
-    let project = Project::build(tree, &request.build);
+    let parsed = flaskseal_project::parse(tree);
+    let project = Project::build(tree, &parsed, &request.build);
     if !project.has_flask() && !request.force && request.build.entries.is_empty() {
         return Err(NothingToJudge { root: request.policy.root.clone(), seen: what_was_seen(tree) });
     }
@@ -121,7 +123,7 @@ pub fn gate(
         span: None,
         message: note.clone(),
     }));
-    let comments = |_: FileId| -> Option<Vec<TextRange>> { None };
+    let comments = |file: FileId| -> Option<Vec<TextRange>> { project.comment_ranges(file) };
     let baseline = request.baseline.as_ref();
     let report = flaskseal_judge::judge(
         tree,

@@ -1,14 +1,63 @@
 //! The rules: a folder per checklist item, a pair of files per rule.
 
-use flaskseal_core::{AppAssessment, RuleId, RuleMeta};
-use flaskseal_project::Project;
+use flaskseal_core::{AppAssessment, Assessment, EntryReport, RuleId, RuleMeta};
+use flaskseal_project::{Context, Project};
+use rayon::prelude::*;
+
+mod debug;
+mod secret;
+mod session;
+
+/// One numbered check.
+pub trait Rule: Sync {
+    fn meta(&self) -> &'static RuleMeta;
+
+    /// Reads what is known of one start and writes down what follows. No I/O, no state, no order among rules.
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment);
+}
+
+/// Every rule, by id.
+pub fn rules() -> impl Iterator<Item = &'static dyn Rule> {
+    debug::RULES.iter().chain(session::RULES).copied()
+}
 
 /// Every rule's metadata, by id.
 pub fn metas() -> impl Iterator<Item = &'static RuleMeta> {
-    std::iter::empty()
+    rules().map(Rule::meta)
 }
 
-/// Runs the selected rules on every application of the project.
-pub fn assess(_project: &Project<'_>, _selected: &(dyn Fn(RuleId) -> bool + Sync)) -> Vec<AppAssessment> {
-    Vec::new()
+/// Runs the selected rules on every start of every application of the project.
+pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync)) -> Vec<AppAssessment> {
+    let rules: Vec<&'static dyn Rule> = rules().filter(|rule| selected(rule.meta().id)).collect();
+    project
+        .apps
+        .iter()
+        .map(|app| {
+            let contexts: Vec<Context<'_>> = project.contexts(app).collect();
+            let pairs: Vec<(&Context<'_>, &dyn Rule)> =
+                contexts.iter().flat_map(|context| rules.iter().map(move |rule| (context, *rule))).collect();
+            let assessments: Vec<Assessment> = pairs
+                .par_iter()
+                .map(|(context, rule)| {
+                    let mut assessment = Assessment::default();
+                    rule.check(context, &mut assessment);
+                    assessment
+                })
+                .collect();
+            let mut total = Assessment::default();
+            for assessment in assessments {
+                total.absorb(assessment);
+            }
+            let entries = app
+                .starts
+                .iter()
+                .map(|start| EntryReport {
+                    display: start.entry.display.clone(),
+                    span: start.entry.span,
+                    found_by: start.entry.found_by.clone(),
+                })
+                .collect();
+            AppAssessment { name: app.name.clone(), entries, assessment: total }
+        })
+        .collect()
 }

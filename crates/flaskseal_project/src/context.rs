@@ -1,0 +1,100 @@
+//! What a rule sees: one start of one application, and everything around it.
+
+use flaskseal_core::{Evidence, FileId, Layer, Span, TextRange};
+use flaskseal_models::Models;
+use flaskseal_semantic::{App, Context as When, Evaluation, Event, SettingFact, VariableValue};
+
+use crate::entry::{Entry, ServerKind};
+use crate::{AppUnit, Project, Role, Start, role_of};
+
+/// One start of an application, for the rules to judge.
+#[derive(Clone, Copy)]
+pub struct Context<'p> {
+    pub project: &'p Project<'p>,
+    pub unit: &'p AppUnit,
+    pub entry: &'p Entry,
+    pub evaluation: &'p Evaluation,
+    /// The application that is served; `None` where none was found.
+    pub app: Option<&'p App>,
+}
+
+impl<'p> Context<'p> {
+    pub(crate) fn new(project: &'p Project<'p>, unit: &'p AppUnit, start: &'p Start) -> Self {
+        Self { project, unit, entry: &start.entry, evaluation: &start.evaluation, app: start.evaluation.apps.first() }
+    }
+
+    /// An effective setting of the application.
+    pub fn setting(&self, name: &str) -> Option<&'p SettingFact> {
+        self.app?.setting(name)
+    }
+
+    /// Calls with a role, in code that production loads, in the order of their places. Main-only code and tests are
+    /// left out.
+    pub fn calls(&self, role: &'static str) -> impl Iterator<Item = &'p Event> + use<'p> {
+        self.all_calls(role).filter(|event| event.context != When::MainOnly)
+    }
+
+    /// Calls with a role, those that only `python FILE` runs among them.
+    pub fn all_calls(&self, role: &'static str) -> impl Iterator<Item = &'p Event> + use<'p> {
+        let project = self.project;
+        self.evaluation.events.iter().filter(move |event| {
+            Models::bundled().has_role(&event.path, role)
+                && role_of(&project.tree.file(event.span.file).path) != Role::Test
+        })
+    }
+
+    pub fn has_call(&self, role: &'static str) -> bool {
+        self.calls(role).next().is_some()
+    }
+
+    /// The development server serves production: `flask run`, or a script that calls `app.run`.
+    pub fn runs_development_server(&self) -> bool {
+        match self.entry.server {
+            ServerKind::FlaskRun => true,
+            ServerKind::Script => self.calls("app.run").next().is_some(),
+            ServerKind::Wsgi | ServerKind::Unknown => false,
+        }
+    }
+
+    /// A variable of the start's environment: what the deployment or the command line says of it.
+    pub fn variable(&self, name: &str) -> Option<&'p VariableValue> {
+        self.entry.environment.get(name).map(|variable| &variable.setting)
+    }
+
+    /// Whether deployment files describe this start, so that a variable they do not set is one that is missing.
+    pub fn is_deployed(&self) -> bool {
+        self.entry.process.is_some() && self.entry.span.is_some()
+    }
+
+    pub fn text(&self, span: Span) -> &'p str {
+        self.project.tree.file(span.file).slice(span.range)
+    }
+
+    pub fn path(&self, file: FileId) -> &'p str {
+        &self.project.tree.file(file).path
+    }
+
+    /// Evidence in a file of the tree; the layer follows from what the file is.
+    pub fn evidence(&self, span: Span, claim: impl Into<String>) -> Evidence {
+        let is_deploy = self.project.deployment.files.iter().any(|(file, _)| *file == span.file);
+        let layer = if is_deploy { Layer::Deploy } else { Layer::Source };
+        Evidence::at(layer, span, claim)
+    }
+
+    /// The bytes between the quotes of a string literal, for redaction: the span itself where it is no literal.
+    pub fn inside_quotes(&self, span: Span) -> Span {
+        let text = self.text(span);
+        let Some(open) = text.find(['"', '\'']) else { return span };
+        let quote = &text[open..=open];
+        let triple = quote.repeat(3);
+        let mark = if text[open..].starts_with(&triple) { triple.as_str() } else { quote };
+        let start = open + mark.len();
+        match text.rfind(mark) {
+            Some(end) if end >= start => Span {
+                file: span.file,
+                range: TextRange::new(span.range.start + start as u32, span.range.start + end as u32),
+            },
+            _ => span,
+        }
+    }
+}

@@ -7,3 +7,6 @@ pub use dump::{OracleDump, OracleRoute, OracleValue};
 
 mod boot;
 pub use boot::{BootError, Oracle};
+
+mod compare;
+pub use compare::{Comparison, compare};

@@ -20,7 +20,13 @@ pub struct Context<'p> {
 
 impl<'p> Context<'p> {
     pub(crate) fn new(project: &'p Project<'p>, unit: &'p AppUnit, start: &'p Start) -> Self {
-        Self { project, unit, entry: &start.entry, evaluation: &start.evaluation, app: start.evaluation.apps.first() }
+        Self {
+            project,
+            unit,
+            entry: &start.entry,
+            evaluation: &start.evaluation,
+            app: start.evaluation.apps.first(),
+        }
     }
 
     /// An effective setting of the application.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flaskseal_core::{FileId, Span, TextRange, Tree};
+use flaskseal_core::{FileId, Span, Tree};
 use flaskseal_deploy::{Process, ProcessKind, Server, Target as DeployTarget, Value};
 use flaskseal_semantic::{Environment, Target, Variable, VariableValue};
 
@@ -44,7 +44,13 @@ pub enum ServerKind {
 }
 
 impl Entry {
-    pub(crate) fn of_process(tree: &Tree, process: &Process, extra: &[(String, Vec<(String, Value)>)], complete: bool) -> Option<Self> {
+    pub(crate) fn of_process(
+        tree: &Tree,
+        process: &Process,
+        extra: &[(String, Vec<(String, Value)>)],
+        complete: bool,
+        loads_dotenv: bool,
+    ) -> Option<Self> {
         if process.kind == ProcessKind::Other {
             return None;
         }
@@ -66,17 +72,26 @@ impl Entry {
                 roots.insert(0, joined);
             }
         }
-        if let Target::Script(file) | Target::File { file, .. } = &target {
+        if let Target::Script { file, package: None } | Target::File { file, .. } = &target {
             roots.insert(0, tree.file(*file).folder().to_owned());
         }
-        let environment = environment_of(process, extra, complete);
+        let mut environment = environment_of(process, extra, complete);
+        let mut target = target;
+        if server == ServerKind::FlaskRun && loads_dotenv {
+            apply_dotenv(tree, process, &mut environment);
+            if let (DeployTarget::Default, Some(variable)) = (&process.target, environment.get("FLASK_APP"))
+                && let VariableValue::Known(spec) = &variable.setting
+            {
+                target = flask_app(spec);
+            }
+        }
         let outside_env = process
             .env_files
             .iter()
             .find(|file| file.file.is_none())
             .map(|file| (file.path.clone(), file.span));
         Some(Self {
-            display: display_of(tree, process),
+            display: display_of(process),
             span: Some(process.source),
             found_by: process.found_by.clone(),
             server,
@@ -92,7 +107,12 @@ impl Entry {
     }
 
     /// What is usually started, where nothing says what is.
-    pub(crate) fn guess(tree: &Tree, file: FileId, extra: &[(String, Vec<(String, Value)>)], complete: bool) -> Self {
+    pub(crate) fn guess(
+        tree: &Tree,
+        file: FileId,
+        extra: &[(String, Vec<(String, Value)>)],
+        complete: bool,
+    ) -> Self {
         let folder = import_root(tree, file);
         let path = &tree.file(file).path;
         let relative = path.strip_prefix(folder.as_str()).unwrap_or(path).trim_start_matches('/');
@@ -141,7 +161,11 @@ fn import_root(tree: &Tree, file: FileId) -> String {
 /// Projects with a `src` layout install it; the root is where most others run.
 fn with_usual_roots(tree: &Tree, mut roots: Vec<String>) -> Vec<String> {
     let working = roots.first().cloned().unwrap_or_default();
-    for candidate in [if working.is_empty() { "src".to_owned() } else { format!("{working}/src") }, "src".to_owned(), String::new()] {
+    for candidate in [
+        if working.is_empty() { "src".to_owned() } else { format!("{working}/src") },
+        "src".to_owned(),
+        String::new(),
+    ] {
         let prefix = format!("{candidate}/");
         let exists = candidate.is_empty() || {
             let from = tree.files.partition_point(|file| *file.path < *prefix);
@@ -172,7 +196,11 @@ fn target_of(tree: &Tree, process: &Process) -> Option<(ServerKind, Target)> {
     let folder = process.folder.as_deref().unwrap_or_default();
     let below = |path: &str| -> Option<FileId> {
         let path = path.trim_start_matches("./");
-        let joined = if folder.is_empty() || path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") };
+        let joined = if folder.is_empty() || path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{folder}/{path}")
+        };
         if let Some(file) = tree.find(&joined) {
             return Some(file);
         }
@@ -181,19 +209,30 @@ fn target_of(tree: &Tree, process: &Process) -> Option<(ServerKind, Target)> {
         (0..parts.len().min(16)).find_map(|skip| tree.find(&parts[skip..].join("/")))
     };
     match &process.server {
-        Server::Script { path } => return below(path).map(|file| (server, Target::Script(file))),
+        Server::Script { path } => {
+            return below(path).map(|file| (server, Target::Script { file, package: None }));
+        }
         Server::PythonModule { name } => {
             let relative = name.replace('.', "/");
-            let file = below(&format!("{relative}/__main__.py")).or_else(|| below(&format!("{relative}.py")))?;
-            return Some((server, Target::Script(file)));
+            let (file, package) = match below(&format!("{relative}/__main__.py")) {
+                Some(file) => (file, Some(name.as_str())),
+                None => {
+                    (below(&format!("{relative}.py"))?, name.rsplit_once('.').map(|(package, _)| package))
+                }
+            };
+            return Some((
+                server,
+                Target::Script { file, package: Some(package.unwrap_or_default().to_owned()) },
+            ));
         }
         Server::Unknown { .. } => return None,
         _ => {}
     }
     let default = |module: &str| match &process.server {
-        Server::Gunicorn | Server::Uwsgi | Server::ModWsgi | Server::Faas { .. } => {
-            Target::Module { module: module.to_owned(), expression: flaskseal_python::parse_expression("application") }
-        }
+        Server::Gunicorn | Server::Uwsgi | Server::ModWsgi | Server::Faas { .. } => Target::Module {
+            module: module.to_owned(),
+            expression: flaskseal_python::parse_expression("application"),
+        },
         _ => Target::Module { module: module.to_owned(), expression: None },
     };
     let target = match &process.target {
@@ -204,7 +243,9 @@ fn target_of(tree: &Tree, process: &Process) -> Option<(ServerKind, Target)> {
             },
             None => default(module),
         },
-        DeployTarget::File { path, callable, .. } => Target::File { file: below(path)?, callable: callable.clone() },
+        DeployTarget::File { path, callable, .. } => {
+            Target::File { file: below(path)?, callable: callable.clone() }
+        }
         DeployTarget::FlaskApp { spec, .. } => flask_app(spec.or_default()?),
         DeployTarget::Default => match &process.server {
             Server::FlaskRun { .. } => Target::Discover { module: None, expression: None },
@@ -226,16 +267,26 @@ fn flask_app(spec: &str) -> Target {
     let module = module.trim().trim_start_matches("./");
     let module = module.strip_suffix(".py").unwrap_or(module).trim_end_matches('/').replace('/', ".");
     let module = module.strip_suffix(".__init__").unwrap_or(&module).to_owned();
-    Target::Discover { module: Some(module), expression: callable.and_then(flaskseal_python::parse_expression) }
+    Target::Discover {
+        module: Some(module),
+        expression: callable.and_then(flaskseal_python::parse_expression),
+    }
 }
 
 /// What gunicorn's `wsgi_app` setting names.
 pub(crate) fn wsgi_app(text: &str) -> Option<Target> {
     let (module, callable) = text.split_once(':').unwrap_or((text, "application"));
-    Some(Target::Module { module: module.to_owned(), expression: Some(flaskseal_python::parse_expression(callable)?) })
+    Some(Target::Module {
+        module: module.to_owned(),
+        expression: Some(flaskseal_python::parse_expression(callable)?),
+    })
 }
 
-fn environment_of(process: &Process, extra: &[(String, Vec<(String, Value)>)], complete: bool) -> Environment {
+fn environment_of(
+    process: &Process,
+    extra: &[(String, Vec<(String, Value)>)],
+    complete: bool,
+) -> Environment {
     let mut environment = Environment { variables: Vec::new(), complete };
     for variable in process.env.effective() {
         let setting = setting_of(&variable.value);
@@ -246,8 +297,37 @@ fn environment_of(process: &Process, extra: &[(String, Vec<(String, Value)>)], c
         let setting = VariableValue::Known(if debug { "1" } else { "0" }.into());
         environment.set(Variable { name: "FLASK_DEBUG".into(), setting, span: Some(process.source) });
     }
+    if let Server::FlaskRun { .. } = process.server {
+        // `flask.cli.main` says so to the application.
+        let setting = VariableValue::Known("true".into());
+        environment.set(Variable { name: "FLASK_RUN_FROM_CLI".into(), setting, span: None });
+    }
     apply_extra(&mut environment, extra);
     environment
+}
+
+/// The `flask` command reads `.env`, then `.flaskenv`, where python-dotenv is installed; what is set already stays.
+fn apply_dotenv(tree: &Tree, process: &Process, environment: &mut Environment) {
+    let folder = process.folder.as_deref().unwrap_or_default();
+    for name in [".env", ".flaskenv"] {
+        let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        let is_there = match &process.image {
+            Some(image) => image.dotenv_files.iter().any(|file| file.path == path),
+            None => true,
+        };
+        let Some(file) = tree.find(&path).filter(|_| is_there) else { continue };
+        let parsed = flaskseal_deploy::dotenv::parse(&tree.file(file).text);
+        for (binding, value) in parsed.tree.values(&|_| None) {
+            if environment.get(&binding.name.value).is_none() {
+                let span = Some(Span { file, range: binding.range });
+                environment.set(Variable {
+                    name: binding.name.value.as_str().into(),
+                    setting: setting_of(&value),
+                    span,
+                });
+            }
+        }
+    }
 }
 
 fn setting_of(value: &Value) -> VariableValue {
@@ -266,7 +346,7 @@ fn apply_extra(environment: &mut Environment, extra: &[(String, Vec<(String, Val
     }
 }
 
-fn display_of(tree: &Tree, process: &Process) -> String {
+fn display_of(process: &Process) -> String {
     let program = match &process.server {
         Server::Gunicorn => "gunicorn",
         Server::Uwsgi => "uwsgi",
@@ -291,6 +371,5 @@ fn display_of(tree: &Tree, process: &Process) -> String {
         DeployTarget::FlaskApp { spec, .. } => format!("--app {}", spec.text()),
         DeployTarget::Default => String::new(),
     };
-    let _ = (tree, TextRange::default());
     format!("{program} {target}").trim_end().to_owned()
 }

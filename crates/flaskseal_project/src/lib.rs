@@ -3,7 +3,6 @@
 //! Building is pure: a tree in, an understood tree out. Files are parsed once (`parse`), the deployment is read
 //! once, and each distinct start of production is evaluated once.
 
-
 use flaskseal_core::{FileId, Ledger, LedgerEntry, LedgerKind, Span, TextRange, Tree};
 use flaskseal_deploy::{Deployment, Value};
 use flaskseal_models::Models;
@@ -89,7 +88,8 @@ impl<'t> Project<'t> {
 
     /// Whether anything in the tree is a Flask application or depends on Flask.
     pub fn has_flask(&self) -> bool {
-        self.packages.names.contains("flask") || self.tree.files.iter().any(|file| mentions_flask(&file.path, &file.text))
+        self.packages.names.contains("flask")
+            || self.tree.files.iter().any(|file| mentions_flask(&file.path, &file.text))
     }
 
     /// The version of Flask, where a manifest pins it: major and minor.
@@ -125,10 +125,12 @@ impl<'t> Project<'t> {
             })
             .collect();
         let complete = options.env_complete;
+        // A project without a manifest may have anything installed.
+        let loads_dotenv = self.packages.names.is_empty() || self.installs("python-dotenv");
         let mut entries: Vec<Entry> = Vec::new();
         if options.entries.is_empty() {
             for process in self.deployment.production() {
-                if let Some(entry) = Entry::of_process(self.tree, process, &extra, complete)
+                if let Some(entry) = Entry::of_process(self.tree, process, &extra, complete, loads_dotenv)
                     && !entries.iter().any(|known| known.same_start(&entry))
                 {
                     entries.push(entry);
@@ -136,10 +138,18 @@ impl<'t> Project<'t> {
             }
         } else {
             for line in &options.entries {
-                let is_command = line.contains(char::is_whitespace) && !line.contains(":create");
-                let line = if is_command { line.clone() } else { format!("gunicorn '{line}'") };
+                // `module:callable("with blanks")` names an application; everything else is a command line.
+                let first = line.split(['(', ' ', '\t']).next().unwrap_or(line);
+                let names_application = first.contains(':') && !first.contains(['=', '/', '\'', '"']);
+                let line = if names_application {
+                    format!("gunicorn '{}'", line.replace('\'', "\""))
+                } else {
+                    line.clone()
+                };
                 for process in flaskseal_deploy::read_command(self.tree, &line) {
-                    if let Some(entry) = Entry::of_process(self.tree, &process, &extra, complete) {
+                    if let Some(entry) =
+                        Entry::of_process(self.tree, &process, &extra, complete, loads_dotenv)
+                    {
                         entries.push(Entry { span: None, found_by: "--entry".to_owned(), ..entry });
                     }
                 }
@@ -167,7 +177,9 @@ impl<'t> Project<'t> {
     fn read_server_settings(&self, program: &mut Program<'_>, entry: &mut Entry) {
         let Some(file) = entry.server_settings_file else { return };
         entry.server_settings = evaluate_file(program, &entry.environment, file);
-        let setting = |name: &str| entry.server_settings.iter().find(|(known, _)| &**known == name).map(|(_, fact)| fact);
+        let setting = |name: &str| {
+            entry.server_settings.iter().find(|(known, _)| &**known == name).map(|(_, fact)| fact)
+        };
         if let Some(folder) = setting("chdir").and_then(|fact| fact.as_str())
             && !folder.starts_with('/')
         {
@@ -187,7 +199,8 @@ impl<'t> Project<'t> {
             .process
             .as_ref()
             .is_some_and(|process| process.options.iter().any(|option| option.name == "env"));
-        if let Some(flaskseal_semantic::FactKind::Sequence { items, .. }) = setting("raw_env").map(|fact| &fact.kind)
+        if let Some(flaskseal_semantic::FactKind::Sequence { items, .. }) =
+            setting("raw_env").map(|fact| &fact.kind)
             && !given_by_flag
         {
             let variables: Vec<_> = items
@@ -213,14 +226,30 @@ impl<'t> Project<'t> {
                 && file.text.contains("__main__")
                 && file.text.contains(".run(")
                 && file.text.contains("flask")
-                || file.path.ends_with(".py") && role_of(&file.path) == Role::Source && file.text.contains(".run(") && file.text.contains("create_app")
+                || file.path.ends_with(".py")
+                    && role_of(&file.path) == Role::Source
+                    && file.text.contains(".run(")
+                    && file.text.contains("create_app")
         };
         self.tree.ids().filter(is_script).take(32).collect()
     }
 
-    fn guesses(&self, extra: &[(String, Vec<(String, Value)>)], complete: bool, scripts: &[FileId]) -> Vec<Start> {
-        const USUAL: &[&str] =
-            &["wsgi.py", "app.py", "application.py", "main.py", "run.py", "server.py", "manage.py", "__init__.py"];
+    fn guesses(
+        &self,
+        extra: &[(String, Vec<(String, Value)>)],
+        complete: bool,
+        scripts: &[FileId],
+    ) -> Vec<Start> {
+        const USUAL: &[&str] = &[
+            "wsgi.py",
+            "app.py",
+            "application.py",
+            "main.py",
+            "run.py",
+            "server.py",
+            "manage.py",
+            "__init__.py",
+        ];
         let mut candidates: Vec<(usize, usize, FileId)> = self
             .tree
             .ids()
@@ -229,9 +258,12 @@ impl<'t> Project<'t> {
                 if role_of(&file.path) != Role::Source || !file.path.ends_with(".py") {
                     return None;
                 }
-                let makes = file.text.contains("Flask(") || file.text.contains("def create_app") || file.text.contains("def make_app");
+                let makes = file.text.contains("Flask(")
+                    || file.text.contains("def create_app")
+                    || file.text.contains("def make_app");
                 let rank = USUAL.iter().position(|name| *name == file.name());
-                let serves = rank.is_some() && (file.text.contains("create_app") || file.text.contains(" app"));
+                let serves =
+                    rank.is_some() && (file.text.contains("create_app") || file.text.contains(" app"));
                 if !makes && !serves {
                     return None;
                 }
@@ -355,7 +387,9 @@ fn read_dotenv(text: &str) -> Vec<(String, String, TextRange)> {
     let values = parsed.tree.values(&|_| None);
     values
         .into_iter()
-        .filter_map(|(binding, value)| Some((binding.name.value.clone(), value.as_known()?.to_owned(), binding.range)))
+        .filter_map(|(binding, value)| {
+            Some((binding.name.value.clone(), value.as_known()?.to_owned(), binding.range))
+        })
         .collect()
 }
 
@@ -390,4 +424,3 @@ pub fn place(tree: &Tree, span: Span) -> String {
     let place = file.place(span.range.start);
     format!("{}:{}:{}", file.path, place.line, place.column)
 }
-

@@ -21,7 +21,9 @@ impl Packages {
         let mut packages = Self::default();
         for file in &tree.files {
             let name = file.name();
-            let is_requirements = (name.contains("requirements") || name.contains("constraints") || file.folder().ends_with("requirements"))
+            let is_requirements = (name.contains("requirements")
+                || name.contains("constraints")
+                || file.folder().ends_with("requirements"))
                 && (name.ends_with(".txt") || name.ends_with(".in") || name.ends_with(".lock"));
             if is_requirements {
                 for line in file.text.lines() {
@@ -51,16 +53,23 @@ impl Packages {
 
     fn requirement(&mut self, line: &str) {
         let line = line.split('#').next().unwrap_or("").trim();
-        let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(line.len());
+        let end = line
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
+            .unwrap_or(line.len());
         let (name, rest) = line.split_at(end);
         if name.is_empty() || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
             return;
         }
         let rest = rest.trim_start();
-        let rest = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(rest, |(_, rest)| rest.trim_start());
+        let rest = rest
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'))
+            .map_or(rest, |(_, rest)| rest.trim_start());
         let version = rest.strip_prefix("==").map(|rest| {
             let rest = rest.trim_start_matches('=').trim_start();
-            rest.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '!' | '*'))).next().unwrap_or("")
+            rest.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '!' | '*')))
+                .next()
+                .unwrap_or("")
         });
         self.add(name, version);
     }
@@ -106,7 +115,10 @@ impl Packages {
             ("pyyaml", "yaml"), ("scikit-learn", "sklearn"), ("sentry-sdk", "sentry_sdk"), ("mysqlclient", "MySQLdb"),
         ];
         let own = self.names.iter().map(|name| Arc::from(name.replace('-', "_")));
-        let other = DIFFERENT.iter().filter(|(name, _)| self.names.contains(*name)).map(|(_, import)| Arc::from(*import));
+        let other = DIFFERENT
+            .iter()
+            .filter(|(name, _)| self.names.contains(*name))
+            .map(|(_, import)| Arc::from(*import));
         own.chain(other).collect()
     }
 }
@@ -121,9 +133,19 @@ mod tests {
 
     #[test]
     fn the_version_of_flask_is_the_pinned_one() {
-        assert_eq!(packages("requirements.txt", "Flask[async]==2.0.1  # old\nflask-login\n").flask, Some((2, 0)));
+        assert_eq!(
+            packages("requirements.txt", "Flask[async]==2.0.1  # old\nflask-login\n").flask,
+            Some((2, 0))
+        );
         assert_eq!(packages("requirements.txt", "Flask>=2.0\nFlask-WTF==1.0\n").flask, None);
-        assert_eq!(packages("uv.lock", "[[package]]\nname = \"flask\"\nversion = \"3.1.0\"\n").flask, Some((3, 1)));
-        assert!(packages("pyproject.toml", "dependencies = [\"Flask>=3\", 'PyYAML']\n").import_names().contains("yaml"));
+        assert_eq!(
+            packages("uv.lock", "[[package]]\nname = \"flask\"\nversion = \"3.1.0\"\n").flask,
+            Some((3, 1))
+        );
+        assert!(
+            packages("pyproject.toml", "dependencies = [\"Flask>=3\", 'PyYAML']\n")
+                .import_names()
+                .contains("yaml")
+        );
     }
 }

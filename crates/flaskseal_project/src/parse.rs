@@ -21,8 +21,10 @@ pub fn parse(tree: &Tree) -> ParsedTree {
         .par_iter()
         .map(|file| {
             let is_python = file.path.ends_with(".py") || file.path.ends_with(".wsgi");
-            let is_settings =
-                loads_files && (file.path.ends_with(".cfg") || file.path.ends_with(".conf") || file.path.ends_with(".config"));
+            let is_settings = loads_files
+                && (file.path.ends_with(".cfg")
+                    || file.path.ends_with(".conf")
+                    || file.path.ends_with(".config"));
             (is_python || is_settings).then(|| flaskseal_python::parse(file))
         })
         .collect();
@@ -31,7 +33,10 @@ pub fn parse(tree: &Tree) -> ParsedTree {
 
 impl ParsedTree {
     /// Files that are Python by their ending and did not parse, with what is wrong.
-    pub fn problems<'p>(&'p self, tree: &'p Tree) -> impl Iterator<Item = (FileId, &'p flaskseal_python::Problem)> {
+    pub fn problems<'p>(
+        &'p self,
+        tree: &'p Tree,
+    ) -> impl Iterator<Item = (FileId, &'p flaskseal_python::Problem)> {
         tree.ids().filter_map(|id| {
             let module = self.modules[id.0 as usize].as_ref()?;
             let problem = module.problems.first()?;

@@ -18,14 +18,27 @@ pub fn role_of(path: &str) -> Role {
         || name.ends_with("_tests.py")
         || matches!(name, "conftest.py" | "noxfile.py" | "tests.py" | "toxfile.py");
     let mut parts = folders.split('/');
-    if is_test_file || parts.clone().any(|part| matches!(part, "tests" | "test" | "testing" | "e2e" | "spec")) {
+    if is_test_file || parts.clone().any(|part| matches!(part, "tests" | "test" | "testing" | "e2e" | "spec"))
+    {
         return Role::Test;
     }
     let is_aside = parts.any(|part| {
         matches!(
             part,
-            "examples" | "example" | "docs" | "doc" | "migrations" | "alembic" | "node_modules" | "site-packages"
-                | "vendor" | "vendored" | "_vendor" | "third_party" | "benchmarks" | "samples"
+            "examples"
+                | "example"
+                | "docs"
+                | "doc"
+                | "migrations"
+                | "alembic"
+                | "node_modules"
+                | "site-packages"
+                | "vendor"
+                | "vendored"
+                | "_vendor"
+                | "third_party"
+                | "benchmarks"
+                | "samples"
         )
     });
     if is_aside || name == "setup.py" { Role::Aside } else { Role::Source }
@@ -37,7 +50,9 @@ mod tests {
 
     #[test]
     fn near_misses_are_source() {
-        for path in ["shop/contest.py", "latest/app.py", "attest.py", "testimonials/views.py", "app/testing_tools.py"] {
+        for path in
+            ["shop/contest.py", "latest/app.py", "attest.py", "testimonials/views.py", "app/testing_tools.py"]
+        {
             assert_eq!(role_of(path), Role::Source, "{path}");
         }
         assert_eq!(role_of("tests/test_app.py"), Role::Test);

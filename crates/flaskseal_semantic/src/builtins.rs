@@ -214,12 +214,22 @@ pub(crate) fn call(
                 None => Value::new(Kind::Some(Type::Float), None),
             },
         }),
-        ("len", Some(value)) => length(machine, &value),
+        ("len", Some(value)) => {
+            let method =
+                value.as_object().filter(|id| matches!(machine.heap.get(*id).shape, Shape::Instance { .. }));
+            if let Some(id) = method
+                && machine.class_attribute(id, "__len__").is_some()
+            {
+                let method = machine.attribute(&value, "__len__", span)?;
+                return machine.call(&method, Arguments::none(span)).map(Some);
+            }
+            length(machine, &value)
+        }
         ("list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter", argument) => {
             let list = match &argument {
                 Some(value) => {
                     let elements = machine.elements(value);
-                    List { items: elements.known, rest: elements.rest, is_set: false }
+                    List { items: elements.known, rest: elements.rest, ..List::default() }
                 }
                 None => List::default(),
             };
@@ -246,7 +256,7 @@ pub(crate) fn call(
                 elements.known.into_iter().zip(start..).map(|(v, i)| Value::tuple(vec![Value::int(i), v]));
             let items = items.collect();
             let rest = elements.rest.map(|v| Value::tuple(vec![Value::new(Kind::Some(Type::Int), None), v]));
-            machine.list_of(List { items, rest, is_set: false })
+            machine.list_of(List { items, rest, ..List::default() })
         }
         ("zip", Some(_)) => zip(machine, &arguments.positional),
         ("map", Some(function)) => {
@@ -315,7 +325,16 @@ pub(crate) fn call(
             }
         }
         ("next", Some(value)) => {
-            let elements = machine.elements(&value);
+            let iterator =
+                value.as_object().filter(|id| machine.heap.list(*id).is_some_and(|list| list.is_iterator));
+            let mut elements = machine.elements(&value);
+            if let Some(id) = iterator {
+                // What is left stays to be taken.
+                let known = if elements.known.is_empty() { Vec::new() } else { elements.known.split_off(1) };
+                let rest =
+                    List { items: known, rest: elements.rest.clone(), is_iterator: true, is_set: false };
+                machine.heap.set_shape(id, Shape::List(rest));
+            }
             match elements.known.into_iter().next().or(elements.rest) {
                 Some(element) => element,
                 None => match arguments.positional.get(1) {
@@ -372,6 +391,34 @@ pub(crate) fn call(
             }
             Value::NONE
         }
+        ("delattr", Some(object)) => {
+            if let (Some(id), Some(name)) =
+                (object.as_object(), arguments.positional.get(1).and_then(Value::as_str))
+            {
+                let name = name.to_owned();
+                machine.heap.remove_attribute(id, &name);
+            }
+            Value::NONE
+        }
+        ("dict.fromkeys", Some(keys)) => {
+            let elements = machine.elements(&keys);
+            let default = arguments.positional.get(1).cloned().unwrap_or(Value::NONE);
+            let mut dict = Dict { rest: elements.rest.map(|_| default.clone()), ..Dict::default() };
+            for key in elements.known {
+                crate::eval::insert(&mut dict, &key, default.clone());
+            }
+            machine.dict(dict)
+        }
+        ("object.__setattr__", Some(object)) => {
+            if let (Some(id), Some(name), Some(value)) = (
+                object.as_object(),
+                arguments.positional.get(1).and_then(Value::as_str),
+                arguments.positional.get(2),
+            ) {
+                machine.heap.set_attribute(id, name.into(), value.clone());
+            }
+            Value::NONE
+        }
         ("isinstance", Some(value)) => {
             let Some(class) = arguments.positional.get(1) else { return Ok(None) };
             is_instance(machine, &value, class)
@@ -408,6 +455,7 @@ pub(crate) fn call(
                     }
                 }
             }
+            machine.init_subclass(id, span)?;
             Value::object(id)
         }
         ("vars" | "dir", Some(value)) => {
@@ -526,11 +574,13 @@ fn collect(machine: &mut Machine<'_>, name: &str, mut list: List, arguments: &Ar
             }
             machine.list_of(list)
         }
-        "reversed" => {
-            list.items.reverse();
-            machine.list_of(list)
-        }
         "tuple" if list.rest.is_none() => Value::tuple(list.items),
+        "iter" | "reversed" => {
+            if name == "reversed" {
+                list.items.reverse();
+            }
+            machine.list_of(List { is_iterator: true, ..list })
+        }
         "set" | "frozenset" => {
             let mut items: Vec<Value> = Vec::new();
             for item in list.items {
@@ -538,10 +588,49 @@ fn collect(machine: &mut Machine<'_>, name: &str, mut list: List, arguments: &Ar
                     items.push(item);
                 }
             }
-            machine.list_of(List { items, rest: list.rest, is_set: true })
+            machine.list_of(List { items, rest: list.rest, is_set: true, is_iterator: false })
         }
         _ => machine.list_of(list),
     }
+}
+
+/// Sorts what is known to be all text, all whole numbers, or tuples that begin with such. Answers whether it did.
+pub(crate) fn sort_known(list: &mut List, by_value: bool, descending: bool) -> bool {
+    fn leading(value: &Value) -> Option<Key> {
+        match Key::of(value)? {
+            key @ (Key::Str(_) | Key::Int(_)) => Some(key),
+            Key::Tuple(keys) => match keys.first()? {
+                key @ (Key::Str(_) | Key::Int(_)) => Some(key.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+    // The first part of a tuple decides as long as no two are alike.
+    fn first_of(value: &Value) -> Option<Key> {
+        match &value.kind {
+            Kind::Tuple(values) => leading(values.first()?),
+            _ => leading(value),
+        }
+    }
+    let keys: Option<Vec<Key>> = list.items.iter().map(first_of).collect();
+    let Some(keys) = keys.filter(|_| by_value && list.rest.is_none()) else { return false };
+    let is_text = keys.iter().all(|key| matches!(key, Key::Str(_)));
+    if !is_text && !keys.iter().all(|key| matches!(key, Key::Int(_))) {
+        return false;
+    }
+    let rank = |key: &Key| match key {
+        Key::Str(text) => (text.to_string(), 0),
+        Key::Int(value) => (String::new(), *value),
+        _ => (String::new(), 0),
+    };
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_by(|a, b| rank(&keys[*a]).cmp(&rank(&keys[*b])));
+    if descending {
+        order.reverse();
+    }
+    list.items = order.into_iter().map(|index| list.items[index].clone()).collect();
+    true
 }
 
 fn range(machine: &mut Machine<'_>, bounds: &[Value]) -> Value {

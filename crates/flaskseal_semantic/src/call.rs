@@ -126,7 +126,7 @@ impl<'a> Machine<'a> {
     pub(crate) fn call_function(
         &mut self,
         function: &Arc<Function<'a>>,
-        _id: ObjectId,
+        id: ObjectId,
         arguments: Arguments,
     ) -> Evaluated {
         let span = arguments.span;
@@ -143,12 +143,21 @@ impl<'a> Machine<'a> {
             self.opaque_calls += 1;
             return Ok(Value::UNKNOWN.at(Some(span)));
         }
+        // A cached function without arguments gives the same object again.
+        let is_memo = arguments.positional.is_empty() && arguments.keywords.is_empty() && !arguments.open;
+        let is_memo = is_memo && self.heap.attribute(id, "@memo").is_some();
+        if let Some(value) = self.heap.attribute(id, "@memoized").filter(|_| is_memo) {
+            return Ok(value.clone());
+        }
         let scope = self.heap.allocate(Shape::Scope);
         let is_generator = match function.code {
             Code::Def(node) => *self.generators.entry(function.span).or_insert_with(|| yields(&node.body)),
             Code::Lambda(_) => false,
         };
-        let yields = is_generator.then(|| self.heap.allocate(Shape::List(crate::heap::List::default())));
+        let yields = is_generator.then(|| {
+            let list = crate::heap::List { is_iterator: true, ..crate::heap::List::default() };
+            self.heap.allocate(Shape::List(list))
+        });
         let frame = Frame {
             scope,
             closure: function.closure.clone(),
@@ -179,8 +188,17 @@ impl<'a> Machine<'a> {
         let result = self.meet_returns(first_exit, flow);
         self.guard = guard;
         match yields {
-            Some(list) => result.map(|_| Value::object(list)),
-            None => result.map(|value| value.at(Some(span))),
+            Some(list) => result.map(|returned| {
+                self.heap.set_attribute(list, Name::new_static("@returned"), returned);
+                Value::object(list).at(Some(span))
+            }),
+            None => result.map(|value| {
+                let value = value.at(Some(span));
+                if is_memo {
+                    self.heap.set_attribute(id, Name::new_static("@memoized"), value.clone());
+                }
+                value
+            }),
         }
     }
 
@@ -218,7 +236,11 @@ impl<'a> Machine<'a> {
         if let Some(rest) = &parameters.vararg {
             let items: Vec<Value> = positional.collect();
             let value = if open {
-                self.list_of(crate::heap::List { items, rest: Some(Value::UNKNOWN), is_set: false })
+                self.list_of(crate::heap::List {
+                    items,
+                    rest: Some(Value::UNKNOWN),
+                    ..crate::heap::List::default()
+                })
             } else {
                 Value::tuple(items)
             };

@@ -89,8 +89,11 @@ pub(crate) fn call_list(
         ("copy", _) => machine.list_of(list),
         ("sort" | "reverse", _) => {
             let mut list = list;
+            let descending =
+                arguments.keyword("reverse").is_some_and(|value| machine.truth(value).known() == Some(true));
             if name == "reverse" && list.rest.is_none() {
                 list.items.reverse();
+            } else if crate::builtins::sort_known(&mut list, arguments.keyword("key").is_none(), descending) {
             } else {
                 let items = std::mem::take(&mut list.items);
                 list.rest = items.into_iter().map(Some).fold(list.rest, join_rests);
@@ -119,7 +122,15 @@ pub(crate) fn call_list(
         ("issubset" | "issuperset" | "isdisjoint" | "__contains__", _) => {
             Value::new(Kind::Some(Type::Bool), None)
         }
-        ("send" | "close" | "throw" | "__iter__" | "__next__", _) => Value::UNKNOWN,
+        ("__iter__", _) => Value::object(id),
+        ("__next__", _) => {
+            return crate::builtins::call(
+                machine,
+                "next",
+                &Arguments::of(arguments.span, [Value::object(id)]),
+            );
+        }
+        ("send" | "close" | "throw", _) => Value::UNKNOWN,
         _ => return Ok(None),
     }))
 }
@@ -219,16 +230,16 @@ pub(crate) fn call_dict(
                 .map(|(key, value)| Value::tuple(vec![key.to_value(), value.without_absent()]))
                 .collect();
             let rest = dict.rest.map(|value| Value::tuple(vec![Value::UNKNOWN, value]));
-            machine.list_of(List { items, rest, is_set: false })
+            machine.list_of(List { items, rest, ..List::default() })
         }
         ("keys", _) => {
             let items = present(&dict).map(|(key, _)| key.to_value()).collect();
             let rest = dict.rest.map(|_| Value::UNKNOWN);
-            machine.list_of(List { items, rest, is_set: false })
+            machine.list_of(List { items, rest, ..List::default() })
         }
         ("values", _) => {
             let items = present(&dict).map(|(_, value)| value.without_absent()).collect();
-            machine.list_of(List { items, rest: dict.rest, is_set: false })
+            machine.list_of(List { items, rest: dict.rest, ..List::default() })
         }
         ("copy", _) => machine.dict(Dict { class: None, ..dict }),
         ("clear", _) => {
@@ -236,6 +247,14 @@ pub(crate) fn call_dict(
             Value::NONE
         }
         ("popitem", _) => Value::UNKNOWN,
+        // A section of a configparser.
+        ("getboolean" | "getint" | "getfloat", Some(key)) => {
+            let value = get(machine, id, &key, &Value::NONE, span);
+            match arguments.get(1, "fallback") {
+                Some(fallback) if matches!(value.kind, Kind::None) => fallback.clone(),
+                _ => crate::stdlib::converted(&value, name),
+            }
+        }
         ("__contains__", Some(key)) => machine.contains(&Value::object(id), &key),
         ("__getitem__", Some(key)) => machine.get_item(&Value::object(id), &key, span)?,
         ("__setitem__", Some(key)) => {
@@ -348,19 +367,7 @@ fn environ_method(
             value
         }
         ("copy" | "items" | "keys" | "values", _) => {
-            let mut dict = machine.heap.dict(machine.environ).cloned().unwrap_or_default();
-            let known: Vec<_> =
-                machine.environment.variables.iter().map(|variable| variable.name.clone()).collect();
-            for name in known {
-                let key = Key::Str(name.clone());
-                if !dict.entries.contains_key(&key) {
-                    let value = machine.environment_variable(&name);
-                    dict.entries.insert(key, value);
-                }
-            }
-            if !machine.environment.complete {
-                dict.rest = Some(Value::unknown_text());
-            }
+            let dict = machine.environ_snapshot();
             let copy = machine.dict(dict);
             if name == "copy" {
                 copy
@@ -389,4 +396,23 @@ pub(crate) fn variable_or(machine: &mut Machine<'_>, key: &Value, default: &Valu
             _ => vec![alternative],
         }
     }))
+}
+
+impl Machine<'_> {
+    /// `os.environ` as a plain dict.
+    pub(crate) fn environ_snapshot(&mut self) -> Dict {
+        let mut dict = self.heap.dict(self.environ).cloned().unwrap_or_default();
+        let known: Vec<_> = self.environment.variables.iter().map(|variable| variable.name.clone()).collect();
+        for name in known {
+            let key = Key::Str(name.clone());
+            if !dict.entries.contains_key(&key) {
+                let value = self.environment_variable(&name);
+                dict.entries.insert(key, value);
+            }
+        }
+        if !self.environment.complete {
+            dict.rest = Some(Value::unknown_text());
+        }
+        dict
+    }
 }

@@ -65,22 +65,109 @@ fn from_toml(machine: &mut Machine<'_>, value: &toml::Value, at: Option<Span>) -
     }
 }
 
+/// The value of a YAML document of plain data; `None` where it is not YAML.
+pub(crate) fn yaml(machine: &mut Machine<'_>, text: &str, at: Option<Span>) -> Option<Value> {
+    use saphyr::LoadableYamlNode;
+    // Aliases can make a small text a huge tree, and recursion a deep one.
+    if text.len() > 1 << 20
+        || text.contains('&')
+        || text.lines().any(|line| line.len() - line.trim_start().len() > 200)
+    {
+        return Some(Value::UNKNOWN.at(at));
+    }
+    let documents = saphyr::Yaml::load_from_str(text).ok()?;
+    Some(documents.first().map_or(Value::NONE, |document| from_yaml(machine, document, at)))
+}
+
+fn from_yaml(machine: &mut Machine<'_>, value: &saphyr::Yaml<'_>, at: Option<Span>) -> Value {
+    use saphyr::Scalar;
+    match value {
+        saphyr::Yaml::Value(Scalar::Null) => Value::NONE.at(at),
+        saphyr::Yaml::Value(Scalar::Boolean(value)) => Value::bool(*value).at(at),
+        saphyr::Yaml::Value(Scalar::Integer(value)) => Value::int(*value).at(at),
+        saphyr::Yaml::Value(Scalar::FloatingPoint(value)) => Value::new(Kind::Float(**value), at),
+        // YAML 1.1, which PyYAML reads, has more words for truth than 1.2.
+        saphyr::Yaml::Value(Scalar::String(text)) => match text.as_ref() {
+            "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::bool(true).at(at),
+            "no" | "No" | "NO" | "off" | "Off" | "OFF" => Value::bool(false).at(at),
+            text => Value::str(text).at(at),
+        },
+        saphyr::Yaml::Sequence(values) => {
+            let items = values.iter().map(|value| from_yaml(machine, value, at)).collect();
+            machine.list(items).at(at)
+        }
+        saphyr::Yaml::Mapping(entries) => {
+            let mut dict = Dict::default();
+            for (key, value) in entries {
+                let key = from_yaml(machine, key, at);
+                let value = from_yaml(machine, value, at);
+                crate::eval::insert(&mut dict, &key, value);
+            }
+            machine.dict(dict).at(at)
+        }
+        _ => Value::UNKNOWN.at(at),
+    }
+}
+
 /// Adds the sections of an INI text as `configparser` reads it: option names in lower case, values as text.
 pub(crate) fn ini(machine: &mut Machine<'_>, sections: ObjectId, text: &str, at: Option<Span>) {
     let mut current: Option<ObjectId> = None;
+    let mut defaults: Vec<(Key, Value)> = Vec::new();
+    let mut in_defaults = false;
     for line in text.lines() {
         let line = line.trim();
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            let section = machine.heap.allocate(Shape::Dict(Dict::default()));
+            in_defaults = name == "DEFAULT";
+            if in_defaults {
+                continue;
+            }
+            let known = machine.heap.dict(sections).and_then(|dict| dict.entries.get(&Key::Str(name.into())));
+            if let Some(known) = known.and_then(Value::as_object) {
+                current = Some(known);
+                continue;
+            }
+            let entries = defaults.iter().cloned().collect();
+            let section = machine.heap.allocate(Shape::Dict(Dict { entries, ..Dict::default() }));
             machine.heap.set_entry(sections, Key::Str(name.into()), Value::object(section));
             current = Some(section);
-        } else if let (Some(section), Some(position)) = (current, line.find(['=', ':'])) {
+        } else if let Some(position) = line.find(['=', ':']) {
             let key = Key::Str(line[..position].trim().to_lowercase().into());
-            let value = Value::str(line[position + 1..].trim()).at(at);
-            machine.heap.set_entry(section, key, value);
+            let text = line[position + 1..].trim();
+            // `%(name)s` is filled in from the section and the defaults.
+            let value = if text.contains("%(") {
+                interpolated(machine, text, current, &defaults)
+            } else {
+                Value::str(text)
+            };
+            match current {
+                _ if in_defaults => defaults.push((key, value.at(at))),
+                Some(section) => machine.heap.set_entry(section, key, value.at(at)),
+                None => {}
+            }
         }
     }
+}
+
+fn interpolated(
+    machine: &Machine<'_>,
+    text: &str,
+    section: Option<ObjectId>,
+    defaults: &[(Key, Value)],
+) -> Value {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("%(") {
+        let Some((name, after)) = after.split_once(")s") else { return Value::unknown_text() };
+        let key = Key::Str(name.to_lowercase().into());
+        let own = section.and_then(|section| machine.heap.dict(section)?.entries.get(&key));
+        let value = own.or_else(|| defaults.iter().find(|(known, _)| *known == key).map(|(_, value)| value));
+        let Some(value) = value.and_then(Value::as_str) else { return Value::unknown_text() };
+        result.push_str(before);
+        result.push_str(value);
+        rest = after;
+    }
+    Value::str(result + rest)
 }

@@ -101,7 +101,7 @@ impl<'a> Machine<'a> {
             }
             Expr::Generator(node) => {
                 let list = self.comprehension(&node.generators, |machine| machine.eval(&node.elt))?;
-                self.list_of(list).at(here)
+                self.list_of(List { is_iterator: true, ..list }).at(here)
             }
             Expr::SetComp(node) => {
                 let list = self.comprehension(&node.generators, |machine| machine.eval(&node.elt))?;
@@ -119,11 +119,12 @@ impl<'a> Machine<'a> {
             }
             Expr::YieldFrom(node) => {
                 let value = self.eval(&node.value)?;
+                let returned = value.as_object().and_then(|id| self.heap.attribute(id, "@returned")).cloned();
                 let elements = self.elements(&value);
                 for element in elements.known.into_iter().chain(elements.rest) {
                     self.note_yield(element);
                 }
-                Value::UNKNOWN.at(here)
+                returned.unwrap_or(Value::UNKNOWN).at(here)
             }
             Expr::Starred(node) => self.eval(&node.value)?,
             Expr::Slice(_) | Expr::IpyEscapeCommand(_) => Value::UNKNOWN.at(here),
@@ -292,6 +293,12 @@ impl<'a> Machine<'a> {
 
     /// Adds the items of a mapping, or of a sequence of pairs.
     pub(crate) fn merge_into(&mut self, dict: &mut Dict, value: &Value) {
+        if value.as_object() == Some(self.environ) {
+            let environ = self.environ_snapshot();
+            dict.rest = crate::heap::join_rests(dict.rest.take(), environ.rest);
+            dict.entries.extend(environ.entries);
+            return;
+        }
         match value.as_object().map(|id| &self.heap.get(id).shape) {
             Some(Shape::Dict(other)) => {
                 dict.rest = crate::heap::join_rests(dict.rest.take(), other.rest.clone());
@@ -441,7 +448,14 @@ impl<'a> Machine<'a> {
                 _ => unknown(Value::from(Rope::hole_of(Source::Unknown, rope.alphabet())).at(value.at)),
             },
             Kind::Object(id) => match &self.heap.get(*id).shape {
-                Shape::List(list) => Elements { known: list.items.clone(), rest: list.rest.clone() },
+                Shape::List(list) => {
+                    let elements = Elements { known: list.items.clone(), rest: list.rest.clone() };
+                    if list.is_iterator {
+                        let drained = List { is_iterator: true, ..List::default() };
+                        self.heap.set_shape(*id, Shape::List(drained));
+                    }
+                    elements
+                }
                 Shape::Dict(dict) => {
                     let known = dict.entries.iter().filter(|(_, value)| !matches!(value.kind, Kind::Absent));
                     Elements {
@@ -704,7 +718,11 @@ impl<'a> Machine<'a> {
             (Kind::Object(_) | Kind::Some(_) | Kind::Bound(_) | Kind::Method(_), _)
             | (_, Kind::Object(_) | Kind::Some(_) | Kind::Path(_)) => unknown,
             (Kind::Bytes(_), Kind::Bytes(_)) => unknown,
-            (Kind::Int(_), Kind::Float(_)) | (Kind::Float(_), Kind::Int(_)) => unknown,
+            (Kind::Int(_) | Kind::Bool(_), Kind::Float(y))
+            | (Kind::Float(y), Kind::Int(_) | Kind::Bool(_)) => {
+                let whole = a.as_int().or(b.as_int()).unwrap_or_default();
+                Value::bool((whole as f64 - y).abs() < f64::EPSILON)
+            }
             // Values of different built-in types are never equal.
             _ => Value::bool(false),
         }
@@ -856,8 +874,10 @@ impl<'a> Machine<'a> {
                 Add => a.checked_add(b),
                 Sub => a.checked_sub(b),
                 Mult => a.checked_mul(b),
-                FloorDiv if b != 0 => a.checked_div_euclid(b).filter(|_| b > 0),
+                // For a positive divisor, Python's floor is Euclid's quotient.
+                FloorDiv if b > 0 => a.checked_div_euclid(b),
                 Mod if b > 0 => a.checked_rem_euclid(b),
+                Pow if b < 0 => return Value::new(Kind::Float((a as f64).powf(b as f64)), None),
                 Pow => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
                 LShift => u32::try_from(b).ok().filter(|b| *b < 62).and_then(|b| a.checked_mul(1 << b)),
                 ast::Operator::RShift => u32::try_from(b).ok().filter(|b| *b < 63).map(|b| a >> b),
@@ -957,7 +977,7 @@ impl<'a> Machine<'a> {
                             .map(Some)
                             .fold(list.rest.clone(), crate::heap::join_rests),
                         items: Vec::new(),
-                        is_set: false,
+                        ..List::default()
                     }),
                     None => Value::UNKNOWN,
                 },

@@ -21,8 +21,8 @@ pub enum Target {
     /// `gunicorn pkg.mod:expression`: a module, and an attribute or a call in it. Without an expression, the
     /// server's default names.
     Module { module: String, expression: Option<ast::Expr> },
-    /// A file that runs as a script.
-    Script(FileId),
+    /// A file that runs as a script: with its package, where `python -m` runs it.
+    Script { file: FileId, package: Option<String> },
     /// A file that is imported under its own name, as mod_wsgi and uWSGI do.
     File { file: FileId, callable: Option<String> },
     /// What the `flask` command finds: in a module, or where none is named in `wsgi.py` or `app.py`.
@@ -218,9 +218,15 @@ fn start<'a>(machine: &mut Machine<'a>, target: &'a Target) -> (Outcome, Option<
             };
             served_by(machine, &Value::object(id), &name, None, &names)
         }
-        Target::Script(file) => {
+        Target::Script { file, package } => {
             machine.main = Some(*file);
             let id = machine.new_module("__main__".into(), *file, "__main__");
+            if let Some(package) = package {
+                if let Err(raised) = machine.import_module(package, nowhere()) {
+                    return (raised_outcome(machine, &raised), None);
+                }
+                machine.heap.set_attribute(id, "__package__".into(), Value::str(package.as_str()));
+            }
             machine.modules.insert("__main__".into(), id);
             let Some(module) = machine.program.module(*file) else {
                 return (Outcome::ModuleNotFound(machine.program.dotted_name(*file)), None);
@@ -346,6 +352,9 @@ fn finish(machine: &mut Machine<'_>, value: &Value, name: &str) -> (Outcome, Opt
 }
 
 fn application_of(machine: &Machine<'_>, value: &Value) -> Option<ObjectId> {
+    if let Some(app) = value.at.and_then(|at| machine.wrapped.get(&at)) {
+        return Some(*app);
+    }
     let ids = value.alternatives().into_iter().filter_map(|alternative| alternative.value.as_object());
     ids.into_iter().find(|id| machine.apps.contains(id))
 }
@@ -574,7 +583,11 @@ impl Machine<'_> {
 }
 
 /// The variables of a Python file that configures a server, such as `gunicorn.conf.py`.
-pub fn evaluate_file(program: &Program<'_>, environment: &Environment, file: FileId) -> Vec<(Arc<str>, Fact)> {
+pub fn evaluate_file(
+    program: &Program<'_>,
+    environment: &Environment,
+    file: FileId,
+) -> Vec<(Arc<str>, Fact)> {
     let mut machine = Machine::new(program, environment);
     begin(&mut machine);
     let Ok(module) = machine.run_file(file, "__config__") else { return Vec::new() };

@@ -380,7 +380,11 @@ impl<'a> Machine<'a> {
         self.tries += 1;
         let mut flow = self.block(&node.body);
         self.tries -= 1;
-        if self.opaque_calls > opaque_before && !node.handlers.is_empty() {
+        let opaque = self.opaque_calls > opaque_before;
+        if matches!(flow, Flow::Normal) {
+            flow = self.block(&node.orelse);
+        }
+        if opaque && !node.handlers.is_empty() {
             // Somewhere in the body, anything may have been raised: before most of it had an effect.
             let delta = self.heap.unchanged(mark);
             self.exits.push(Exit {
@@ -403,9 +407,6 @@ impl<'a> Machine<'a> {
                     index += 1;
                 }
             }
-        }
-        if matches!(flow, Flow::Normal) {
-            flow = self.block(&node.orelse);
         }
         if node.finalbody.is_empty() {
             return flow;
@@ -656,6 +657,9 @@ impl<'a> Machine<'a> {
             }
             ast::Expr::Subscript(node) => {
                 let object = self.eval(&node.value)?;
+                if let ast::Expr::Slice(slice) = &*node.slice {
+                    return self.assign_slice(&object, slice, &value);
+                }
                 let key = self.eval(&node.slice)?;
                 let span = self.span(node);
                 self.set_item(&object, &key, value, span)?;
@@ -665,6 +669,42 @@ impl<'a> Machine<'a> {
             ast::Expr::Starred(node) => self.assign(&node.value, value)?,
             _ => {}
         }
+        Ok(())
+    }
+
+    /// `items[a:b] = values`, or its deletion, where the bounds are known; otherwise anything may be anywhere.
+    fn assign_slice(
+        &mut self,
+        object: &Value,
+        slice: &'a ast::ExprSlice,
+        value: &Value,
+    ) -> Result<(), Raised> {
+        let Some(id) = object.as_object() else { return Ok(()) };
+        let Some(mut list) = self.heap.list(id).cloned() else { return Ok(()) };
+        let elements = self.elements(value);
+        let mut bounds = [Some(0), Some(list.items.len() as i64)];
+        for (bound, node) in bounds.iter_mut().zip([&slice.lower, &slice.upper]) {
+            if let Some(node) = node {
+                let length = list.items.len() as i64;
+                let index = self.eval(node)?.as_int();
+                *bound =
+                    index.map(|index| if index < 0 { (index + length).max(0) } else { index.min(length) });
+            }
+        }
+        match bounds {
+            [Some(start), Some(end)]
+                if list.rest.is_none() && elements.rest.is_none() && slice.step.is_none() =>
+            {
+                let (start, end) = (start as usize, end.max(start) as usize);
+                list.items.splice(start..end, elements.known);
+            }
+            _ => {
+                let items = std::mem::take(&mut list.items);
+                let all = items.into_iter().chain(elements.known).map(Some).chain([elements.rest]);
+                list.rest = all.fold(list.rest, crate::heap::join_rests);
+            }
+        }
+        self.heap.set_shape(id, Shape::List(list));
         Ok(())
     }
 
@@ -734,6 +774,10 @@ impl<'a> Machine<'a> {
             }
             ast::Expr::Subscript(node) => {
                 let object = self.eval(&node.value)?;
+                if let ast::Expr::Slice(slice) = &*node.slice {
+                    let nothing = self.list(Vec::new());
+                    return self.assign_slice(&object, slice, &nothing);
+                }
                 let key = self.eval(&node.slice)?;
                 self.delete_item(&object, &key);
             }

@@ -108,7 +108,16 @@ pub(crate) fn instance_attribute(machine: &mut Machine<'_>, id: ObjectId, name: 
     }
     if let Some(key) = forwarded(machine, name) {
         let config = machine.heap.attribute(id, "config")?.as_object()?;
-        return machine.heap.dict(config)?.entries.get(&Key::Str(key.into())).cloned();
+        let value = machine.heap.dict(config)?.entries.get(&Key::Str(key.into())).cloned()?;
+        // `ConfigAttribute(..., get_converter=_make_timedelta)`.
+        if let (true, Kind::Int(seconds)) = (name == "permanent_session_lifetime", &value.kind) {
+            #[allow(clippy::cast_precision_loss, reason = "durations are small")]
+            let seconds = Value::new(Kind::Float(*seconds as f64), None);
+            return Some(
+                machine.library_instance("datetime.timedelta", &[("@seconds", seconds)]).at(value.at),
+            );
+        }
+        return Some(value);
     }
     match name {
         "root_path" | "instance_path" => machine.heap.attribute(id, &format!("@{name}")).cloned(),
@@ -165,9 +174,48 @@ pub(crate) fn call_path(
             Some(app) => Value::object(app),
             None => return Ok(None),
         },
+        "flask_talisman.Talisman" => {
+            talisman(machine, arguments);
+            return Ok(None);
+        }
+        "flask_talisman.Talisman().init_app" => {
+            talisman(machine, arguments);
+            return Ok(None);
+        }
+        "dynaconf.FlaskDynaconf" | "dynaconf.contrib.FlaskDynaconf" | "dynaconf.FlaskDynaconf().init_app" => {
+            if let Some(config) = config_of(machine, arguments) {
+                overlay(machine, config, "Dynaconf's settings files and variables", false, arguments.span);
+            }
+            return Ok(None);
+        }
         "flask.has_app_context" | "flask.has_request_context" => Value::new(Kind::Some(Type::Bool), None),
         _ => return Ok(None),
     }))
+}
+
+/// The configuration of the application that an extension is given.
+fn config_of(machine: &Machine<'_>, arguments: &Arguments) -> Option<ObjectId> {
+    let app = arguments.get(0, "app")?.as_object()?;
+    machine.heap.attribute(app, "config")?.as_object()
+}
+
+/// Talisman writes the session cookie's attributes when it is initialised; `Secure` it sets with each request, while
+/// debug is off (flask-talisman 1.1, `Talisman.init_app` and `_set_response_headers`).
+fn talisman(machine: &mut Machine<'_>, arguments: &Arguments) {
+    let Some(config) = config_of(machine, arguments) else { return };
+    let span = arguments.span;
+    let same_site =
+        arguments.keyword("session_cookie_samesite").cloned().unwrap_or_else(|| Value::str("Lax"));
+    machine.dict_set(config, &Value::str("SESSION_COOKIE_SAMESITE"), same_site.at(Some(span)), span);
+    let http_only = arguments.keyword("session_cookie_http_only").cloned();
+    if http_only.is_none_or(|value| machine.truth(&value).known() == Some(true)) {
+        machine.dict_set(
+            config,
+            &Value::str("SESSION_COOKIE_HTTPONLY"),
+            Value::bool(true).at(Some(span)),
+            span,
+        );
+    }
 }
 
 pub(crate) fn instantiate_subclass(
@@ -368,6 +416,7 @@ pub(crate) fn config_method(
     }
     let span = arguments.span;
     let first = arguments.positional.first().cloned();
+    let mut loaded = true;
     let silent = arguments
         .get(if name == "from_file" { 2 } else { 1 }, "silent")
         .is_some_and(|value| machine.truth(value).known() != Some(false));
@@ -379,7 +428,8 @@ pub(crate) fn config_method(
         }
         ("from_pyfile", Some(path)) => {
             each_alternative(machine, &path, &mut |machine, path| {
-                from_pyfile(machine, id, path, silent, span)
+                loaded &= from_pyfile(machine, id, path, silent, span)?;
+                Ok(())
             })?;
         }
         ("from_envvar", Some(variable)) => {
@@ -398,9 +448,11 @@ pub(crate) fn config_method(
             if is_known {
                 let path = Value::union(named);
                 each_alternative(machine, &path, &mut |machine, path| {
-                    from_pyfile(machine, id, path, silent, span)
+                    loaded &= from_pyfile(machine, id, path, silent, span)?;
+                    Ok(())
                 })?;
             } else if machine.environment.complete {
+                loaded = false;
                 if !silent {
                     return Err(Raised::of("RuntimeError"));
                 }
@@ -431,7 +483,12 @@ pub(crate) fn config_method(
         ("get_namespace", _) => return Ok(Some(Value::UNKNOWN)),
         _ => return Ok(None),
     }
-    Ok(Some(Value::bool(true)))
+    Ok(Some(match name {
+        "from_object" => Value::NONE,
+        _ if loaded => Value::bool(true),
+        _ if machine.environment.complete => Value::bool(false),
+        _ => Value::new(Kind::Some(Type::Bool), None),
+    }))
 }
 
 /// Runs an effect for each alternative of a value on a path of its own.
@@ -632,6 +689,15 @@ fn overlay(machine: &mut Machine<'_>, config: ObjectId, what: &str, optional: bo
     let entry = Value::tuple([Value::str(what).at(Some(span)), Value::bool(optional)]);
     machine.append(list, entry);
     if !optional && let Some(dict) = machine.heap.dict(config).cloned() {
+        // Whatever is set may have been set anew.
+        for (key, value) in &dict.entries {
+            machine.heap.set_entry(
+                config,
+                key.clone(),
+                Value::either(value.clone(), Value::UNKNOWN.at(Some(span))),
+            );
+        }
+        let dict = machine.heap.dict(config).cloned().unwrap_or(dict);
         let rest = crate::heap::join_rests(dict.rest.clone(), Some(Value::UNKNOWN.at(Some(span))));
         machine.heap.set_shape(config, Shape::Dict(Dict { rest, ..dict }));
     }
@@ -656,20 +722,20 @@ fn from_pyfile(
     path: &Value,
     silent: bool,
     span: Span,
-) -> Result<(), Raised> {
+) -> Result<bool, Raised> {
     let full = path_below(machine, config, path);
     let Some(file) = machine.file_at(&full).filter(|file| machine.program.module(*file).is_some()) else {
         if machine.environment.complete
             && machine.text_of(&full).holes().all(|hole| matches!(hole.source, Source::Root))
         {
-            return if silent { Ok(()) } else { Err(Raised::of("FileNotFoundError")) };
+            return if silent { Ok(false) } else { Err(Raised::of("FileNotFoundError")) };
         }
         let what = match path.as_str() {
             Some(text) => format!("`{text}`, which is not in the tree"),
             None => "a file that is not known".to_owned(),
         };
         overlay(machine, config, &what, silent, span);
-        return Ok(());
+        return Ok(false);
     };
     let module = machine.run_file(file, "config")?;
     for name in upper_names(machine, module) {
@@ -679,7 +745,7 @@ fn from_pyfile(
             machine.dict_set(config, &Value::str(name), value, place);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn from_file(
@@ -840,13 +906,46 @@ pub(crate) fn call_method(
                 _ => Value::UNKNOWN,
             }
         }
-        "run" => Value::NONE,
+        "run" => {
+            run(machine, id, arguments);
+            Value::NONE
+        }
         "make_config" => return Ok(None),
         "auto_find_instance_path" => {
             machine.heap.attribute(id, "@instance_path").cloned().unwrap_or(Value::UNKNOWN)
         }
         _ => return Ok(None),
     }))
+}
+
+/// What `app.run` does to the configuration before it serves: its own `debug` wins, then the environment's.
+fn run(machine: &mut Machine<'_>, app: ObjectId, arguments: &Arguments) {
+    let Some(config) = machine.heap.attribute(app, "config").and_then(Value::as_object) else { return };
+    let given = arguments.get(2, "debug").filter(|value| !matches!(value.kind, Kind::None)).cloned();
+    let value = match given {
+        Some(value) => {
+            let truth = machine.truth(&value);
+            crate::eval::truth_value(&truth).at(value.at)
+        }
+        None if machine.environment_variable("FLASK_DEBUG").as_str().is_some() => {
+            debug_flag(machine, machine.program.flask_version)
+        }
+        None => return,
+    };
+    // The place of the argument is FS101's; the configuration itself was not written.
+    machine.heap.set_entry(config, Key::Str("DEBUG".into()), value);
+}
+
+/// Remembers which application a middleware was wrapped around, by the place of the call.
+pub(crate) fn note_middleware(machine: &mut Machine<'_>, arguments: &Arguments) {
+    let Some(first) = arguments.positional.first() else { return };
+    let inner = match &first.kind {
+        Kind::Object(id) => machine.apps.contains(id).then_some(*id),
+        _ => first.at.and_then(|at| machine.wrapped.get(&at).copied()),
+    };
+    if let Some(app) = inner {
+        machine.wrapped.insert(arguments.span, app);
+    }
 }
 
 fn route_decorator(
@@ -932,7 +1031,7 @@ fn add_route(
     machine.append(routes, Value::tuple([rule, endpoint, methods, view]).at(Some(span)));
 }
 
-fn function_name(machine: &Machine<'_>, view: &Value) -> Option<String> {
+pub(crate) fn function_name(machine: &Machine<'_>, view: &Value) -> Option<String> {
     let id = match &view.kind {
         Kind::Object(id) => *id,
         Kind::Bound(bound) => bound.1,

@@ -54,6 +54,8 @@ pub(crate) struct List {
     pub items: Vec<Value>,
     pub rest: Option<Value>,
     pub is_set: bool,
+    /// An iterator: what is taken from it is gone.
+    pub is_iterator: bool,
 }
 
 /// A dict, or a library's dict-like object. `rest` stands for entries under keys that are not known.
@@ -427,11 +429,11 @@ fn join_shapes<'a>(ours: Shape<'a>, theirs: Shape<'a>) -> Shape<'a> {
 }
 
 fn join_lists(a: List, b: List) -> List {
-    let is_set = a.is_set;
+    let (is_set, is_iterator) = (a.is_set, a.is_iterator);
     if a.items.len() == b.items.len() && a.rest.is_none() && b.rest.is_none() {
         let items =
             a.items.into_iter().zip(b.items).map(|(a, b)| if a.same(&b) { a } else { Value::either(a, b) });
-        return List { items: items.collect(), rest: None, is_set };
+        return List { items: items.collect(), rest: None, is_set, is_iterator };
     }
     // Both begin alike; what follows on either path may follow.
     let common = a.items.iter().zip(&b.items).take_while(|(a, b)| a.same(b)).count();
@@ -440,7 +442,7 @@ fn join_lists(a: List, b: List) -> List {
     for value in tails {
         rest = join_rests(rest, Some(value.clone()));
     }
-    List { items: a.items[..common].to_vec(), rest, is_set }
+    List { items: a.items[..common].to_vec(), rest, is_set, is_iterator }
 }
 
 pub(crate) fn join_rests(a: Option<Value>, b: Option<Value>) -> Option<Value> {

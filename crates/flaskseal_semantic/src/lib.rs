@@ -36,7 +36,9 @@ mod value;
 
 pub use alphabet::Alphabet;
 pub use environment::{Environment, Variable, VariableValue};
-pub use evaluate::{App, Evaluation, FunctionResult, Outcome, Overlay, Route, SettingFact, Target, evaluate, evaluate_file};
+pub use evaluate::{
+    App, Evaluation, FunctionResult, Outcome, Overlay, Route, SettingFact, Target, evaluate, evaluate_file,
+};
 pub use event::{Context, Decorated, Event, Incomplete};
 pub use fact::{ClassFact, Fact, FactKind, FunctionFact};
 pub use guard::{Guard, States, Texts};

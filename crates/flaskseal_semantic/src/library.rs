@@ -29,6 +29,7 @@ pub(crate) fn call_path(machine: &mut Machine<'_>, path: &str, arguments: Argume
         None => {
             machine.opaque_calls += 1;
             machine.escape_arguments(&arguments);
+            crate::flask::note_middleware(machine, &arguments);
             extend_path(path, format_args!("()")).at(Some(span))
         }
     })
@@ -165,6 +166,21 @@ pub(crate) fn decorate(
     if let Some(value) = crate::flask::decorate(machine, decorator, function, span)? {
         return Ok(Some(value));
     }
+    if let Some(id) = decorator.as_object()
+        && let Some(wrapped) = machine.heap.attribute(id, "@wraps").cloned()
+    {
+        if let (Some(target), Some(name)) =
+            (function.as_object(), crate::flask::function_name(machine, &wrapped))
+        {
+            machine.heap.set_attribute(
+                target,
+                flaskseal_python::Name::new_static("__name__"),
+                Value::str(name),
+            );
+            machine.heap.set_attribute(target, flaskseal_python::Name::new_static("__wrapped__"), wrapped);
+        }
+        return Ok(Some(function.clone()));
+    }
     let path = match &decorator.kind {
         Kind::Path(path) => path.clone(),
         Kind::Method(method) if &*method.1 == "setter" => {
@@ -182,8 +198,17 @@ pub(crate) fn decorate(
     };
     Ok(match &*path {
         "builtins.property" | "functools.cached_property" | "werkzeug.utils.cached_property" => {
-            let shape = Shape::Property { getter: function.clone() };
-            Some(Value::object(machine.heap.allocate(shape)))
+            let id = machine.heap.allocate(Shape::Property { getter: function.clone() });
+            if !path.starts_with("builtins")
+                && let Some(name) = crate::flask::function_name(machine, function)
+            {
+                machine.heap.set_attribute(
+                    id,
+                    flaskseal_python::Name::new_static("@cached"),
+                    Value::str(name),
+                );
+            }
+            Some(Value::object(id))
         }
         "builtins.staticmethod" => {
             Some(Value::object(machine.heap.allocate(Shape::StaticMethod(function.clone()))))
@@ -192,14 +217,15 @@ pub(crate) fn decorate(
             Some(Value::object(machine.heap.allocate(Shape::ClassMethod(function.clone()))))
         }
         // These give back something that behaves like the function for what is asked here.
-        "functools.lru_cache"
-        | "functools.lru_cache()"
-        | "functools.cache"
-        | "functools.wraps()"
-        | "abc.abstractmethod"
-        | "contextlib.contextmanager"
-        | "typing.overload"
-        | "typing.final" => Some(function.clone()),
+        "functools.lru_cache" | "functools.lru_cache()" | "functools.cache" => {
+            if let Some(id) = function.as_object() {
+                machine.heap.set_attribute(id, flaskseal_python::Name::new_static("@memo"), Value::tuple([]));
+            }
+            Some(function.clone())
+        }
+        "abc.abstractmethod" | "contextlib.contextmanager" | "typing.overload" | "typing.final" => {
+            Some(function.clone())
+        }
         _ => None,
     })
 }

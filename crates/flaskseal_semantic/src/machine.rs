@@ -90,6 +90,8 @@ pub(crate) struct Machine<'a> {
     /// Flask applications, in the order of their creation.
     pub apps: Vec<ObjectId>,
     pub decorated: Vec<Decorated>,
+    /// Applications inside middleware, by the place of the call that wrapped them.
+    pub wrapped: FxHashMap<Span, ObjectId>,
     pub context: Context,
     /// Whether a function yields, by where it stands.
     pub generators: FxHashMap<Span, bool>,
@@ -119,6 +121,7 @@ impl<'a> Machine<'a> {
             main: None,
             apps: Vec::new(),
             decorated: Vec::new(),
+            wrapped: FxHashMap::default(),
             context: Context::Start,
             generators: FxHashMap::default(),
         }
@@ -171,7 +174,7 @@ impl<'a> Machine<'a> {
     // Objects.
 
     pub(crate) fn list(&mut self, items: Vec<Value>) -> Value {
-        Value::object(self.heap.allocate(Shape::List(List { items, rest: None, is_set: false })))
+        Value::object(self.heap.allocate(Shape::List(List { items, ..List::default() })))
     }
 
     pub(crate) fn list_of(&mut self, list: List) -> Value {

@@ -54,6 +54,9 @@ impl<'a> Machine<'a> {
     }
 
     fn path_attribute(&mut self, path: &Arc<str>, name: &str) -> Value {
+        if matches!(name, "__name__" | "__qualname__") && !path.ends_with([')', ']']) {
+            return Value::str(path.rsplit('.').next().unwrap_or(path));
+        }
         if &**path == "os" && name == "environ" {
             return Value::object(self.environ);
         }
@@ -130,9 +133,10 @@ impl<'a> Machine<'a> {
                     "__qualname__" => return Ok(Value::str(class.qualified_name.clone())),
                     "__module__" => return Ok(Value::str(class.module.clone())),
                     "__mro__" => {
-                        let mro: Vec<Value> = std::iter::once(Value::object(id))
-                            .chain(class.ancestors.iter().cloned())
-                            .collect();
+                        let object = Value::path("builtins.object");
+                        let own = std::iter::once(Value::object(id)).chain(class.ancestors.iter().cloned());
+                        let mro: Vec<Value> =
+                            own.filter(|class| !class.same(&object)).chain([object.clone()]).collect();
                         return Ok(Value::tuple(mro));
                     }
                     "__dict__" => {
@@ -179,7 +183,7 @@ impl<'a> Machine<'a> {
                     Value::str(name)
                 }
                 "__qualname__" => Value::str(function.qualified_name.clone()),
-                "__doc__" => Value::NONE,
+                "__doc__" => docstring(function.code),
                 "__wrapped__" => Value::UNKNOWN,
                 _ => Value::new(Kind::Method(Arc::new((Value::object(id), Arc::from(name)))), here),
             }),
@@ -213,7 +217,12 @@ impl<'a> Machine<'a> {
             }
             Shape::Property { getter } => {
                 let bound = bind(&getter, &Value::object(instance));
-                self.call(&bound, Arguments::none(span))
+                let result = self.call(&bound, Arguments::none(span))?;
+                if let Some(name) = self.heap.attribute(id, "@cached").and_then(Value::as_str).map(Name::new)
+                {
+                    self.heap.set_attribute(instance, name, result.clone());
+                }
+                Ok(result)
             }
             _ => Ok(value.clone()),
         }
@@ -416,6 +425,13 @@ impl<'a> Machine<'a> {
                         }
                         results.push(Alternative { value: value.without_absent().under(&self.guard), guard });
                     }
+                    _ if self.heap.attribute(id, "@factory").is_some() => {
+                        // `defaultdict`: the missing entry is made.
+                        let factory = self.heap.attribute(id, "@factory").cloned().unwrap_or(Value::UNKNOWN);
+                        let made = self.call(&factory, Arguments::none(span))?;
+                        self.heap.set_entry(id, known, made.clone());
+                        results.push(Alternative { value: made, guard });
+                    }
                     _ => match &dict.rest {
                         Some(rest) => results
                             .push(Alternative { value: Value::either(rest.clone(), Value::UNKNOWN), guard }),
@@ -536,7 +552,29 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn delete_item(&mut self, object: &Value, key: &Value) {
-        if let (Some(id), Some(key)) = (object.as_object(), Key::of(key)) {
+        let Some(id) = object.as_object() else { return };
+        if let Some(list) = self.heap.list(id) {
+            let mut list = list.clone();
+            let length = list.items.len() as i64;
+            let index = key.as_int().map(|index| if index < 0 { index + length } else { index });
+            match index
+                .and_then(|index| usize::try_from(index).ok())
+                .filter(|index| *index < list.items.len())
+            {
+                Some(index) if list.rest.is_none() => {
+                    list.items.remove(index);
+                }
+                _ => {
+                    let items = std::mem::take(&mut list.items);
+                    list.rest = items.into_iter().map(Some).fold(list.rest, crate::heap::join_rests);
+                }
+            }
+            self.heap.set_shape(id, Shape::List(list));
+        } else if id == self.environ {
+            if let Some(key) = Key::of(key) {
+                self.heap.set_entry(id, key, Value::ABSENT);
+            }
+        } else if let Some(key) = Key::of(key) {
             self.heap.remove_entry(id, &key);
         }
     }
@@ -639,6 +677,7 @@ impl<'a> Machine<'a> {
         self.meet_returns(first_exit, flow)?;
         let mut value = Value::object(id).at(Some(span));
         self.finish_class(id);
+        self.init_subclass(id, span)?;
         for decorator in node.decorator_list.iter().rev() {
             let decorator_value = self.eval(&decorator.expression)?;
             let place = self.span(&decorator.expression);
@@ -678,6 +717,31 @@ impl<'a> Machine<'a> {
             }
         }
         order
+    }
+
+    /// Tells the nearest ancestor that asks for it of its new subclass.
+    pub(crate) fn init_subclass(&mut self, id: ObjectId, span: Span) -> Result<(), Raised> {
+        let Some(class) = self.class(id).cloned() else { return Ok(()) };
+        let hook = class.ancestors.iter().find_map(|ancestor| {
+            let value = self.heap.attribute(ancestor.as_object()?, "__init_subclass__")?;
+            Some(value.without_absent())
+        });
+        let Some(hook) = hook else { return Ok(()) };
+        let inner = match hook.as_object().map(|id| &self.heap.get(id).shape) {
+            Some(Shape::ClassMethod(inner)) => inner.clone(),
+            _ => hook,
+        };
+        let mut arguments = Arguments::none(span);
+        for (name, value) in &self.heap.get(id).attributes {
+            if let Some(keyword) = name.strip_prefix('@')
+                && !matches!(keyword, "annotations" | "members" | "fields" | "open")
+            {
+                arguments.keywords.push((Name::new(keyword), value.clone()));
+            }
+        }
+        let bound = bind(&inner, &Value::object(id));
+        self.call(&bound, arguments)?;
+        Ok(())
     }
 
     fn finish_class(&mut self, id: ObjectId) {
@@ -976,6 +1040,17 @@ pub(crate) fn bind(function: &Value, receiver: &Value) -> Value {
     match function.kind {
         Kind::Object(id) => Value::new(Kind::Bound(Arc::new((receiver.clone(), id))), function.at),
         _ => function.clone(),
+    }
+}
+
+fn docstring(code: crate::heap::Code<'_>) -> Value {
+    let crate::heap::Code::Def(node) = code else { return Value::NONE };
+    match node.body.first() {
+        Some(ast::Stmt::Expr(statement)) => match &*statement.value {
+            ast::Expr::StringLiteral(text) => Value::str(text.value.to_str()),
+            _ => Value::NONE,
+        },
+        _ => Value::NONE,
     }
 }
 

@@ -37,6 +37,20 @@ pub(crate) fn call(
             }
             machine.dict(dict)
         }
+        "pydantic_settings.SettingsConfigDict" | "pydantic.ConfigDict" => {
+            return crate::builtins::call(machine, "dict", arguments);
+        }
+        "pydantic.AliasChoices" => Value::tuple(arguments.positional.clone()),
+        "pydantic.Field" => {
+            let id = machine.instance(Value::path("pydantic.Field()"));
+            if let Some(default) = arguments.positional.first() {
+                machine.heap.set_attribute(id, Name::new_static("default"), default.clone());
+            }
+            for (name, value) in &arguments.keywords {
+                machine.heap.set_attribute(id, name.clone(), value.clone());
+            }
+            Value::object(id)
+        }
         "environs.Env" => machine.library_instance("environs.Env", &[("@prefix", Value::str(""))]),
         "decouple.config" => return read_decouple(machine, arguments).map(Some),
         "decouple.Csv" => Value::path("decouple.Csv()"),
@@ -55,6 +69,15 @@ pub(crate) fn call_method(
 ) -> Result<Option<Value>, Raised> {
     match class {
         "environs.Env" => environs_method(machine, id, name, arguments),
+        "pydantic_settings.BaseSettings" | "pydantic.BaseModel" | "pydantic.BaseSettings"
+            if matches!(name, "model_dump" | "dict") =>
+        {
+            let attributes =
+                machine.heap.get(id).attributes.iter().filter(|(name, _)| !name.starts_with(['_', '@']));
+            let entries =
+                attributes.map(|(name, value)| (Key::Str(name.as_str().into()), value.clone())).collect();
+            Ok(Some(machine.dict(crate::heap::Dict { entries, ..crate::heap::Dict::default() })))
+        }
         "decouple.Config" | "starlette.config.Config" if matches!(name, "__call__" | "get") => {
             read_decouple(machine, arguments).map(Some)
         }
@@ -67,6 +90,10 @@ pub(crate) fn call_method(
 /// The file that `load_dotenv` finds: the named one, or the nearest `.env` from the calling file upwards.
 fn dotenv_file(machine: &Machine<'_>, named: Option<&Value>) -> Option<FileId> {
     if let Some(named) = named.filter(|value| !matches!(value.kind, Kind::None)) {
+        // pydantic takes several; the last one counts.
+        if let Kind::Tuple(files) = &named.kind {
+            return files.iter().rev().find_map(|file| machine.file_at(file));
+        }
         return machine.file_at(named);
     }
     let mut folder = machine.program.tree.file(machine.frame().file).folder();
@@ -280,12 +307,8 @@ pub(crate) fn instantiate_subclass(
     crate::stdlib::make_dataclass(machine, class);
     let fields = machine.heap.attribute(class, "@fields").cloned();
     let options = settings_options(machine, &class_value);
-    let from_file = options
-        .env_file
-        .as_ref()
-        .and_then(|file| machine.file_at(file))
-        .map(|file| dotenv_entries(machine, file))
-        .unwrap_or_default();
+    let env_file = options.env_file.as_ref().and_then(|named| dotenv_file(machine, Some(named)));
+    let from_file = env_file.map(|file| dotenv_entries(machine, file)).unwrap_or_default();
     let annotations = annotations_of(machine, class);
     let id = machine.instance(class_value);
     if let Some(Value { kind: Kind::Tuple(fields), .. }) = fields {
@@ -295,7 +318,7 @@ pub(crate) fn instantiate_subclass(
             if name == "model_config" {
                 continue;
             }
-            let (default, alias) = field_default(machine, &pair[1]);
+            let (default, aliases) = field_default(machine, &pair[1]);
             let value = match arguments.keyword(&name) {
                 Some(value) => value.clone(),
                 None if is_settings => {
@@ -311,7 +334,12 @@ pub(crate) fn instantiate_subclass(
                         Some("timedelta") => "timedelta",
                         _ => "str",
                     };
-                    let variable = alias.unwrap_or_else(|| format!("{}{name}", options.prefix));
+                    let own = format!("{}{name}", options.prefix);
+                    let is_set = |alias: &&String| {
+                        machine.environment.get(alias).is_some()
+                            || from_file.iter().any(|(known, _)| known.eq_ignore_ascii_case(alias))
+                    };
+                    let variable = aliases.iter().find(is_set).or(aliases.first()).cloned().unwrap_or(own);
                     setting_field(machine, &variable, &from_file, default, kind, arguments.span)?
                 }
                 None => default.unwrap_or(Value::UNKNOWN),
@@ -368,17 +396,24 @@ fn annotations_of(machine: &Machine<'_>, class: ObjectId) -> Vec<(String, String
     found
 }
 
-/// A field's default and the name of its variable, where `Field(…)` says one.
-fn field_default(machine: &Machine<'_>, default: &Value) -> (Option<Value>, Option<String>) {
+/// A field's default and the names of its variable, where `Field(…)` says some.
+fn field_default(machine: &Machine<'_>, default: &Value) -> (Option<Value>, Vec<String>) {
     match &default.kind {
-        Kind::Unknown => (None, None),
+        Kind::Unknown => (None, Vec::new()),
         Kind::Object(id) if matches!(&machine.heap.get(*id).shape, Shape::Instance { class } if class.as_path() == Some("pydantic.Field()")) =>
         {
             let attribute = |name: &str| machine.heap.attribute(*id, name).cloned();
             let alias = ["validation_alias", "alias", "env"].iter().find_map(|name| attribute(name));
-            (attribute("default"), alias.and_then(|value| value.as_str().map(str::to_owned)))
+            let names = match alias.map(|alias| alias.kind) {
+                Some(Kind::Tuple(names)) => {
+                    names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+                }
+                Some(Kind::Str(name)) => name.as_literal().map(str::to_owned).into_iter().collect(),
+                _ => Vec::new(),
+            };
+            (attribute("default"), names)
         }
-        _ => (Some(default.clone()), None),
+        _ => (Some(default.clone()), Vec::new()),
     }
 }
 

@@ -111,11 +111,25 @@ pub(crate) fn call(
         ("os.path.join", Some(_)) => join_paths(machine, &arguments.positional),
         ("os.path.dirname", Some(path)) => path.map(|path| parent(&machine.text_of(path)).into()),
         ("os.path.basename", Some(path)) => path.map(|path| file_name(&machine.text_of(path)).into()),
-        (
-            "os.path.abspath" | "os.path.realpath" | "os.path.normpath" | "os.path.expanduser" | "os.fspath"
-            | "os.path.expandvars",
-            Some(path),
-        ) => path.map(|path| normalise(machine, &machine.text_of(path)).into()),
+        ("os.path.expandvars", Some(value)) => expand_variables(machine, &value),
+        ("os.path.isabs", Some(path)) => match machine.text_of(&path).segments().first() {
+            Some(crate::rope::Segment::Literal(text)) => Value::bool(text.starts_with('/')),
+            Some(crate::rope::Segment::Hole(hole)) if matches!(hole.source, Source::Root) => {
+                Value::bool(true)
+            }
+            _ => Value::new(Kind::Some(Type::Bool), None),
+        },
+        ("os.path.split", Some(path)) => {
+            let rope = machine.text_of(&path);
+            Value::tuple([Value::from(parent(&rope)), Value::from(file_name(&rope))])
+        }
+        ("os.path.normpath", Some(path)) => match path.as_str() {
+            Some(text) => Value::str(normal_path(text)),
+            None => path.map(|path| normalise(machine, &machine.text_of(path)).into()),
+        },
+        ("os.path.abspath" | "os.path.realpath" | "os.path.expanduser" | "os.fspath", Some(path)) => {
+            path.map(|path| normalise(machine, &machine.text_of(path)).into())
+        }
         ("os.path.exists" | "os.path.isfile" | "os.path.isdir", Some(path)) => exists(machine, &path),
         ("os.path.splitext", Some(path)) => match path.as_str() {
             Some(text) => {
@@ -136,7 +150,7 @@ pub(crate) fn call(
         ("datetime.timedelta", _) => timedelta(machine, arguments),
         (
             "json.loads" | "json.load" | "tomllib.loads" | "tomllib.load" | "toml.load" | "toml.loads"
-            | "tomli.load" | "tomli.loads" | "yaml.safe_load",
+            | "tomli.load" | "tomli.loads" | "yaml.safe_load" | "yaml.load",
             Some(source),
         ) => {
             let text = match machine.heap_text(&source) {
@@ -148,13 +162,12 @@ pub(crate) fn call(
                     let parsed = if path.starts_with("json") {
                         crate::document::json(machine, &text, at.or(Some(span)))
                     } else if path.starts_with("yaml") {
-                        None
+                        crate::document::yaml(machine, &text, at.or(Some(span)))
                     } else {
                         crate::document::toml(machine, &text, at.or(Some(span)))
                     };
                     match parsed {
                         Some(value) => value,
-                        None if path.starts_with("yaml") => Value::UNKNOWN,
                         None => return Err(Raised::of("ValueError")),
                     }
                 }
@@ -230,18 +243,38 @@ pub(crate) fn call(
             machine.heap.set_attribute(id, Name::new_static("@keywords"), keywords);
             Value::object(id)
         }
-        ("functools.wraps", _) => Value::path("functools.wraps()"),
+        ("functools.wraps", Some(function)) => {
+            machine.library_instance("functools.wraps()", &[("@wraps", function)])
+        }
         ("functools.lru_cache" | "functools.cache", Some(function)) => function,
-        ("functools.reduce", _) => Value::UNKNOWN,
-        ("copy.copy" | "copy.deepcopy", Some(value)) => copy(machine, &value),
+        ("functools.reduce", Some(function)) => {
+            let Some(iterable) = arguments.positional.get(1) else { return Ok(None) };
+            let elements = machine.elements(iterable);
+            if elements.rest.is_some() {
+                return Ok(Some(Value::UNKNOWN));
+            }
+            let mut values = arguments.positional.get(2).cloned().into_iter().chain(elements.known);
+            let Some(mut total) = values.next() else { return Err(Raised::of("TypeError")) };
+            for value in values {
+                total = machine.call(&function, Arguments::of(span, [total, value]))?;
+            }
+            total
+        }
+        ("copy.copy", Some(value)) => copy(machine, &value),
+        ("copy.deepcopy", Some(value)) => deep_copy(machine, &value, 0),
         (
             "collections.OrderedDict" | "types.MappingProxyType" | "werkzeug.datastructures.ImmutableDict",
             _,
         ) => {
             return crate::builtins::call(machine, "dict", arguments);
         }
-        ("collections.defaultdict", _) => {
-            machine.dict(Dict { class: Some("collections.defaultdict".into()), ..Dict::default() })
+        ("collections.defaultdict", factory) => {
+            let dict =
+                machine.dict(Dict { class: Some("collections.defaultdict".into()), ..Dict::default() });
+            if let (Some(id), Some(factory)) = (dict.as_object(), factory) {
+                machine.heap.set_attribute(id, Name::new_static("@factory"), factory);
+            }
+            dict
         }
         ("collections.ChainMap", _) => {
             let mut dict = Dict::default();
@@ -304,6 +337,10 @@ pub(crate) fn call(
             let dict = machine.dict(Dict::default());
             machine.library_instance("configparser.ConfigParser", &[("@sections", dict)])
         }
+        ("sys.modules.get", Some(name)) => match name.as_str().and_then(|name| machine.modules.get(name)) {
+            Some(id) => Value::object(*id),
+            None => Value::UNKNOWN,
+        },
         ("operator.itemgetter" | "operator.attrgetter", _) => Value::UNKNOWN,
         ("sys.exit" | "os._exit" | "os.abort", _) => return Err(Raised::of("SystemExit")),
         _ => return Ok(None),
@@ -397,6 +434,56 @@ fn exists(machine: &Machine<'_>, path: &Value) -> Value {
     }
     // What the tree does not hold may exist on the server.
     Value::new(Kind::Some(Type::Bool), None)
+}
+
+/// `posixpath.normpath`.
+fn normal_path(text: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let is_absolute = text.starts_with('/');
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if is_absolute => {}
+            part => parts.push(part),
+        }
+    }
+    let joined = parts.join("/");
+    match (is_absolute, joined.is_empty()) {
+        (true, _) => format!("/{joined}"),
+        (false, true) => ".".to_owned(),
+        (false, false) => joined,
+    }
+}
+
+/// `$NAME` and `${NAME}` replaced; what is not set stays as it is written.
+fn expand_variables(machine: &mut Machine<'_>, value: &Value) -> Value {
+    let Some(text) = value.as_str().map(str::to_owned) else { return Value::unknown_text() };
+    let mut parts: Vec<Value> = Vec::new();
+    let mut rest = text.as_str();
+    while let Some(position) = rest.find('$') {
+        parts.push(Value::str(&rest[..position]));
+        let after = &rest[position + 1..];
+        let (name, length) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((name, _)) => (name, name.len() + 3),
+            None => {
+                let end =
+                    after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
+                (&after[..end], end + 1)
+            }
+        };
+        let written = Value::str(&rest[position..position + length]);
+        parts.push(if name.is_empty() {
+            written
+        } else {
+            crate::container::variable_or(machine, &Value::str(name), &written)
+        });
+        rest = &rest[position + length..];
+    }
+    parts.push(Value::str(rest));
+    machine.concat_values(&parts)
 }
 
 /// `open(path)`: a file whose text is known if the tree holds it.
@@ -548,16 +635,40 @@ pub(crate) fn call_method(
             };
             Some(match (name, first) {
                 ("read" | "read_file", Some(source)) => {
-                    if let Some(file) = machine.file_at(&source) {
-                        let text = machine.program.tree.file(file).text.clone();
-                        crate::document::ini(machine, sections, &text, Some(Span::new(file, 0, 0)));
-                    } else if let Some(dict) = machine.heap.dict(sections).cloned() {
-                        machine
-                            .heap
-                            .set_shape(sections, Shape::Dict(Dict { rest: Some(Value::UNKNOWN), ..dict }));
+                    let sources = match source.as_str() {
+                        Some(_) => vec![source],
+                        None => {
+                            let elements = machine.elements(&source);
+                            if elements.known.is_empty() { vec![source] } else { elements.known }
+                        }
+                    };
+                    for source in sources {
+                        if let Some(file) = machine.file_at(&source) {
+                            let text = machine.program.tree.file(file).text.clone();
+                            crate::document::ini(machine, sections, &text, Some(Span::new(file, 0, 0)));
+                        } else if !machine.environment.complete
+                            && let Some(dict) = machine.heap.dict(sections).cloned()
+                        {
+                            let open = Dict { rest: Some(Value::UNKNOWN), ..dict };
+                            machine.heap.set_shape(sections, Shape::Dict(open));
+                        }
                     }
                     Value::NONE
                 }
+                ("sections", _) => {
+                    let names = machine
+                        .heap
+                        .dict(sections)
+                        .map(|dict| dict.entries.keys().map(Key::to_value).collect());
+                    machine.list(names.unwrap_or_default())
+                }
+                ("items" | "options", Some(section)) => match section_of(machine, &section) {
+                    Some(id) if name == "items" => {
+                        return crate::container::call_dict(machine, id, "items", arguments);
+                    }
+                    Some(id) => return crate::container::call_dict(machine, id, "keys", arguments),
+                    None => Value::UNKNOWN,
+                },
                 ("read_string", Some(text)) => {
                     if let Some(text) = text.as_str() {
                         let text = text.to_owned();
@@ -592,7 +703,7 @@ pub(crate) fn call_method(
     })
 }
 
-fn converted(value: &Value, method: &str) -> Value {
+pub(crate) fn converted(value: &Value, method: &str) -> Value {
     let Some(text) = value.as_str() else { return Value::UNKNOWN };
     match method {
         "getboolean" => match text.to_lowercase().as_str() {
@@ -647,6 +758,26 @@ fn copy(machine: &mut Machine<'_>, value: &Value) -> Value {
             }
             Value::object(copied)
         }
+        _ => value.clone(),
+    }
+}
+
+fn deep_copy(machine: &mut Machine<'_>, value: &Value, depth: usize) -> Value {
+    if depth > 16 {
+        return Value::UNKNOWN;
+    }
+    match value.as_object().map(|id| machine.heap.get(id).shape.clone()) {
+        Some(Shape::List(mut list)) => {
+            list.items = list.items.iter().map(|item| deep_copy(machine, item, depth + 1)).collect();
+            machine.list_of(list)
+        }
+        Some(Shape::Dict(mut dict)) => {
+            for value in dict.entries.values_mut() {
+                *value = deep_copy(machine, value, depth + 1);
+            }
+            machine.dict(dict)
+        }
+        Some(Shape::Instance { .. }) => copy(machine, value),
         _ => value.clone(),
     }
 }

@@ -144,6 +144,17 @@ pub(crate) fn call(
         },
         "format" => format(machine, rope, arguments),
         "format_map" => hole(Alphabet::ALL),
+        "encode"
+            if argument
+                .is_some_and(|name| !matches!(name.to_lowercase().as_str(), "utf-8" | "utf8" | "ascii")) =>
+        {
+            match literal {
+                Some(text) if text.is_ascii() => {
+                    Value::new(Kind::Bytes(Bytes::Known(text.as_bytes().into())), None)
+                }
+                _ => Value::new(Kind::Bytes(Bytes::Encoded(rope.clone())), None),
+            }
+        }
         "encode" => match literal {
             Some(text) => Value::new(Kind::Bytes(Bytes::Known(text.as_bytes().into())), None),
             None => Value::new(Kind::Bytes(Bytes::Encoded(rope.clone())), None),

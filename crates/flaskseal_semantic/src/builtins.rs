@@ -444,7 +444,12 @@ pub(crate) fn call(
             let bases =
                 arguments.positional.get(1).map(|bases| machine.elements(bases).known).unwrap_or_default();
             let qualified_name: Arc<str> = name.as_str().unwrap_or("?").into();
-            let class = crate::heap::Class { qualified_name, module: Arc::from(""), ancestors: bases, span };
+            let class = crate::heap::Class {
+                qualified_name,
+                module: Arc::from(""),
+                ancestors: machine.linearise(&bases),
+                span,
+            };
             let id = machine.heap.allocate(Shape::Class(Arc::new(class)));
             if let Some(dict) = arguments.positional.get(2).and_then(Value::as_object)
                 && let Some(dict) = machine.heap.dict(dict).cloned()

@@ -177,6 +177,12 @@ pub(crate) fn decorate(
                 flaskseal_python::Name::new_static("__name__"),
                 Value::str(name),
             );
+            if let Some(Shape::Function(function)) =
+                wrapped.as_object().map(|id| machine.heap.get(id).shape.clone())
+            {
+                let text = crate::object::docstring(function.code);
+                machine.heap.set_attribute(target, flaskseal_python::Name::new_static("__doc__"), text);
+            }
             machine.heap.set_attribute(target, flaskseal_python::Name::new_static("__wrapped__"), wrapped);
         }
         return Ok(Some(function.clone()));

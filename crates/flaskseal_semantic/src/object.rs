@@ -688,7 +688,7 @@ impl<'a> Machine<'a> {
     }
 
     /// C3, as far as the bases are known: a base that is not known ends the certainty, not the order.
-    fn linearise(&self, bases: &[Value]) -> Vec<Value> {
+    pub(crate) fn linearise(&self, bases: &[Value]) -> Vec<Value> {
         let mut sequences: Vec<Vec<Value>> = bases
             .iter()
             .map(|base| {
@@ -1043,7 +1043,7 @@ pub(crate) fn bind(function: &Value, receiver: &Value) -> Value {
     }
 }
 
-fn docstring(code: crate::heap::Code<'_>) -> Value {
+pub(crate) fn docstring(code: crate::heap::Code<'_>) -> Value {
     let crate::heap::Code::Def(node) = code else { return Value::NONE };
     match node.body.first() {
         Some(ast::Stmt::Expr(statement)) => match &*statement.value {

@@ -140,6 +140,7 @@ pub fn evaluate(
         machine.apps.clone().into_iter().map(|app| crate::flask::routes(&mut machine, app)).collect();
     let apps = machine.apps.clone();
     let apps = apps.iter().zip(&routes).map(|(app, routes)| app_facts(&mut machine, *app, routes)).collect();
+    load_lazy_imports(&mut machine);
     machine.heap.commit();
     let functions = serve(&mut machine, &routes);
     run_main_blocks(&mut machine, scripts);
@@ -450,10 +451,75 @@ fn setting_fact(machine: &Machine<'_>, value: &Value) -> Fact {
 
 // Requests.
 
+/// Runs the modules that functions import when they are called, once and for all of them.
+fn load_lazy_imports(machine: &mut Machine<'_>) {
+    let mut seen = rustc_hash::FxHashSet::default();
+    loop {
+        let mut modules: Vec<(Arc<str>, ObjectId, FileId)> = machine
+            .modules
+            .iter()
+            .filter_map(|(name, id)| match machine.heap.get(*id).shape {
+                Shape::Module { file: Some(file), .. } if !seen.contains(name) => {
+                    Some((name.clone(), *id, file))
+                }
+                _ => None,
+            })
+            .collect();
+        if modules.is_empty() {
+            return;
+        }
+        modules.sort();
+        for (name, id, file) in modules {
+            seen.insert(name.clone());
+            let Some(module) = machine.program.module(file) else { continue };
+            for import in lazy_imports(&module.syntax.body) {
+                machine.context = Context::Request;
+                machine.refuel();
+                let scope = machine.heap.allocate(Shape::Scope);
+                let frame = crate::machine::Frame { scope, module: id, file, ..machine.frame().clone() };
+                machine.with_frame(frame, |machine| {
+                    let _ = match import {
+                        ast::Stmt::Import(node) => machine.import(node),
+                        ast::Stmt::ImportFrom(node) => machine.import_from(node),
+                        _ => Ok(()),
+                    };
+                });
+            }
+        }
+    }
+}
+
+/// The import statements inside functions.
+fn lazy_imports(body: &[ast::Stmt]) -> Vec<&ast::Stmt> {
+    struct Finder<'b> {
+        depth: usize,
+        found: Vec<&'b ast::Stmt>,
+    }
+    impl<'b> ast::statement_visitor::StatementVisitor<'b> for Finder<'b> {
+        fn visit_stmt(&mut self, statement: &'b ast::Stmt) {
+            match statement {
+                ast::Stmt::Import(_) | ast::Stmt::ImportFrom(_) if self.depth > 0 => {
+                    self.found.push(statement)
+                }
+                ast::Stmt::FunctionDef(_) => {
+                    self.depth += 1;
+                    ast::statement_visitor::walk_stmt(self, statement);
+                    self.depth -= 1;
+                }
+                _ => ast::statement_visitor::walk_stmt(self, statement),
+            }
+        }
+    }
+    let mut finder = Finder { depth: 0, found: Vec::new() };
+    ast::statement_visitor::StatementVisitor::visit_body(&mut finder, body);
+    finder.found
+}
+
 /// Calls every function of the loaded modules once, as a request would: with arguments that are not known. What it
 /// does to the application's state does not last.
 fn serve<'a>(machine: &mut Machine<'a>, routes: &[Vec<crate::flask::RouteValue>]) -> Vec<FunctionResult> {
     machine.context = Context::Request;
+    machine.serving = true;
     let views: rustc_hash::FxHashSet<ObjectId> = routes
         .iter()
         .flatten()
@@ -495,6 +561,7 @@ fn serve<'a>(machine: &mut Machine<'a>, routes: &[Vec<crate::flask::RouteValue>]
 /// Runs what stands under `if __name__ == "__main__":`, for findings that say so.
 fn run_main_blocks(machine: &mut Machine<'_>, scripts: &[FileId]) {
     machine.context = Context::MainOnly;
+    machine.serving = false;
     let mut modules: Vec<(FileId, ObjectId)> = machine
         .modules
         .values()

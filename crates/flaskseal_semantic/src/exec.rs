@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flaskseal_python::{Name, ast, ast::Stmt};
 
 use crate::guard::Guard;
-use crate::heap::{Code, Function, Shape};
+use crate::heap::{Code, Delta, Function, Mark, Shape};
 use crate::machine::{Evaluated, Exit, Flow, Frame, Machine, Raised};
 use crate::truth::Truth;
 use crate::value::{Alternative, Kind, Value};
@@ -395,7 +395,7 @@ impl<'a> Machine<'a> {
         }
         for handler in &node.handlers {
             let ast::ExceptHandler::ExceptHandler(handler) = handler;
-            flow = self.handler(handler, first_exit, flow);
+            flow = self.handler(handler, first_exit, mark, flow);
         }
         if self.tries == 0 {
             // Nobody further out will catch what is left.
@@ -417,93 +417,97 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Runs a handler on the paths that raised what it catches, and lets it meet the path that did not raise.
+    /// Runs a handler once, on all paths that raised what it catches, and lets it meet the path that did not raise.
+    /// `mark` is where the `try` began.
     fn handler(
         &mut self,
         handler: &'a ast::ExceptHandlerExceptHandler,
         first_exit: usize,
+        mark: Mark,
         flow: Flow,
     ) -> Flow {
         let caught = match &handler.type_ {
             Some(class) => self.eval(class).unwrap_or(Value::UNKNOWN),
             None => Value::path("builtins.BaseException"),
         };
-        let matches_raised = |machine: &Self, raised: &Raised| machine.catches(&caught, raised);
-        let mut caught_exits = Vec::new();
+        let mut paths: Vec<(Raised, Delta<'a>, Guard)> = Vec::new();
         let mut index = first_exit;
         while index < self.exits.len() {
-            if let Flow::Raise(raised) = &self.exits[index].flow
-                && matches_raised(self, raised) != Some(false)
-            {
-                let is_unknown = raised.0.is_unknown();
-                let exit = self.exits[index].clone();
-                if is_unknown && handler.type_.is_some() {
-                    // Another handler may be the one.
-                    index += 1;
-                } else {
-                    self.exits.remove(index);
-                }
-                caught_exits.push(exit);
-            } else {
+            let Flow::Raise(raised) = &self.exits[index].flow else {
                 index += 1;
-            }
-        }
-        let (flow, raised_now) = match flow {
-            Flow::Raise(raised) if matches_raised(self, &raised) != Some(false) => (None, Some(raised)),
-            flow => (Some(flow), None),
-        };
-        if caught_exits.is_empty() && raised_now.is_none() {
-            return flow.unwrap_or(Flow::Normal);
-        }
-        let run = |machine: &mut Self, raised: Option<Raised>| {
-            if let Some(name) = &handler.name {
-                let value = match raised {
-                    Some(raised) => machine.exception_value(&raised),
-                    None => Value::UNKNOWN,
-                };
-                machine.bind(&name.id, value);
-            }
-            machine.block(&handler.body)
-        };
-        // Every catching path runs the handler for itself when there are few, so that each keeps its own state.
-        let mut current = match raised_now {
-            Some(raised) => run(self, Some(raised)),
-            None => flow.unwrap_or(Flow::Normal),
-        };
-        for mut exit in caught_exits {
-            let mark = exit.delta.since();
-            if !matches!(current, Flow::Normal) && self.heap.mark().is_before(mark) {
+                continue;
+            };
+            if self.catches(&caught, raised) == Some(false) {
+                index += 1;
                 continue;
             }
-            let normal_guard = self.guard.clone();
-            let normal = self.lift_since(mark, first_exit);
-            self.guard = exit.guard.clone();
-            let raised = match std::mem::replace(&mut exit.flow, Flow::Normal) {
-                Flow::Raise(raised) => Some(raised),
-                _ => None,
+            // Another handler may be the one for an exception that is not known.
+            let exit = if raised.0.is_unknown() && handler.type_.is_some() {
+                index += 1;
+                self.exits[index - 1].clone()
+            } else {
+                self.exits.remove(index)
             };
-            self.heap.apply(exit.delta);
-            let handled = run(self, raised);
-            match (handled, current) {
-                (Flow::Normal, Flow::Normal) => {
-                    self.heap.join(normal, &normal_guard, &exit.guard);
-                    self.guard = normal_guard.or(&exit.guard);
-                    current = Flow::Normal;
-                }
-                (handled, Flow::Normal) => {
-                    let delta = self.lift_since(mark, first_exit);
-                    let guard = std::mem::replace(&mut self.guard, normal_guard);
-                    self.leave(Exit { flow: handled, delta, guard });
-                    self.heap.apply(normal);
-                    current = Flow::Normal;
-                }
-                (handled, other) => {
-                    self.leave(Exit { flow: other, delta: normal, guard: normal_guard });
-                    current = handled;
-                }
+            let mut delta = exit.delta;
+            self.heap.rebase(&mut delta, mark);
+            if let Flow::Raise(raised) = exit.flow {
+                paths.push((raised, delta, exit.guard));
             }
         }
-        current
+        let raises_now = matches!(&flow, Flow::Raise(raised) if self.catches(&caught, raised) != Some(false));
+        if paths.is_empty() && !raises_now {
+            return flow;
+        }
+        let delta = self.lift_since(mark, first_exit);
+        let guard = self.guard.clone();
+        let other = match flow {
+            Flow::Raise(raised) if raises_now => {
+                paths.push((raised, delta, guard));
+                None
+            }
+            flow => Some((flow, delta, guard)),
+        };
+        let mut exceptions = Vec::new();
+        let mut handled_guard: Option<Guard> = None;
+        for (raised, delta, guard) in paths {
+            let value = self.exception_value(&raised);
+            exceptions.push(Alternative { value, guard: Guard::ALWAYS });
+            handled_guard = Some(match handled_guard {
+                None => {
+                    self.heap.apply(delta);
+                    guard
+                }
+                Some(known) => {
+                    self.heap.join(delta, &guard, &known);
+                    known.or(&guard)
+                }
+            });
+        }
+        let handled_guard = handled_guard.unwrap_or_default();
+        self.guard = handled_guard.clone();
+        if let Some(name) = &handler.name {
+            self.bind(&name.id, Value::union(exceptions));
+        }
+        let handled = self.block(&handler.body);
+        match (handled, other) {
+            (handled, None) => handled,
+            (Flow::Normal, Some((Flow::Normal, delta, guard))) => {
+                self.heap.join(delta, &guard, &handled_guard);
+                self.guard = guard.or(&handled_guard);
+                Flow::Normal
+            }
+            (handled, Some((Flow::Normal, delta, guard))) => {
+                let handled_delta = self.lift_since(mark, first_exit);
+                let handled_guard = std::mem::replace(&mut self.guard, guard);
+                self.leave(Exit { flow: handled, delta: handled_delta, guard: handled_guard });
+                self.heap.apply(delta);
+                Flow::Normal
+            }
+            (handled, Some((flow, delta, guard))) => {
+                self.leave(Exit { flow, delta, guard });
+                handled
+            }
+        }
     }
 
     /// Whether a handler for `caught` catches this exception; `None` where it may.

@@ -53,10 +53,7 @@ static HOOKS: &[&str] = &[
 ];
 
 fn is_app(base: &str) -> bool {
-    matches!(
-        base,
-        "flask.Flask" | "quart.Quart" | "apiflask.APIFlask" | "flask_openapi3.OpenAPI" | "connexion.FlaskApp"
-    )
+    matches!(base, "flask.Flask" | "quart.Quart" | "apiflask.APIFlask" | "flask_openapi3.OpenAPI")
 }
 
 fn is_blueprint(base: &str) -> bool {
@@ -169,6 +166,24 @@ pub(crate) fn call_path(
                 machine.dict_update(id, &defaults, arguments.span);
             }
             dict
+        }
+        // `Flask.__init__(self, ...)` in a subclass that does not use `super()`.
+        _ if path.strip_suffix(".__init__").is_some_and(|base| is_app(base) || is_blueprint(base)) => {
+            let base = path.trim_end_matches(".__init__");
+            if let Some(id) = arguments.positional.first().and_then(Value::as_object) {
+                let mut rest = arguments.clone();
+                rest.positional.remove(0);
+                initialise(machine, id, base, &rest);
+            }
+            Value::NONE
+        }
+        "connexion.App" | "connexion.FlaskApp" | "connexion.apps.flask_app.FlaskApp" => {
+            let app = machine.instance(Value::path("flask.Flask"));
+            initialise(machine, app, "flask.Flask", arguments);
+            let id = machine.instance(Value::path("connexion.FlaskApp"));
+            machine.heap.set_attribute(id, Name::new_static("app"), Value::object(app));
+            machine.wrapped.insert(arguments.span, app);
+            Value::object(id)
         }
         "flask.current_app._get_current_object" => match app_behind(machine, "flask.current_app") {
             Some(app) => Value::object(app),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use flaskseal_core::{FileId, Span};
 use flaskseal_python::{Name, ast};
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::guard::Guard;
 use crate::value::{Alternative, Key, Value};
@@ -138,10 +138,6 @@ pub(crate) struct Delta<'a> {
 }
 
 impl Mark {
-    pub(crate) fn is_before(self, other: Self) -> bool {
-        self.journal < other.journal
-    }
-
     /// Whether an object was allocated after this moment.
     pub(crate) fn is_before_object(self, id: ObjectId) -> bool {
         id.0 >= self.objects
@@ -237,6 +233,10 @@ impl<'a> Heap<'a> {
         Mark { journal: self.journal.len(), objects: self.objects.len() as u32 }
     }
 
+    fn changes_since(&self, mark: Mark) -> &[Change<'a>] {
+        self.journal.get(mark.journal..).unwrap_or_default()
+    }
+
     /// Forgets how to go back: what is written stays. For the end of the outermost path.
     pub(crate) fn commit(&mut self) {
         self.journal.clear();
@@ -251,7 +251,7 @@ impl<'a> Heap<'a> {
     /// The writes since a mark, which stay in place.
     pub(crate) fn delta(&self, mark: Mark) -> Delta<'a> {
         let mut places = IndexMap::default();
-        for change in &self.journal[mark.journal..] {
+        for change in self.changes_since(mark) {
             if change.object.0 >= mark.objects {
                 continue;
             }
@@ -283,18 +283,20 @@ impl<'a> Heap<'a> {
             return;
         }
         delta.places.retain(|(object, _), _| object.0 < mark.objects);
-        for (index, change) in self.journal[mark.journal..].iter().enumerate() {
-            if change.object.0 >= mark.objects {
-                continue;
-            }
-            let place = (change.object, change.place.clone());
-            if mark.journal + index < delta.since.journal {
-                // Written before the path was left: the path saw what the next write found, or what stands now.
-                delta.places.entry(place).or_insert_with(|| {
-                    let next = self.journal[delta.since.journal..]
-                        .iter()
-                        .find(|later| later.object == change.object && later.place == change.place);
-                    next.map_or_else(|| self.content(change.object, &change.place), |later| later.old.clone())
+        // What a later write found is what the path saw when it was left.
+        let mut found_later: FxHashMap<(ObjectId, &Place), &Content<'a>> = FxHashMap::default();
+        for change in self.changes_since(delta.since) {
+            found_later.entry((change.object, &change.place)).or_insert(&change.old);
+        }
+        let left_after = delta.since.journal - mark.journal;
+        for change in self.changes_since(mark).iter().take(left_after) {
+            if change.object.0 < mark.objects {
+                delta.places.entry((change.object, change.place.clone())).or_insert_with(|| {
+                    let later = found_later.get(&(change.object, &change.place));
+                    later.map_or_else(
+                        || self.content(change.object, &change.place),
+                        |content| (*content).clone(),
+                    )
                 });
             }
         }
@@ -336,7 +338,8 @@ impl<'a> Heap<'a> {
     pub(crate) fn join(&mut self, delta: Delta<'a>, theirs: &Guard, ours: &Guard) {
         let mut places = delta.places;
         // What only our path wrote since then, the other path saw as it was before.
-        let before: Vec<_> = self.journal[delta.since.journal.min(self.journal.len())..]
+        let before: Vec<_> = self
+            .changes_since(delta.since)
             .iter()
             .filter(|change| change.object.0 < delta.since.objects)
             .map(|change| ((change.object, change.place.clone()), change.old.clone()))

@@ -27,6 +27,8 @@ impl<'a> Machine<'a> {
                 continue;
             }
             match self.program.locate(prefix) {
+                // What functions import was run before requests are served; what is left failed then.
+                Located::File(_) if self.serving => return Ok(Value::UNKNOWN.at(Some(span))),
                 Located::File(file) => {
                     let id = self.load(prefix, file)?;
                     if let Some(parent) = parent {
@@ -60,7 +62,6 @@ impl<'a> Machine<'a> {
                         self.may_raise("ModuleNotFoundError", &Guard::ALWAYS);
                         self.opaque_calls += 1;
                     }
-                    let _ = span;
                     return Ok(self.canonical(dotted));
                 }
             }

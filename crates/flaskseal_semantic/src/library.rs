@@ -35,6 +35,31 @@ pub(crate) fn call_path(machine: &mut Machine<'_>, path: &str, arguments: Argume
     })
 }
 
+/// What a method is called on, without a copy of its content.
+enum Receiver {
+    List,
+    Dict(Option<std::sync::Arc<str>>),
+    Instance(Value),
+    Class,
+    Function,
+    Property,
+    Other,
+}
+
+impl Receiver {
+    fn of(shape: &Shape<'_>) -> Self {
+        match shape {
+            Shape::List(_) => Self::List,
+            Shape::Dict(dict) => Self::Dict(dict.class.clone()),
+            Shape::Instance { class } => Self::Instance(class.clone()),
+            Shape::Class(_) => Self::Class,
+            Shape::Function(_) => Self::Function,
+            Shape::Property { .. } => Self::Property,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Calls a method of a built-in value, or of an instance whose class a library defines.
 pub(crate) fn call_method(
     machine: &mut Machine<'_>,
@@ -53,10 +78,10 @@ pub(crate) fn call_method(
         Kind::Tuple(values) => crate::container::call_tuple(machine, &values.clone(), name, &arguments),
         Kind::Object(id) => {
             let id = *id;
-            match machine.heap.get(id).shape.clone() {
-                Shape::List(_) => crate::container::call_list(machine, id, name, &arguments)?,
-                Shape::Dict(dict) => {
-                    if let Some(class) = &dict.class {
+            match Receiver::of(&machine.heap.get(id).shape) {
+                Receiver::List => crate::container::call_list(machine, id, name, &arguments)?,
+                Receiver::Dict(class) => {
+                    if let Some(class) = class {
                         machine.note_call(&format!("{class}().{name}"), Some(receiver), &arguments);
                     }
                     match crate::flask::config_method(machine, id, name, &arguments)? {
@@ -64,13 +89,13 @@ pub(crate) fn call_method(
                         None => crate::container::call_dict(machine, id, name, &arguments)?,
                     }
                 }
-                Shape::Instance { class } => {
+                Receiver::Instance(class) => {
                     return call_instance_method(machine, id, &class, name, arguments);
                 }
-                Shape::Class(_) if name == "as_view" => Some(crate::flask::as_view(machine, id)),
-                Shape::Function(_) => Some(function_method(machine, receiver, name, &arguments)?),
-                Shape::Property { .. } => property_method(machine, id, name, &arguments),
-                _ => None,
+                Receiver::Class if name == "as_view" => Some(crate::flask::as_view(machine, id)),
+                Receiver::Function => Some(function_method(machine, receiver, name, &arguments)?),
+                Receiver::Property => property_method(machine, id, name, &arguments),
+                Receiver::Class | Receiver::Other => None,
             }
         }
         _ => None,

@@ -58,9 +58,12 @@ pub(crate) struct Frame<'a> {
     pub yields: Option<ObjectId>,
 }
 
-/// Steps for one start-up or one handler: far more than real ones need, and a bound for the rest.
-const FUEL: u64 = 3_000_000;
-const MAX_DEPTH: usize = 48;
+/// Steps for a start-up: far more than real ones need, and a bound for the rest.
+const START_FUEL: u64 = 1_500_000;
+/// Steps for one function that requests call. Every function has its turn, so what it calls need not be followed far.
+const REQUEST_FUEL: u64 = 12_000;
+const MAX_START_DEPTH: usize = 48;
+const MAX_REQUEST_DEPTH: usize = 5;
 
 pub(crate) struct Machine<'a> {
     pub program: &'a Program<'a>,
@@ -93,6 +96,8 @@ pub(crate) struct Machine<'a> {
     /// Applications inside middleware, by the place of the call that wrapped them.
     pub wrapped: FxHashMap<Span, ObjectId>,
     pub context: Context,
+    /// Functions are called one by one; modules are not run any more.
+    pub serving: bool,
     /// Whether a function yields, by where it stands.
     pub generators: FxHashMap<Span, bool>,
 }
@@ -109,7 +114,7 @@ impl<'a> Machine<'a> {
             exits: Vec::new(),
             tries: 0,
             guard: Guard::ALWAYS,
-            fuel: FUEL,
+            fuel: START_FUEL,
             modules: FxHashMap::default(),
             environ,
             events: Vec::new(),
@@ -123,12 +128,13 @@ impl<'a> Machine<'a> {
             decorated: Vec::new(),
             wrapped: FxHashMap::default(),
             context: Context::Start,
+            serving: false,
             generators: FxHashMap::default(),
         }
     }
 
     pub(crate) fn refuel(&mut self) {
-        self.fuel = FUEL;
+        self.fuel = if self.serving { REQUEST_FUEL } else { START_FUEL };
     }
 
     pub(crate) fn frame(&self) -> &Frame<'a> {
@@ -168,7 +174,7 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn too_deep(&self) -> bool {
-        self.frames.len() >= MAX_DEPTH
+        self.frames.len() >= if self.serving { MAX_REQUEST_DEPTH } else { MAX_START_DEPTH }
     }
 
     // Objects.

@@ -90,6 +90,10 @@ impl<'a> Machine<'a> {
             };
         }
         let here = Some(span);
+        if matches!(self.heap.get(id).shape, Shape::List(_) | Shape::Dict(_)) {
+            // Containers are not copied to be asked for a method.
+            return Ok(Value::new(Kind::Method(Arc::new((Value::object(id), Arc::from(name)))), here));
+        }
         match self.heap.get(id).shape.clone() {
             Shape::Module { name: module, file } => {
                 Ok(self.module_attribute(id, &module, file, name).at(here))
@@ -413,6 +417,13 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn dict_item(&mut self, id: ObjectId, key: &Value, span: Span) -> Evaluated {
+        // The common case without a copy: a known key, present on every path.
+        if let Some(key) = Key::of(key)
+            && let Some(value) = self.heap.dict(id).and_then(|dict| dict.entries.get(&key))
+            && !value.may_be_absent()
+        {
+            return Ok(value.under(&self.guard).at(Some(span)));
+        }
         let Some(dict) = self.heap.dict(id).cloned() else { return Ok(Value::UNKNOWN) };
         let mut results = Vec::new();
         let mut missing = None;

@@ -2,7 +2,7 @@
 
 use flaskseal_core::{Evidence, FileId, Layer, Span, TextRange};
 use flaskseal_models::Models;
-use flaskseal_semantic::{App, Context as When, Evaluation, Event, SettingFact, VariableValue};
+use flaskseal_semantic::{App, Context as When, Evaluation, Event, Fact, FactKind, Route, SettingFact, VariableValue};
 
 use crate::entry::{Entry, ServerKind};
 use crate::{AppUnit, Project, Role, Start, role_of};
@@ -32,6 +32,29 @@ impl<'p> Context<'p> {
     /// An effective setting of the application.
     pub fn setting(&self, name: &str) -> Option<&'p SettingFact> {
         self.app?.setting(name)
+    }
+
+    /// What a setting is where no open variable is set: `Absent` where nothing sets it, `Unknown` where something
+    /// outside the tree may.
+    pub fn setting_by_default(&self, name: &str) -> Fact {
+        let nothing = Fact { kind: FactKind::Absent, at: None };
+        let Some(app) = self.app else { return Fact::UNKNOWN };
+        match app.setting(name) {
+            Some(setting) if !app.open || !setting.written.is_empty() => setting.value.by_default(),
+            None if !app.open => nothing,
+            _ => Fact::UNKNOWN,
+        }
+    }
+
+    /// The routes whose view is the function at this place.
+    pub fn routes_of(&self, function: Span) -> impl Iterator<Item = &'p Route> + use<'p> {
+        let routes = self.app.map(|app| app.routes.as_slice()).unwrap_or_default();
+        routes.iter().filter(move |route| {
+            route.view.alternatives().iter().any(|(view, _)| match &view.kind {
+                FactKind::Function(view) => view.span == function,
+                _ => false,
+            })
+        })
     }
 
     /// Calls with a role, in code that production loads, in the order of their places. Main-only code and tests are

@@ -4,11 +4,41 @@ use flaskseal_core::{ControlId, Item};
 
 use crate::Rule;
 
+mod cookie;
+mod coverage;
 mod fs301_hardcoded_secret_key;
+mod fs321_insecure_session_cookie;
+mod fs322_script_readable_session_cookie;
+mod fs323_session_cookie_without_samesite;
+mod fs325_broad_session_cookie;
+mod fs327_long_session_lifetime;
+mod fs329_insecure_app_cookie;
+mod fs331_insecure_extension_cookie;
+mod fs334_sensitive_data_in_client_session;
+mod fs335_unsafe_session_store;
+mod fs337_session_fixation;
+mod fs338_incomplete_logout;
+mod fs339_untrusted_data_in_session;
+mod fs368_cacheable_session_response;
+mod guards;
+mod identity;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
     &fs301_hardcoded_secret_key::HardcodedSecretKey,
+    &fs321_insecure_session_cookie::InsecureSessionCookie,
+    &fs322_script_readable_session_cookie::ScriptReadableSessionCookie,
+    &fs323_session_cookie_without_samesite::SessionCookieWithoutSamesite,
+    &fs325_broad_session_cookie::BroadSessionCookie,
+    &fs327_long_session_lifetime::LongSessionLifetime,
+    &fs329_insecure_app_cookie::InsecureAppCookie,
+    &fs331_insecure_extension_cookie::InsecureExtensionCookie,
+    &fs334_sensitive_data_in_client_session::SensitiveDataInClientSession,
+    &fs335_unsafe_session_store::UnsafeSessionStore,
+    &fs337_session_fixation::SessionFixation,
+    &fs338_incomplete_logout::IncompleteLogout,
+    &fs339_untrusted_data_in_session::UntrustedDataInSession,
+    &fs368_cacheable_session_response::CacheableSessionResponse,
 ];
 
 const fn control(number: u8) -> ControlId {

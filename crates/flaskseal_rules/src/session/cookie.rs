@@ -1,0 +1,267 @@
+//! The session cookie as production sends it, and whether there is one.
+//!
+//! Flask's settings decide, unless Talisman writes over them: it sets SameSite and HttpOnly when it is initialised,
+//! and Secure with each request while debug is off.
+
+use flaskseal_core::{Assessment, ControlId, Evidence, Gap, Layer, Span};
+use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind};
+use flaskseal_project::{Context, Role, role_of};
+
+use super::coverage;
+
+/// What is known of an attribute of the session cookie.
+pub(super) enum Attribute {
+    Good(Evidence),
+    Bad(Place),
+    Unknown(Gap),
+}
+
+/// Where a bad value stands: the value's own place, or the application's where nothing sets it.
+pub(super) struct Place {
+    pub(super) value: Fact,
+    pub(super) primary: Evidence,
+    pub(super) trail: Vec<Evidence>,
+}
+
+const ENV_REMEDY: &str = "give production's variables with `--env-file FILE`";
+
+/// Whether the application uses a session cookie. Where it does not, says what follows for the control.
+pub(super) fn is_used(cx: &Context<'_>, control: ControlId, out: &mut Assessment) -> bool {
+    if cx.app.is_none() {
+        out.gap(control, Gap::new("no Flask application was found", "name it with `--entry MODULE:CALLABLE`"));
+        return false;
+    }
+    if uses_session(cx) {
+        return true;
+    }
+    if ["cookie.set", "cookie.header", "jwt.set-cookies"].iter().any(|role| cx.has_call(role)) {
+        let claim = "no session is used; the cookies that the code sets are judged one by one";
+        out.support(control, Evidence::general(Layer::Source, claim));
+        return false;
+    }
+    match coverage::examined(cx) {
+        Err(gap) if !cx.entry.guessed => out.gap(control, gap),
+        _ => out.not_applicable(control, "nothing in the application sets a cookie"),
+    }
+    false
+}
+
+/// Whether anything reads or writes the session, itself or through an extension.
+pub(super) fn uses_session(cx: &Context<'_>) -> bool {
+    ["session.use", "session.write", "session.read", "session.remove", "session.set-attribute", "session.store"]
+        .iter()
+        .any(|role| cx.has_call(role))
+}
+
+/// The Secure attribute.
+pub(super) fn secure(cx: &Context<'_>) -> Attribute {
+    for name in ["SESSION_COOKIE_SECURE", "SESSION_COOKIE_PARTITIONED"] {
+        if cx.setting_by_default(name).truth() == Some(true) {
+            return Attribute::Good(written(cx, name, format!("`{name}` is true")));
+        }
+    }
+    if let Some(talisman) = Talisman::of(cx)
+        && talisman.option("session_cookie_secure").is_none_or(|secure| secure.truth() != Some(false))
+    {
+        match (cx.setting_by_default("DEBUG").truth(), talisman.is_certain()) {
+            (Some(false), true) => {
+                return Attribute::Good(cx.evidence(talisman.call.span, "Talisman makes the session cookie Secure"));
+            }
+            (Some(true), _) => {}
+            _ => {
+                let reason = "whether Talisman makes the session cookie Secure depends on the environment";
+                return Attribute::Unknown(Gap::at(talisman.call.span, reason, ENV_REMEDY));
+            }
+        }
+    }
+    judged(cx, "SESSION_COOKIE_SECURE", |value| value.truth())
+}
+
+/// The HttpOnly attribute; on unless something turns it off.
+pub(super) fn http_only(cx: &Context<'_>) -> Attribute {
+    let name = "SESSION_COOKIE_HTTPONLY";
+    if let Some(talisman) = Talisman::of(cx)
+        && talisman.is_certain()
+        && talisman.option("session_cookie_http_only").is_none_or(|forced| forced.truth() == Some(true))
+        && !talisman.is_overwritten(name)
+    {
+        return Attribute::Good(cx.evidence(talisman.call.span, "Talisman makes the session cookie HttpOnly"));
+    }
+    judged(cx, name, |value| value.truth())
+}
+
+/// The SameSite attribute: Lax or Strict, in any case.
+pub(super) fn same_site(cx: &Context<'_>) -> Attribute {
+    let name = "SESSION_COOKIE_SAMESITE";
+    if let Some(talisman) = Talisman::of(cx)
+        && talisman.is_certain()
+        && !talisman.is_overwritten(name)
+    {
+        let value = talisman.option("session_cookie_samesite");
+        match value.map_or(Some(true), restricts_sites) {
+            Some(true) => return Attribute::Good(cx.evidence(talisman.call.span, "Talisman sets SameSite")),
+            Some(false) => {
+                let value = value.cloned().unwrap_or(Fact::UNKNOWN);
+                let at = value.at.unwrap_or(talisman.call.span);
+                return Attribute::Bad(Place { value, primary: cx.evidence(at, "set here"), trail: Vec::new() });
+            }
+            None => {}
+        }
+    }
+    judged(cx, name, restricts_sites)
+}
+
+/// Whether a value of SameSite is Lax or Strict.
+fn restricts_sites(value: &Fact) -> Option<bool> {
+    match &value.kind {
+        FactKind::Str(_) => {
+            value.as_str().map(|text| matches!(text.to_ascii_lowercase().as_str(), "lax" | "strict"))
+        }
+        FactKind::Unknown | FactKind::Path(_) | FactKind::OneOf(_) => None,
+        _ => Some(false),
+    }
+}
+
+/// What a setting alone says.
+fn judged(cx: &Context<'_>, name: &'static str, is_good: impl Fn(&Fact) -> Option<bool>) -> Attribute {
+    let value = cx.setting_by_default(name);
+    let verdict = match &value.kind {
+        FactKind::OneOf(alternatives) => {
+            let mut verdicts = alternatives.iter().map(|(value, _)| is_good(value));
+            let first = verdicts.next().flatten();
+            first.filter(|_| verdicts.all(|verdict| verdict == first))
+        }
+        FactKind::Absent => Some(false),
+        _ => is_good(&value),
+    };
+    match verdict {
+        Some(true) => Attribute::Good(written(cx, name, format!("`{name}` is {}", shown(&value)))),
+        Some(false) if custom_interface(cx).is_some() => {
+            Attribute::Unknown(Gap::new("a session interface of the application's own sends the cookie", ""))
+        }
+        Some(false) => {
+            let places = cx.setting(name).map(|setting| setting.written.as_slice()).unwrap_or_default();
+            if cx.entry.guessed && let Some(file) = named_elsewhere(cx, name, places) {
+                let reason = format!("`{file}` sets `{name}`, but nothing says whether production loads it");
+                return Attribute::Unknown(Gap::new(reason, "name the start with `--entry MODULE:CALLABLE`"));
+            }
+            Attribute::Bad(place(cx, name, value))
+        }
+        None => {
+            let at = cx.setting(name).and_then(|setting| setting.written.first().copied());
+            let gap = Gap::new(format!("the value of `{name}` is not known"), ENV_REMEDY);
+            Attribute::Unknown(Gap { span: at, ..gap })
+        }
+    }
+}
+
+/// The place of a setting's value, or the application's where nothing sets it.
+pub(super) fn place(cx: &Context<'_>, name: &str, value: Fact) -> Place {
+    let places = cx.setting(name).map(|setting| setting.written.as_slice()).unwrap_or_default();
+    let at = places.first().map(|first| value.at.unwrap_or(*first));
+    let (primary, trail) = match at {
+        Some(at) => {
+            let trail = places.iter().filter(|place| **place != at).map(|place| cx.evidence(*place, "loaded here"));
+            (cx.evidence(at, "set here"), trail.collect())
+        }
+        None => (of_application(cx, format!("nothing sets `{name}` for this application")), Vec::new()),
+    };
+    Place { value, primary, trail }
+}
+
+/// Evidence at the place where the application is made.
+pub(super) fn of_application(cx: &Context<'_>, claim: String) -> Evidence {
+    match cx.app.and_then(|app| app.span).or(cx.entry.span) {
+        Some(span) => cx.evidence(span, claim),
+        None => Evidence::general(Layer::Source, claim),
+    }
+}
+
+/// Evidence at the place where a setting is written; general for a default.
+pub(super) fn written(cx: &Context<'_>, name: &str, claim: String) -> Evidence {
+    match cx.setting(name).and_then(|setting| setting.written.first()) {
+        Some(at) => cx.evidence(*at, claim),
+        None => Evidence::general(Layer::Source, format!("{claim}: nothing changes the default")),
+    }
+}
+
+fn shown(value: &Fact) -> String {
+    match &value.kind {
+        FactKind::Str(rope) => format!("`{rope}`"),
+        FactKind::Bool(true) => "true".to_owned(),
+        _ => "set".to_owned(),
+    }
+}
+
+/// A file of the application, other than those that count, that speaks of a setting.
+fn named_elsewhere<'p>(cx: &Context<'p>, name: &str, places: &[Span]) -> Option<&'p str> {
+    let tree = cx.project.tree;
+    tree.ids().find_map(|id| {
+        let file = tree.file(id);
+        let is_code = file.path.ends_with(".py") && role_of(&file.path) == Role::Source;
+        let mentions = is_code.then(|| file.text.matches(name).count()).unwrap_or_default();
+        let counted = places.iter().filter(|place| place.file == id).count();
+        (mentions > counted).then_some(&*file.path)
+    })
+}
+
+/// The class of the application's own session interface, where one replaces Flask's.
+pub(super) fn custom_interface<'p>(cx: &Context<'p>) -> Option<&'p Event> {
+    cx.calls("app.set-attribute")
+        .filter(|call| call.context == When::Start)
+        .find(|call| call.positional.first().and_then(Fact::as_str) == Some("session_interface"))
+}
+
+/// Where the session's content lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Store {
+    /// In the cookie, signed and readable.
+    Cookie,
+    /// On the server; the cookie names it.
+    Server,
+    Unknown,
+}
+
+pub(super) fn store(cx: &Context<'_>) -> Store {
+    if cx.calls("session.store").any(|call| call.context == When::Start) {
+        return Store::Server;
+    }
+    match custom_interface(cx).and_then(|call| call.positional.get(1)).map(|value| &value.kind) {
+        None => Store::Cookie,
+        Some(FactKind::Instance(class, _)) if class.is("flask.sessions.SecureCookieSessionInterface") => Store::Cookie,
+        Some(FactKind::Instance(class, _)) if class.span.is_some() => Store::Server,
+        Some(_) => Store::Unknown,
+    }
+}
+
+/// Talisman, initialised while production starts.
+struct Talisman<'p> {
+    call: &'p Event,
+    cx: Context<'p>,
+}
+
+impl<'p> Talisman<'p> {
+    fn of(cx: &Context<'p>) -> Option<Self> {
+        // Made without an application it waits for `init_app`.
+        let call = cx
+            .calls("headers.talisman")
+            .filter(|call| call.context == When::Start)
+            .find(|call| call.argument(0, "app").is_some_and(|app| !matches!(app.kind, FactKind::None)))?;
+        Some(Self { call, cx: *cx })
+    }
+
+    fn option(&self, name: &str) -> Option<&'p Fact> {
+        self.call.keyword(name)
+    }
+
+    fn is_certain(&self) -> bool {
+        self.call.guard.holds_by_default() && !self.call.open
+    }
+
+    /// Whether a setting is written further down in the same file, after Talisman wrote it.
+    fn is_overwritten(&self, setting: &str) -> bool {
+        let written = self.cx.setting(setting).map(|setting| setting.written.as_slice()).unwrap_or_default();
+        let call = self.call.span;
+        written.iter().any(|at| at.file == call.file && at.range.start > call.range.end)
+    }
+}

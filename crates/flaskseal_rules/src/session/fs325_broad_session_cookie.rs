@@ -1,0 +1,88 @@
+//! FS325: more hosts than the application's get the session cookie.
+
+use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_project::Context;
+use flaskseal_project::semantic::FactKind;
+
+use super::{BOUNDED_SESSION, cookie};
+use crate::Rule;
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(325),
+    name: "broad-session-cookie",
+    summary: "The session cookie is valid for more hosts than the application's own.",
+    severity: Severity::Low,
+    confidence: Confidence::Firm,
+    controls: &[BOUNDED_SESSION],
+    layers: &[Layer::Source],
+    cwe: &[1275, 668],
+    owasp: Some("A01"),
+    asvs: &["V3.3.3"],
+    fix: FixAvailability::None,
+    page: include_str!("fs325_broad_session_cookie.md"),
+};
+
+/// Domains under which strangers have names of their own; browsers refuse cookies for them. The ones that Flask
+/// applications are found under, from the Public Suffix List.
+static PUBLIC_SUFFIXES: &[&str] = &[
+    "ac.uk", "app", "appspot.com", "azurewebsites.net", "co.jp", "co.kr", "co.uk", "com", "com.au", "com.br", "de", "dev",
+    "fly.dev", "fr", "github.io", "herokuapp.com", "io", "kr", "net", "netlify.app", "onrender.com", "or.kr", "org",
+    "pages.dev", "pythonanywhere.com", "railway.app", "run.app", "up.railway.app", "vercel.app", "workers.dev",
+];
+
+pub(crate) struct BroadSessionCookie;
+
+impl Rule for BroadSessionCookie {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        if !cookie::is_used(cx, BOUNDED_SESSION, out) {
+            return;
+        }
+        let mut name = "SESSION_COOKIE_DOMAIN";
+        let mut value = cx.setting_by_default(name);
+        let derives = cx.project.flask_version().is_some_and(|version| version < (2, 3));
+        if derives && matches!(value.kind, FactKind::None | FactKind::Absent) {
+            // Flask made the cookie's domain from the server's name, except for names that browsers refuse.
+            name = "SERVER_NAME";
+            value = cx.setting_by_default(name);
+            let is_host = value.as_str().is_some_and(|text| {
+                let host = text.split(':').next().unwrap_or_default();
+                host.contains('.') && host.parse::<std::net::Ipv4Addr>().is_err()
+            });
+            if !is_host {
+                return support(out);
+            }
+        }
+        let (severity, confidence, message) = match (&value.kind, value.as_str()) {
+            (FactKind::None | FactKind::Absent | FactKind::Bool(false), _) | (_, Some("")) => return support(out),
+            (FactKind::Str(_), Some(text)) => {
+                let domain = text.trim_start_matches('.').split(':').next().unwrap_or_default();
+                if PUBLIC_SUFFIXES.contains(&domain.to_ascii_lowercase().as_str()) {
+                    let message = format!("browsers refuse a session cookie for `{domain}`, a public suffix");
+                    (Severity::Medium, Confidence::Firm, message)
+                } else {
+                    let message = format!("every host below `{domain}` gets the session cookie");
+                    (Severity::Low, Confidence::Firm, message)
+                }
+            }
+            (FactKind::Str(_), None) => {
+                (Severity::Low, Confidence::Tentative, "every host below the session cookie's domain gets it".to_owned())
+            }
+            // Not known: no evidence for either.
+            _ => return,
+        };
+        let place = cookie::place(cx, name, value);
+        out.fail(
+            Finding::new(META.id, severity, confidence, place.primary, message)
+                .with_trail(place.trail)
+                .with_fix(Fix::advice("leave `SESSION_COOKIE_DOMAIN` out: the cookie then belongs to its own host alone")),
+        );
+    }
+}
+
+fn support(out: &mut Assessment) {
+    out.support(BOUNDED_SESSION, Evidence::general(Layer::Source, "the session cookie belongs to its own host alone"));
+}

@@ -1,0 +1,135 @@
+//! FS327: sessions outlive the policy.
+
+use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_project::Context;
+use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind};
+
+use super::{BOUNDED_SESSION, cookie, identity};
+use crate::Rule;
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(327),
+    name: "long-session-lifetime",
+    summary: "Sessions, or the cookies that renew them, live longer than the policy allows.",
+    severity: Severity::Low,
+    confidence: Confidence::Firm,
+    controls: &[BOUNDED_SESSION],
+    layers: &[Layer::Source],
+    cwe: &[613],
+    owasp: Some("A07"),
+    asvs: &["V7.3.1", "V7.3.2"],
+    fix: FixAvailability::None,
+    page: include_str!("fs327_long_session_lifetime.md"),
+};
+
+const HOUR: f64 = 3600.0;
+const DAY: f64 = 24.0 * HOUR;
+/// Flask's default, `PERMANENT_SESSION_LIFETIME`.
+const FLASK_DEFAULT: f64 = 31.0 * DAY;
+
+pub(crate) struct LongSessionLifetime;
+
+impl Rule for LongSessionLifetime {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        if !cookie::is_used(cx, BOUNDED_SESSION, out) {
+            return;
+        }
+        let policy = f64::from(cx.project.session_lifetime_hours) * HOUR;
+        check_remembered(cx, policy, out);
+        let Some(permanent) = made_permanent(cx) else {
+            let claim = "sessions are never made permanent: they end with the browser";
+            return out.support(BOUNDED_SESSION, Evidence::general(Layer::Source, claim));
+        };
+        let name = "PERMANENT_SESSION_LIFETIME";
+        let value = cx.setting_by_default(name);
+        let Some(lifetime) = seconds(&value) else {
+            let at = cx.setting(name).and_then(|setting| setting.written.first().copied());
+            let gap = Gap::new(format!("the value of `{name}` is not known"), "give production's variables with `--env-file FILE`");
+            return out.gap(BOUNDED_SESSION, Gap { span: at, ..gap });
+        };
+        if lifetime <= policy {
+            let claim = format!("sessions live {}", shown(lifetime));
+            return out.support(BOUNDED_SESSION, cookie::written(cx, name, claim));
+        }
+        let severity = if lifetime > FLASK_DEFAULT { Severity::Medium } else { Severity::Low };
+        let place = cookie::place(cx, name, value);
+        let is_set = cx.setting(name).is_some_and(|setting| !setting.written.is_empty());
+        let mut trail = place.trail;
+        let primary = if is_set {
+            trail.push(cx.evidence(permanent.span, "sessions are made permanent here"));
+            place.primary
+        } else {
+            cx.evidence(permanent.span, "made permanent here, and nothing sets `PERMANENT_SESSION_LIFETIME`")
+        };
+        let message = format!("sessions live {}, and the policy allows {}", shown(lifetime), shown(policy));
+        let advice = format!("set `PERMANENT_SESSION_LIFETIME` to {} or less", shown(policy));
+        out.fail(
+            Finding::new(META.id, severity, META.confidence, primary, message)
+                .with_trail(trail)
+                .with_fix(Fix::advice(advice)),
+        );
+    }
+}
+
+/// What makes sessions permanent: an assignment, or Flask-Session, which does it unless told otherwise.
+fn made_permanent<'p>(cx: &Context<'p>) -> Option<&'p Event> {
+    let assigned = cx.calls("session.set-attribute").find(|call| {
+        call.positional.first().and_then(Fact::as_str) == Some("permanent")
+            && call.positional.get(1).is_some_and(|value| value.by_default().truth() != Some(false))
+    });
+    assigned.or_else(|| {
+        let is_permanent = !matches!(cx.setting_by_default("SESSION_PERMANENT").truth(), Some(false));
+        cx.calls("session.store").find(|call| call.context == When::Start).filter(|_| is_permanent)
+    })
+}
+
+/// Flask-Login's remember-me cookie lives for a year unless told otherwise.
+fn check_remembered(cx: &Context<'_>, policy: f64, out: &mut Assessment) {
+    let Some(login) = identity::remembering_login(cx) else { return };
+    let name = "REMEMBER_COOKIE_DURATION";
+    let value = cx.setting_by_default(name);
+    let duration = match value.kind {
+        FactKind::Absent => 365.0 * DAY,
+        _ => match seconds(&value) {
+            Some(seconds) => seconds,
+            None => return,
+        },
+    };
+    // A remembered login is meant to outlive the session: a month passes.
+    if duration <= policy.max(FLASK_DEFAULT) {
+        return;
+    }
+    let primary = match cx.setting(name).and_then(|setting| setting.written.first()) {
+        Some(at) => cx.evidence(value.at.unwrap_or(*at), "set here"),
+        None => cx.evidence(login.span, "remembered here, and nothing sets `REMEMBER_COOKIE_DURATION`"),
+    };
+    let message = format!("a remembered login lasts {}", shown(duration));
+    out.fail(
+        Finding::new(META.id, Severity::Low, META.confidence, primary, message)
+            .with_fix(Fix::advice("set `REMEMBER_COOKIE_DURATION` to what the policy allows")),
+    );
+}
+
+/// A duration in seconds: a `timedelta`, or a number of them.
+fn seconds(value: &Fact) -> Option<f64> {
+    match &value.kind {
+        FactKind::Int(value) => Some(*value as f64),
+        FactKind::Float(value) => Some(*value),
+        FactKind::Instance(class, attributes) if class.is("datetime.timedelta") => {
+            attributes.iter().find(|(name, _)| &**name == "@seconds").and_then(|(_, value)| seconds(value))
+        }
+        _ => None,
+    }
+}
+
+fn shown(seconds: f64) -> String {
+    if seconds >= 2.0 * DAY {
+        format!("{:.0} days", seconds / DAY)
+    } else {
+        format!("{:.0} hours", seconds / HOUR)
+    }
+}

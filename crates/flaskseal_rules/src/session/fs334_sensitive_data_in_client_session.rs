@@ -1,0 +1,111 @@
+//! FS334: confidential data lies readable in the session cookie.
+
+use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_project::Context;
+use flaskseal_project::semantic::{Fact, FactKind};
+
+use super::cookie::{self, Store};
+use super::{SESSION_STORAGE, coverage, identity};
+use crate::Rule;
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(334),
+    name: "sensitive-data-in-client-session",
+    summary: "Confidential data is stored in Flask's default session, which is signed but readable.",
+    severity: Severity::Medium,
+    confidence: Confidence::Firm,
+    controls: &[SESSION_STORAGE],
+    layers: &[Layer::Source],
+    cwe: &[315, 539],
+    owasp: Some("A05"),
+    asvs: &["V14.3.3"],
+    fix: FixAvailability::None,
+    page: include_str!("fs334_sensitive_data_in_client_session.md"),
+};
+
+pub(crate) struct SensitiveDataInClientSession;
+
+impl Rule for SensitiveDataInClientSession {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        coverage::support_by_coverage(cx, SESSION_STORAGE, out);
+        if cookie::store(cx) != Store::Cookie {
+            return;
+        }
+        let mut seen = Vec::new();
+        for write in identity::writes(cx) {
+            let Some(what) = sensitive(write.key.as_str().unwrap_or_default(), write.value) else { continue };
+            if seen.contains(&write.call.span) {
+                continue;
+            }
+            seen.push(write.call.span);
+            let place = cx.evidence(write.call.span, "the browser's owner, and whoever gets the cookie, can read it");
+            out.fail(
+                Finding::new(META.id, META.severity, META.confidence, place, format!("{what} is stored in the session cookie"))
+                    .with_scope(&*write.call.scope)
+                    .with_fix(Fix::advice("keep it on the server, and store only a reference to it in the session")),
+            );
+        }
+    }
+}
+
+/// What is confidential about a session entry, by its key or by where its value comes from.
+fn sensitive(key: &str, value: &Fact) -> Option<String> {
+    let is_marker = match &value.kind {
+        FactKind::None | FactKind::Bool(_) | FactKind::SomeBool | FactKind::Absent => true,
+        _ => value.as_str() == Some(""),
+    };
+    if is_marker {
+        return None;
+    }
+    let paths = identity::paths(value);
+    if paths.iter().any(|path| is_password_field(path)) {
+        return Some("a password".to_owned());
+    }
+    if paths.iter().any(|path| path.ends_with(".__dict__")) {
+        return Some("a whole database record".to_owned());
+    }
+    let words = identity::words(key);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let is_token_of_others = paths.iter().any(|path| path.contains("authorize_access_token()") || path.contains("fetch_token()"));
+    if words.last() == Some(&"token") && is_token_of_others {
+        return Some(format!("`{key}`, a token of another service,"));
+    }
+    is_sensitive_name(&words).then(|| format!("`{key}`"))
+}
+
+fn is_password_field(path: &str) -> bool {
+    if path.starts_with("wtforms.") && path.contains("PasswordField().data") {
+        return true;
+    }
+    let field = path.strip_prefix("flask.request.").and_then(|rest| rest.split('"').nth(1));
+    field.is_some_and(|field| matches!(identity::words(field).last().map(String::as_str), Some("password" | "passwd" | "pwd" | "pass")))
+}
+
+fn is_sensitive_name(words: &[&str]) -> bool {
+    // A fact about the thing is not the thing.
+    const ABOUT: &[&str] = &[
+        "at", "attempts", "changed", "count", "csrf", "error", "errors", "expires", "expiry", "id", "ids", "is", "last4", "masked",
+        "method", "name", "needs", "page", "policy", "required", "requested", "sent", "set", "state", "step", "time", "timestamp",
+        "type", "url", "verified", "xsrf", "failed", "mode", "enabled", "has", "length",
+    ];
+    const SECRET: &[&str] = &[
+        "apikey", "captcha", "cardnumber", "creditcard", "cvc", "cvv", "iban", "otp", "passphrase", "passwd", "password", "privatekey",
+        "pwd", "rrn", "secretkey", "ssn", "totp", "accesstoken", "refreshtoken", "idtoken", "oauthtoken", "pincode",
+    ];
+    const PAIRS: &[(&str, &str)] = &[
+        ("access", "token"), ("api", "key"), ("api", "secret"), ("api", "token"), ("auth", "token"), ("bank", "account"),
+        ("bearer", "token"), ("card", "number"), ("client", "secret"), ("credit", "card"), ("encryption", "key"), ("github", "token"),
+        ("google", "token"), ("id", "token"), ("oauth", "token"), ("passport", "number"), ("pin", "code"), ("private", "key"),
+        ("refresh", "token"), ("secret", "key"), ("security", "code"), ("slack", "token"), ("spotify", "token"), ("token", "secret"),
+        ("twitter", "token"),
+    ];
+    if words.iter().any(|word| SECRET.contains(word)) {
+        return !words.iter().any(|word| ABOUT.contains(word));
+    }
+    let about = words.last().is_some_and(|last| ABOUT.contains(last));
+    !about && words.windows(2).any(|pair| PAIRS.contains(&(pair[0], pair[1])))
+}

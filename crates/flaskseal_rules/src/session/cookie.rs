@@ -140,8 +140,7 @@ fn judged(cx: &Context<'_>, name: &'static str, is_good: impl Fn(&Fact) -> Optio
             Attribute::Unknown(Gap::new("a session interface of the application's own sends the cookie", ""))
         }
         Some(false) => {
-            let places = cx.setting(name).map(|setting| setting.written.as_slice()).unwrap_or_default();
-            if cx.entry.guessed && let Some(file) = named_elsewhere(cx, name, places) {
+            if cx.entry.guessed && let Some(file) = set_elsewhere(cx, name, value.at) {
                 let reason = format!("`{file}` sets `{name}`, but nothing says whether production loads it");
                 return Attribute::Unknown(Gap::new(reason, "name the start with `--entry MODULE:CALLABLE`"));
             }
@@ -193,15 +192,24 @@ fn shown(value: &Fact) -> String {
     }
 }
 
-/// A file of the application, other than those that count, that speaks of a setting.
-fn named_elsewhere<'p>(cx: &Context<'p>, name: &str, places: &[Span]) -> Option<&'p str> {
+/// A file of the application that sets a setting to something other than its default, in a configuration that the
+/// guessed start does not load.
+fn set_elsewhere<'p>(cx: &Context<'p>, name: &str, value: Option<Span>) -> Option<&'p str> {
     let tree = cx.project.tree;
+    let written = cx.setting(name).map(|setting| setting.written.as_slice()).unwrap_or_default();
+    let counted: Vec<Span> = written.iter().copied().chain(value).collect();
     tree.ids().find_map(|id| {
         let file = tree.file(id);
+        let line = |offset: u32| file.place(offset).line;
+        let counts = |at: usize| counted.iter().any(|span| span.file == id && line(span.range.start) == line(at as u32));
         let is_code = file.path.ends_with(".py") && role_of(&file.path) == Role::Source;
-        let mentions = is_code.then(|| file.text.matches(name).count()).unwrap_or_default();
-        let counted = places.iter().filter(|place| place.file == id).count();
-        (mentions > counted).then_some(&*file.path)
+        let sets = |at: usize| {
+            let rest = file.text.get(at + name.len()..).unwrap_or_default();
+            let value = rest.trim_start_matches(['"', '\'', ']', ' ']).strip_prefix(['=', ':']).unwrap_or("=");
+            !value.starts_with('=') && !["False", "None"].iter().any(|off| value.trim_start().starts_with(off))
+        };
+        let found = is_code && file.text.match_indices(name).any(|(at, _)| sets(at) && !counts(at));
+        found.then_some(&*file.path)
     })
 }
 

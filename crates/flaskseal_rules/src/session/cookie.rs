@@ -34,7 +34,11 @@ pub(super) fn is_used(cx: &Context<'_>, control: ControlId, out: &mut Assessment
     if uses_session(cx) {
         return true;
     }
-    if ["cookie.set", "cookie.header", "jwt.set-cookies"].iter().any(|role| cx.has_call(role)) {
+    let sends_header = cx.calls("cookie.header").any(|call| {
+        let name = call.positional.first().and_then(Fact::as_str);
+        name.is_none_or(|name| name.eq_ignore_ascii_case("set-cookie"))
+    });
+    if sends_header || cx.has_call("cookie.set") || cx.has_call("jwt.set-cookies") {
         let claim = "no session is used; the cookies that the code sets are judged one by one";
         out.support(control, Evidence::general(Layer::Source, claim));
         return false;

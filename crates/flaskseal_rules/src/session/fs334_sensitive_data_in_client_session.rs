@@ -38,7 +38,7 @@ impl Rule for SensitiveDataInClientSession {
         let mut seen = Vec::new();
         for write in identity::writes(cx) {
             let Some(what) = sensitive(write.key.as_str().unwrap_or_default(), write.value) else { continue };
-            if seen.contains(&write.call.span) {
+            if seen.contains(&write.call.span) || is_reference(cx, &write) {
                 continue;
             }
             seen.push(write.call.span);
@@ -50,6 +50,20 @@ impl Rule for SensitiveDataInClientSession {
             );
         }
     }
+}
+
+/// `session["otp"] = token`: by its name, the value only refers to what the key says.
+fn is_reference(cx: &Context<'_>, write: &identity::Write<'_>) -> bool {
+    let Some(key) = write.key.as_str().filter(|key| !key.contains("token")) else { return false };
+    let at = write.call.span;
+    let text = &cx.project.tree.file(at.file).text;
+    let line = text.get(at.range.start as usize..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let Some((target, value)) = line.split_once('=') else { return false };
+    let value = value.split('#').next().unwrap_or_default().trim();
+    let is_name = value.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '.'));
+    target.contains(key)
+        && is_name
+        && identity::words(value).last().is_some_and(|last| matches!(last.as_str(), "token" | "id" | "ref" | "reference" | "handle" | "encrypted"))
 }
 
 /// What is confidential about a session entry, by its key or by where its value comes from.

@@ -44,10 +44,21 @@ pub(super) fn is_used(cx: &Context<'_>, control: ControlId, out: &mut Assessment
         return false;
     }
     match coverage::examined(cx) {
-        Err(gap) if !cx.entry.guessed => out.gap(control, gap),
+        Err(gap) if !cx.entry.guessed || other_code_uses_cookies(cx) => out.gap(control, gap),
         _ => out.not_applicable(control, "nothing in the application sets a cookie"),
     }
     false
+}
+
+/// Whether code that the guessed start does not load speaks of cookies: then another start may be the right one.
+fn other_code_uses_cookies(cx: &Context<'_>) -> bool {
+    const MARKS: &[&str] =
+        &["set_cookie(", "session[", "import session", ", session", "flask_login", "flask_wtf", "flask_session", "flash("];
+    let tree = cx.project.tree;
+    tree.ids().filter(|id| cx.evaluation.loaded.binary_search(id).is_err()).map(|id| tree.file(id)).any(|file| {
+        let is_code = file.path.ends_with(".py") && role_of(&file.path) == Role::Source;
+        is_code && MARKS.iter().any(|mark| file.text.contains(mark))
+    })
 }
 
 /// Whether anything reads or writes the session, itself or through an extension.

@@ -55,6 +55,10 @@ impl Rule for LongSessionLifetime {
             let claim = format!("sessions live {}", shown(lifetime));
             return out.support(BOUNDED_SESSION, cookie::written(cx, name, claim));
         }
+        if let Some(file) = set_while_serving(cx) {
+            let reason = format!("`{file}` sets the lifetime while requests are served");
+            return out.gap(BOUNDED_SESSION, Gap::new(reason, "set `PERMANENT_SESSION_LIFETIME` in the configuration"));
+        }
         let severity = if lifetime > FLASK_DEFAULT { Severity::Medium } else { Severity::Low };
         let place = cookie::place(cx, name, value);
         let is_set = cx.setting(name).is_some_and(|setting| !setting.written.is_empty());
@@ -73,6 +77,19 @@ impl Rule for LongSessionLifetime {
                 .with_fix(Fix::advice(advice)),
         );
     }
+}
+
+/// A file that assigns the lifetime, where the start does not: a hook does it.
+fn set_while_serving<'p>(cx: &Context<'p>) -> Option<&'p str> {
+    let is_set = cx.setting("PERMANENT_SESSION_LIFETIME").is_some_and(|setting| !setting.written.is_empty());
+    let assigns = |text: &str| {
+        text.match_indices("permanent_session_lifetime").any(|(at, name)| {
+            let rest = text.get(at + name.len()..).unwrap_or_default().trim_start();
+            rest.starts_with('=') && !rest.starts_with("==")
+        })
+    };
+    let mut files = cx.evaluation.loaded.iter().map(|id| cx.project.tree.file(*id));
+    files.find(|file| !is_set && assigns(&file.text)).map(|file| &*file.path)
 }
 
 /// What makes sessions permanent: an assignment, or Flask-Session, which does it unless told otherwise.

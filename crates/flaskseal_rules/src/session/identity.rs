@@ -115,7 +115,7 @@ pub(super) fn request_source<'p>(cx: &Context<'_>, call: &Event, value: &'p Fact
         matches!(
             part,
             "args" | "authorization" | "cookies" | "data" | "files" | "form" | "full_path" | "get_data" | "get_json" | "headers"
-                | "json" | "path" | "query_string" | "referrer" | "stream" | "url" | "user_agent" | "values"
+                | "json" | "query_string" | "referrer" | "stream" | "url" | "user_agent" | "values"
         )
     })
 }

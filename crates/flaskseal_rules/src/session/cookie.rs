@@ -28,7 +28,10 @@ const ENV_REMEDY: &str = "give production's variables with `--env-file FILE`";
 /// Whether the application uses a session cookie. Where it does not, says what follows for the control.
 pub(super) fn is_used(cx: &Context<'_>, control: ControlId, out: &mut Assessment) -> bool {
     if cx.app.is_none() {
-        out.gap(control, Gap::new("no Flask application was found", "name it with `--entry MODULE:CALLABLE`"));
+        out.gap(
+            control,
+            Gap::new("no Flask application was found", "name it with `--entry MODULE:CALLABLE`"),
+        );
         return false;
     }
     if uses_session(cx) {
@@ -52,20 +55,37 @@ pub(super) fn is_used(cx: &Context<'_>, control: ControlId, out: &mut Assessment
 
 /// Whether code that the guessed start does not load speaks of cookies: then another start may be the right one.
 fn other_code_uses_cookies(cx: &Context<'_>) -> bool {
-    const MARKS: &[&str] =
-        &["set_cookie(", "session[", "import session", ", session", "flask_login", "flask_wtf", "flask_session", "flash("];
+    const MARKS: &[&str] = &[
+        "set_cookie(",
+        "session[",
+        "import session",
+        ", session",
+        "flask_login",
+        "flask_wtf",
+        "flask_session",
+        "flash(",
+    ];
     let tree = cx.project.tree;
-    tree.ids().filter(|id| cx.evaluation.loaded.binary_search(id).is_err()).map(|id| tree.file(id)).any(|file| {
-        let is_code = file.path.ends_with(".py") && role_of(&file.path) == Role::Source;
-        is_code && MARKS.iter().any(|mark| file.text.contains(mark))
-    })
+    tree.ids().filter(|id| cx.evaluation.loaded.binary_search(id).is_err()).map(|id| tree.file(id)).any(
+        |file| {
+            let is_code = file.path.ends_with(".py") && role_of(&file.path) == Role::Source;
+            is_code && MARKS.iter().any(|mark| file.text.contains(mark))
+        },
+    )
 }
 
 /// Whether anything reads or writes the session, itself or through an extension.
 pub(super) fn uses_session(cx: &Context<'_>) -> bool {
-    ["session.use", "session.write", "session.read", "session.remove", "session.set-attribute", "session.store"]
-        .iter()
-        .any(|role| cx.has_call(role))
+    [
+        "session.use",
+        "session.write",
+        "session.read",
+        "session.remove",
+        "session.set-attribute",
+        "session.store",
+    ]
+    .iter()
+    .any(|role| cx.has_call(role))
 }
 
 /// The Secure attribute.
@@ -80,7 +100,9 @@ pub(super) fn secure(cx: &Context<'_>) -> Attribute {
     {
         match (cx.setting_by_default("DEBUG").truth(), talisman.is_certain()) {
             (Some(false), true) => {
-                return Attribute::Good(cx.evidence(talisman.call.span, "Talisman makes the session cookie Secure"));
+                return Attribute::Good(
+                    cx.evidence(talisman.call.span, "Talisman makes the session cookie Secure"),
+                );
             }
             (Some(true), _) => {}
             _ => {
@@ -89,7 +111,7 @@ pub(super) fn secure(cx: &Context<'_>) -> Attribute {
             }
         }
     }
-    judged(cx, "SESSION_COOKIE_SECURE", |value| value.truth())
+    judged(cx, "SESSION_COOKIE_SECURE", Fact::truth)
 }
 
 /// The HttpOnly attribute; on unless something turns it off.
@@ -100,9 +122,11 @@ pub(super) fn http_only(cx: &Context<'_>) -> Attribute {
         && talisman.option("session_cookie_http_only").is_none_or(|forced| forced.truth() == Some(true))
         && !talisman.is_overwritten(name)
     {
-        return Attribute::Good(cx.evidence(talisman.call.span, "Talisman makes the session cookie HttpOnly"));
+        return Attribute::Good(
+            cx.evidence(talisman.call.span, "Talisman makes the session cookie HttpOnly"),
+        );
     }
-    judged(cx, name, |value| value.truth())
+    judged(cx, name, Fact::truth)
 }
 
 /// The SameSite attribute: Lax or Strict, in any case.
@@ -118,7 +142,11 @@ pub(super) fn same_site(cx: &Context<'_>) -> Attribute {
             Some(false) => {
                 let value = value.cloned().unwrap_or(Fact::UNKNOWN);
                 let at = value.at.unwrap_or(talisman.call.span);
-                return Attribute::Bad(Place { value, primary: cx.evidence(at, "set here"), trail: Vec::new() });
+                return Attribute::Bad(Place {
+                    value,
+                    primary: cx.evidence(at, "set here"),
+                    trail: Vec::new(),
+                });
             }
             None => {}
         }
@@ -155,7 +183,9 @@ fn judged(cx: &Context<'_>, name: &'static str, is_good: impl Fn(&Fact) -> Optio
             Attribute::Unknown(Gap::new("a session interface of the application's own sends the cookie", ""))
         }
         Some(false) => {
-            if cx.entry.guessed && let Some(file) = set_elsewhere(cx, name, value.at) {
+            if cx.entry.guessed
+                && let Some(file) = set_elsewhere(cx, name, value.at)
+            {
                 let reason = format!("`{file}` sets `{name}`, but nothing says whether production loads it");
                 return Attribute::Unknown(Gap::new(reason, "name the start with `--entry MODULE:CALLABLE`"));
             }
@@ -175,7 +205,8 @@ pub(super) fn place(cx: &Context<'_>, name: &str, value: Fact) -> Place {
     let at = places.first().map(|first| value.at.unwrap_or(*first));
     let (primary, trail) = match at {
         Some(at) => {
-            let trail = places.iter().filter(|place| **place != at).map(|place| cx.evidence(*place, "loaded here"));
+            let trail =
+                places.iter().filter(|place| **place != at).map(|place| cx.evidence(*place, "loaded here"));
             (cx.evidence(at, "set here"), trail.collect())
         }
         None => (of_application(cx, format!("nothing sets `{name}` for this application")), Vec::new()),
@@ -216,12 +247,16 @@ fn set_elsewhere<'p>(cx: &Context<'p>, name: &str, value: Option<Span>) -> Optio
     tree.ids().find_map(|id| {
         let file = tree.file(id);
         let line = |offset: u32| file.place(offset).line;
-        let counts = |at: usize| counted.iter().any(|span| span.file == id && line(span.range.start) == line(at as u32));
+        let counts = |at: usize| {
+            counted.iter().any(|span| span.file == id && line(span.range.start) == line(at as u32))
+        };
         let is_code = file.path.ends_with(".py") && role_of(&file.path) == Role::Source;
         let sets = |at: usize| {
             let rest = file.text.get(at + name.len()..).unwrap_or_default();
-            let value = rest.trim_start_matches(['"', '\'', ']', ' ']).strip_prefix(['=', ':']).unwrap_or("=");
-            !value.starts_with('=') && !["False", "None"].iter().any(|off| value.trim_start().starts_with(off))
+            let value =
+                rest.trim_start_matches(['"', '\'', ']', ' ']).strip_prefix(['=', ':']).unwrap_or("=");
+            !value.starts_with('=')
+                && !["False", "None"].iter().any(|off| value.trim_start().starts_with(off))
         };
         let found = is_code && file.text.match_indices(name).any(|(at, _)| sets(at) && !counts(at));
         found.then_some(&*file.path)
@@ -251,7 +286,9 @@ pub(super) fn store(cx: &Context<'_>) -> Store {
     }
     match custom_interface(cx).and_then(|call| call.positional.get(1)).map(|value| &value.kind) {
         None => Store::Cookie,
-        Some(FactKind::Instance(class, _)) if class.is("flask.sessions.SecureCookieSessionInterface") => Store::Cookie,
+        Some(FactKind::Instance(class, _)) if class.is("flask.sessions.SecureCookieSessionInterface") => {
+            Store::Cookie
+        }
         Some(FactKind::Instance(class, _)) if class.span.is_some() => Store::Server,
         Some(_) => Store::Unknown,
     }

@@ -30,5 +30,8 @@ pub(super) fn examined(cx: &Context<'_>) -> Result<Evidence, Gap> {
         return Err(Gap::new("no start command found", "name it with `--entry MODULE:CALLABLE`"));
     }
     let functions = cx.evaluation.functions.len();
-    Ok(Evidence::general(Layer::Source, format!("{} files and {functions} functions were examined", loaded.len())))
+    Ok(Evidence::general(
+        Layer::Source,
+        format!("{} files and {functions} functions were examined", loaded.len()),
+    ))
 }

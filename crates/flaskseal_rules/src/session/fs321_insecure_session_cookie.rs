@@ -1,7 +1,8 @@
 //! FS321: browsers send the session cookie over plain HTTP.
 
 use flaskseal_core::{
-    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
+    Severity,
 };
 use flaskseal_project::Context;
 
@@ -46,9 +47,14 @@ impl Rule for InsecureSessionCookie {
             primary = cx.evidence(at, "Flask does not read this key");
             message = format!("the session cookie is not Secure: `{name}` is not `SESSION_COOKIE_SECURE`");
         }
-        let edits = place.value.at.filter(|at| cx.text(*at) == "False").map(|span| Edit { span, replacement: "True".to_owned() });
+        let edits = place
+            .value
+            .at
+            .filter(|at| cx.text(*at) == "False")
+            .map(|span| Edit { span, replacement: "True".to_owned() });
         let fix = Fix {
-            advice: "set `SESSION_COOKIE_SECURE = True` in the configuration that production loads".to_owned(),
+            advice: "set `SESSION_COOKIE_SECURE = True` in the configuration that production loads"
+                .to_owned(),
             // Over plain HTTP such a cookie is not sent back, and nobody stays logged in.
             applicability: Applicability::Unsafe,
             edits: edits.into_iter().collect(),
@@ -63,7 +69,12 @@ fn misspelt<'p>(cx: &Context<'p>) -> Option<(&'p str, flaskseal_core::Span)> {
     cx.app?.settings.iter().find_map(|setting| {
         let is_close = matches!(
             setting.name.to_ascii_uppercase().replace('_', "").as_str(),
-            "SESSIONCOOKIESECURE" | "SESSIONCOOKIESSECURE" | "SESSIONSECURE" | "SESSIONCOOKIESECURED" | "SESSIONSCOOKIESECURE" | "COOKIESECURE"
+            "SESSIONCOOKIESECURE"
+                | "SESSIONCOOKIESSECURE"
+                | "SESSIONSECURE"
+                | "SESSIONCOOKIESECURED"
+                | "SESSIONSCOOKIESECURE"
+                | "COOKIESECURE"
         ) && &*setting.name != "SESSION_COOKIE_SECURE";
         let at = setting.written.first().filter(|_| is_close)?;
         Some((&*setting.name, setting.value.at.unwrap_or(*at)))

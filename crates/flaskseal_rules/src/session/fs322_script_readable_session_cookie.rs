@@ -1,7 +1,8 @@
 //! FS322: scripts may read the session cookie.
 
 use flaskseal_core::{
-    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
+    Severity,
 };
 use flaskseal_project::Context;
 
@@ -41,7 +42,11 @@ impl Rule for ScriptReadableSessionCookie {
             Attribute::Bad(place) => place,
         };
         let confidence = if cx.entry.guessed { Confidence::Firm } else { META.confidence };
-        let edits = place.value.at.filter(|at| cx.text(*at) == "False").map(|span| Edit { span, replacement: "True".to_owned() });
+        let edits = place
+            .value
+            .at
+            .filter(|at| cx.text(*at) == "False")
+            .map(|span| Edit { span, replacement: "True".to_owned() });
         let fix = Fix {
             advice: "leave `SESSION_COOKIE_HTTPONLY` out: it is on by default".to_owned(),
             applicability: Applicability::Safe,

@@ -1,7 +1,8 @@
 //! FS323: the session cookie goes along with requests from other sites.
 
 use flaskseal_core::{
-    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
+    Severity,
 };
 use flaskseal_project::Context;
 use flaskseal_project::semantic::FactKind;

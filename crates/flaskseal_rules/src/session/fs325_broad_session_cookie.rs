@@ -1,6 +1,8 @@
 //! FS325: more hosts than the application's get the session cookie.
 
-use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::FactKind;
 
@@ -25,9 +27,36 @@ static META: RuleMeta = RuleMeta {
 /// Domains under which strangers have names of their own; browsers refuse cookies for them. The ones that Flask
 /// applications are found under, from the Public Suffix List.
 static PUBLIC_SUFFIXES: &[&str] = &[
-    "ac.uk", "app", "appspot.com", "azurewebsites.net", "co.jp", "co.kr", "co.uk", "com", "com.au", "com.br", "de", "dev",
-    "fly.dev", "fr", "github.io", "herokuapp.com", "io", "kr", "net", "netlify.app", "onrender.com", "or.kr", "org",
-    "pages.dev", "pythonanywhere.com", "railway.app", "run.app", "up.railway.app", "vercel.app", "workers.dev",
+    "ac.uk",
+    "app",
+    "appspot.com",
+    "azurewebsites.net",
+    "co.jp",
+    "co.kr",
+    "co.uk",
+    "com",
+    "com.au",
+    "com.br",
+    "de",
+    "dev",
+    "fly.dev",
+    "fr",
+    "github.io",
+    "herokuapp.com",
+    "io",
+    "kr",
+    "net",
+    "netlify.app",
+    "onrender.com",
+    "or.kr",
+    "org",
+    "pages.dev",
+    "pythonanywhere.com",
+    "railway.app",
+    "run.app",
+    "up.railway.app",
+    "vercel.app",
+    "workers.dev",
 ];
 
 pub(crate) struct BroadSessionCookie;
@@ -57,7 +86,9 @@ impl Rule for BroadSessionCookie {
             }
         }
         let (severity, confidence, message) = match (&value.kind, value.as_str()) {
-            (FactKind::None | FactKind::Absent | FactKind::Bool(false), _) | (_, Some("")) => return support(out),
+            (FactKind::None | FactKind::Absent | FactKind::Bool(false), _) | (_, Some("")) => {
+                return support(out);
+            }
             (FactKind::Str(_), Some(text)) => {
                 let domain = text.trim_start_matches('.').split(':').next().unwrap_or_default();
                 if PUBLIC_SUFFIXES.contains(&domain.to_ascii_lowercase().as_str()) {
@@ -68,9 +99,11 @@ impl Rule for BroadSessionCookie {
                     (Severity::Low, Confidence::Firm, message)
                 }
             }
-            (FactKind::Str(_), None) => {
-                (Severity::Low, Confidence::Tentative, "every host below the session cookie's domain gets it".to_owned())
-            }
+            (FactKind::Str(_), None) => (
+                Severity::Low,
+                Confidence::Tentative,
+                "every host below the session cookie's domain gets it".to_owned(),
+            ),
             // Not known: no evidence for either.
             _ => return,
         };
@@ -78,11 +111,16 @@ impl Rule for BroadSessionCookie {
         out.fail(
             Finding::new(META.id, severity, confidence, place.primary, message)
                 .with_trail(place.trail)
-                .with_fix(Fix::advice("leave `SESSION_COOKIE_DOMAIN` out: the cookie then belongs to its own host alone")),
+                .with_fix(Fix::advice(
+                    "leave `SESSION_COOKIE_DOMAIN` out: the cookie then belongs to its own host alone",
+                )),
         );
     }
 }
 
 fn support(out: &mut Assessment) {
-    out.support(BOUNDED_SESSION, Evidence::general(Layer::Source, "the session cookie belongs to its own host alone"));
+    out.support(
+        BOUNDED_SESSION,
+        Evidence::general(Layer::Source, "the session cookie belongs to its own host alone"),
+    );
 }

@@ -1,6 +1,8 @@
 //! FS327: sessions outlive the policy.
 
-use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind};
 
@@ -48,7 +50,10 @@ impl Rule for LongSessionLifetime {
         let value = cx.setting_by_default(name);
         let Some(lifetime) = seconds(&value) else {
             let at = cx.setting(name).and_then(|setting| setting.written.first().copied());
-            let gap = Gap::new(format!("the value of `{name}` is not known"), "give production's variables with `--env-file FILE`");
+            let gap = Gap::new(
+                format!("the value of `{name}` is not known"),
+                "give production's variables with `--env-file FILE`",
+            );
             return out.gap(BOUNDED_SESSION, Gap { span: at, ..gap });
         };
         if lifetime <= policy {
@@ -57,7 +62,10 @@ impl Rule for LongSessionLifetime {
         }
         if let Some(file) = set_while_serving(cx) {
             let reason = format!("`{file}` sets the lifetime while requests are served");
-            return out.gap(BOUNDED_SESSION, Gap::new(reason, "set `PERMANENT_SESSION_LIFETIME` in the configuration"));
+            return out.gap(
+                BOUNDED_SESSION,
+                Gap::new(reason, "set `PERMANENT_SESSION_LIFETIME` in the configuration"),
+            );
         }
         let severity = if lifetime > FLASK_DEFAULT { Severity::Medium } else { Severity::Low };
         let place = cookie::place(cx, name, value);
@@ -134,7 +142,7 @@ fn check_remembered(cx: &Context<'_>, policy: f64, out: &mut Assessment) {
 /// A duration in seconds: a `timedelta`, or a number of them.
 fn seconds(value: &Fact) -> Option<f64> {
     match &value.kind {
-        FactKind::Int(value) => Some(*value as f64),
+        FactKind::Int(value) => i32::try_from(*value).ok().map(f64::from).or(Some(f64::from(i32::MAX))),
         FactKind::Float(value) => Some(*value),
         FactKind::Instance(class, attributes) if class.is("datetime.timedelta") => {
             attributes.iter().find(|(name, _)| &**name == "@seconds").and_then(|(_, value)| seconds(value))

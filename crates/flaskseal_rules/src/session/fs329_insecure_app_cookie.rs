@@ -1,6 +1,8 @@
 //! FS329: a cookie that the code sets lacks protection.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 
@@ -32,7 +34,9 @@ impl Rule for InsecureAppCookie {
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         for call in cx.calls("cookie.set") {
             // The jar of an HTTP client has a method of this name too.
-            let is_client = ["requests.", "http.cookiejar.", "httpx.", "werkzeug.test."].iter().any(|client| call.path.starts_with(client));
+            let is_client = ["requests.", "http.cookiejar.", "httpx.", "werkzeug.test."]
+                .iter()
+                .any(|client| call.path.starts_with(client));
             if !is_client && !is_removal(call) {
                 judge(cx, call, &Cookie::of_call(call), out);
             }
@@ -67,7 +71,9 @@ impl<'p> Cookie<'p> {
         };
         let carries_token = call.argument(1, "value").is_some_and(|value| {
             identity::paths(value).iter().any(|path| {
-                path.starts_with("jwt.encode") || path.starts_with("flask_jwt_extended.create_") || path.starts_with("itsdangerous.")
+                path.starts_with("jwt.encode")
+                    || path.starts_with("flask_jwt_extended.create_")
+                    || path.starts_with("itsdangerous.")
             })
         });
         Self {
@@ -87,7 +93,8 @@ impl<'p> Cookie<'p> {
         }
         let FactKind::Str(rope) = &value.kind else { return None };
         let shown = rope.to_string().to_ascii_lowercase();
-        let has = |attribute: &str| Some(shown.split(';').skip(1).any(|part| part.trim().starts_with(attribute)));
+        let has =
+            |attribute: &str| Some(shown.split(';').skip(1).any(|part| part.trim().starts_with(attribute)));
         if has("max-age=0") == Some(true) || has("expires=thu, 01") == Some(true) {
             return None;
         }
@@ -107,14 +114,17 @@ fn judge(cx: &Context<'_>, call: &Event, cookie: &Cookie<'_>, out: &mut Assessme
     let is_credential = kind == Purpose::Credential;
     let is_insecure = cookie.secure == Some(false);
     // A script of the application itself reads a CSRF token or a preference.
-    let is_readable = cookie.http_only == Some(false) && !matches!(kind, Purpose::CsrfToken | Purpose::Preference);
+    let is_readable =
+        cookie.http_only == Some(false) && !matches!(kind, Purpose::CsrfToken | Purpose::Preference);
     // Browsers take Lax for a missing SameSite; that is not left to them where the cookie matters.
     let is_cross_site = cookie.same_site == Some(false) && (is_credential || is_insecure || is_readable);
-    let severity = if is_credential && (is_insecure || is_readable) { Severity::Medium } else { Severity::Low };
-    let missing: Vec<&str> = [(is_insecure, "Secure"), (is_readable, "HttpOnly"), (is_cross_site, "SameSite")]
-        .into_iter()
-        .filter_map(|(is_missing, name)| is_missing.then_some(name))
-        .collect();
+    let severity =
+        if is_credential && (is_insecure || is_readable) { Severity::Medium } else { Severity::Low };
+    let missing: Vec<&str> =
+        [(is_insecure, "Secure"), (is_readable, "HttpOnly"), (is_cross_site, "SameSite")]
+            .into_iter()
+            .filter_map(|(is_missing, name)| is_missing.then_some(name))
+            .collect();
     if missing.is_empty() {
         return;
     }
@@ -130,7 +140,8 @@ fn judge(cx: &Context<'_>, call: &Event, cookie: &Cookie<'_>, out: &mut Assessme
 
 /// A call that takes the cookie away again.
 fn is_removal(call: &Event) -> bool {
-    let is_zero = |index, name: &str| call.argument(index, name).is_some_and(|value| value.as_int() == Some(0));
+    let is_zero =
+        |index, name: &str| call.argument(index, name).is_some_and(|value| value.as_int() == Some(0));
     is_zero(2, "max_age") || is_zero(3, "expires")
 }
 
@@ -145,12 +156,52 @@ enum Purpose {
 
 fn purpose_of(name: &str) -> Purpose {
     const PREFERENCES: &[&str] = &[
-        "theme", "lang", "language", "locale", "timezone", "tz", "color", "colour", "consent", "currency", "sidebar", "layout",
-        "mode", "visited", "visits", "seen", "banner", "dark", "font", "sort", "view", "count", "tutorial", "dismissed",
+        "theme",
+        "lang",
+        "language",
+        "locale",
+        "timezone",
+        "tz",
+        "color",
+        "colour",
+        "consent",
+        "currency",
+        "sidebar",
+        "layout",
+        "mode",
+        "visited",
+        "visits",
+        "seen",
+        "banner",
+        "dark",
+        "font",
+        "sort",
+        "view",
+        "count",
+        "tutorial",
+        "dismissed",
     ];
     const CREDENTIALS: &[&str] = &[
-        "session", "sess", "sid", "token", "jwt", "auth", "authorization", "remember", "user", "uid", "login", "secret",
-        "password", "role", "admin", "account", "credential", "credentials", "email", "apikey",
+        "session",
+        "sess",
+        "sid",
+        "token",
+        "jwt",
+        "auth",
+        "authorization",
+        "remember",
+        "user",
+        "uid",
+        "login",
+        "secret",
+        "password",
+        "role",
+        "admin",
+        "account",
+        "credential",
+        "credentials",
+        "email",
+        "apikey",
     ];
     const PARTS: &[&str] = &["session", "token", "jwt", "passw", "remember", "userid", "username"];
     let words = identity::words(name);

@@ -1,6 +1,8 @@
 //! FS331: a cookie that an extension sets keeps insecure defaults.
 
-use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
@@ -43,7 +45,14 @@ impl Rule for InsecureExtensionCookie {
 
 /// Judges the settings of one cookie, `{prefix}_SECURE` and its kin. Flask-JWT-Extended has no setting that turns
 /// HttpOnly of its access cookie off.
-fn judge(cx: &Context<'_>, what: &str, prefix: &str, has_http_only: bool, used: Evidence, out: &mut Assessment) {
+fn judge(
+    cx: &Context<'_>,
+    what: &str,
+    prefix: &str,
+    has_http_only: bool,
+    used: Evidence,
+    out: &mut Assessment,
+) {
     let secure = format!("{prefix}_SECURE");
     let http_only = format!("{prefix}_HTTPONLY");
     let same_site = format!("{prefix}_SAMESITE");
@@ -79,14 +88,18 @@ fn judge(cx: &Context<'_>, what: &str, prefix: &str, has_http_only: bool, used: 
     };
     let wanted: Vec<String> = names
         .iter()
-        .map(|name| if name.ends_with("SAMESITE") { format!("`{name} = \"Lax\"`") } else { format!("`{name} = True`") })
+        .map(|name| {
+            if name.ends_with("SAMESITE") {
+                format!("`{name} = \"Lax\"`")
+            } else {
+                format!("`{name} = True`")
+            }
+        })
         .collect();
     let message = format!("{what} has no {}", listed(&missing));
-    out.fail(
-        Finding::new(META.id, severity, META.confidence, primary, message)
-            .with_trail(trail)
-            .with_fix(Fix::advice(format!("set {} in the configuration that production loads", wanted.join(", ")))),
-    );
+    out.fail(Finding::new(META.id, severity, META.confidence, primary, message).with_trail(trail).with_fix(
+        Fix::advice(format!("set {} in the configuration that production loads", wanted.join(", "))),
+    ));
 }
 
 fn is_off(value: &Fact) -> bool {

@@ -1,6 +1,8 @@
 //! FS334: confidential data lies readable in the session cookie.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
@@ -42,11 +44,20 @@ impl Rule for SensitiveDataInClientSession {
                 continue;
             }
             seen.push(write.call.span);
-            let place = cx.evidence(write.call.span, "the browser's owner, and whoever gets the cookie, can read it");
+            let place =
+                cx.evidence(write.call.span, "the browser's owner, and whoever gets the cookie, can read it");
             out.fail(
-                Finding::new(META.id, META.severity, META.confidence, place, format!("{what} is stored in the session cookie"))
-                    .with_scope(&*write.call.scope)
-                    .with_fix(Fix::advice("keep it on the server, and store only a reference to it in the session")),
+                Finding::new(
+                    META.id,
+                    META.severity,
+                    META.confidence,
+                    place,
+                    format!("{what} is stored in the session cookie"),
+                )
+                .with_scope(&*write.call.scope)
+                .with_fix(Fix::advice(
+                    "keep it on the server, and store only a reference to it in the session",
+                )),
             );
         }
     }
@@ -60,10 +71,13 @@ fn is_reference(cx: &Context<'_>, write: &identity::Write<'_>) -> bool {
     let line = text.get(at.range.start as usize..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     let Some((target, value)) = line.split_once('=') else { return false };
     let value = value.split('#').next().unwrap_or_default().trim();
-    let is_name = value.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '.'));
+    let is_name =
+        value.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '.'));
     target.contains(key)
         && is_name
-        && identity::words(value).last().is_some_and(|last| matches!(last.as_str(), "token" | "id" | "ref" | "reference" | "handle" | "encrypted"))
+        && identity::words(value).last().is_some_and(|last| {
+            matches!(last.as_str(), "token" | "id" | "ref" | "reference" | "handle" | "encrypted")
+        })
 }
 
 /// What is confidential about a session entry, by its key or by where its value comes from.
@@ -84,7 +98,8 @@ fn sensitive(key: &str, value: &Fact) -> Option<String> {
     }
     let words = identity::words(key);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let is_token_of_others = paths.iter().any(|path| path.contains("authorize_access_token()") || path.contains("fetch_token()"));
+    let is_token_of_others =
+        paths.iter().any(|path| path.contains("authorize_access_token()") || path.contains("fetch_token()"));
     if words.last() == Some(&"token") && is_token_of_others {
         return Some(format!("`{key}`, a token of another service,"));
     }
@@ -96,25 +111,103 @@ fn is_password_field(path: &str) -> bool {
         return true;
     }
     let field = path.strip_prefix("flask.request.").and_then(|rest| rest.split('"').nth(1));
-    field.is_some_and(|field| matches!(identity::words(field).last().map(String::as_str), Some("password" | "passwd" | "pwd" | "pass")))
+    field.is_some_and(|field| {
+        matches!(
+            identity::words(field).last().map(String::as_str),
+            Some("password" | "passwd" | "pwd" | "pass")
+        )
+    })
 }
 
 fn is_sensitive_name(words: &[&str]) -> bool {
     // A fact about the thing is not the thing.
     const ABOUT: &[&str] = &[
-        "at", "attempts", "changed", "count", "csrf", "error", "errors", "expires", "expiry", "id", "ids", "is", "last4", "masked",
-        "method", "name", "needs", "page", "policy", "required", "requested", "sent", "set", "state", "step", "time", "timestamp",
-        "type", "url", "verified", "xsrf", "failed", "mode", "enabled", "has", "length",
+        "at",
+        "attempts",
+        "changed",
+        "count",
+        "csrf",
+        "error",
+        "errors",
+        "expires",
+        "expiry",
+        "id",
+        "ids",
+        "is",
+        "last4",
+        "masked",
+        "method",
+        "name",
+        "needs",
+        "page",
+        "policy",
+        "required",
+        "requested",
+        "sent",
+        "set",
+        "state",
+        "step",
+        "time",
+        "timestamp",
+        "type",
+        "url",
+        "verified",
+        "xsrf",
+        "failed",
+        "mode",
+        "enabled",
+        "has",
+        "length",
     ];
     const SECRET: &[&str] = &[
-        "apikey", "captcha", "cardnumber", "creditcard", "cvc", "cvv", "iban", "otp", "passphrase", "passwd", "password", "privatekey",
-        "pwd", "rrn", "secretkey", "ssn", "totp", "accesstoken", "refreshtoken", "idtoken", "oauthtoken", "pincode",
+        "apikey",
+        "captcha",
+        "cardnumber",
+        "creditcard",
+        "cvc",
+        "cvv",
+        "iban",
+        "otp",
+        "passphrase",
+        "passwd",
+        "password",
+        "privatekey",
+        "pwd",
+        "rrn",
+        "secretkey",
+        "ssn",
+        "totp",
+        "accesstoken",
+        "refreshtoken",
+        "idtoken",
+        "oauthtoken",
+        "pincode",
     ];
     const PAIRS: &[(&str, &str)] = &[
-        ("access", "token"), ("api", "key"), ("api", "secret"), ("api", "token"), ("auth", "token"), ("bank", "account"),
-        ("bearer", "token"), ("card", "number"), ("client", "secret"), ("credit", "card"), ("encryption", "key"), ("github", "token"),
-        ("google", "token"), ("id", "token"), ("oauth", "token"), ("passport", "number"), ("pin", "code"), ("private", "key"),
-        ("refresh", "token"), ("secret", "key"), ("security", "code"), ("slack", "token"), ("spotify", "token"), ("token", "secret"),
+        ("access", "token"),
+        ("api", "key"),
+        ("api", "secret"),
+        ("api", "token"),
+        ("auth", "token"),
+        ("bank", "account"),
+        ("bearer", "token"),
+        ("card", "number"),
+        ("client", "secret"),
+        ("credit", "card"),
+        ("encryption", "key"),
+        ("github", "token"),
+        ("google", "token"),
+        ("id", "token"),
+        ("oauth", "token"),
+        ("passport", "number"),
+        ("pin", "code"),
+        ("private", "key"),
+        ("refresh", "token"),
+        ("secret", "key"),
+        ("security", "code"),
+        ("slack", "token"),
+        ("spotify", "token"),
+        ("token", "secret"),
         ("twitter", "token"),
     ];
     if words.iter().any(|word| SECRET.contains(word)) {

@@ -1,6 +1,8 @@
 //! FS335: others can read or write the server-side session store.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Segment, Source};
 
@@ -48,7 +50,14 @@ fn check_folder(cx: &Context<'_>, call: &Event, out: &mut Assessment) {
     if let Some(bits) = mode.as_int().filter(|bits| bits & 0o077 != 0) {
         let place = cookie::place(cx, "SESSION_FILE_MODE", mode.clone());
         let message = format!("other users of the machine can read session files: their mode is {bits:o}");
-        report(out, META.severity, place.primary.span.unwrap_or(call.span), cx, message, "leave `SESSION_FILE_MODE` at 0o600");
+        report(
+            out,
+            META.severity,
+            place.primary.span.unwrap_or(call.span),
+            cx,
+            message,
+            "leave `SESSION_FILE_MODE` at 0o600",
+        );
     }
     let at = || cookie::place(cx, "SESSION_FILE_DIR", folder.clone()).primary.span.unwrap_or(call.span);
     let advice = "set `SESSION_FILE_DIR` to a folder outside the project that only the service can enter";
@@ -61,7 +70,8 @@ fn check_folder(cx: &Context<'_>, call: &Event, out: &mut Assessment) {
             let in_project = matches!(rope.segments().first(), Some(Segment::Hole(hole)) if matches!(hole.source, Source::Root));
             let text = rope.to_string();
             if matches!(text.trim_end_matches('/'), "/tmp" | "/var/tmp" | "/dev/shm") {
-                let message = format!("session files lie in `{text}`, where everybody on the machine can write");
+                let message =
+                    format!("session files lie in `{text}`, where everybody on the machine can write");
                 report(out, Severity::High, at(), cx, message, advice);
             } else if in_project || rope.as_literal().is_some_and(|text| !text.starts_with('/')) {
                 let message = "session files lie in the project's folder".to_owned();
@@ -112,7 +122,9 @@ fn check_interface(cx: &Context<'_>, out: &mut Assessment) {
             continue;
         }
         let from_cookie = call.positional.first().is_some_and(|value| {
-            super::identity::paths(value).iter().any(|path| path.contains(".cookies") || path.starts_with("flask.request."))
+            super::identity::paths(value)
+                .iter()
+                .any(|path| path.contains(".cookies") || path.starts_with("flask.request."))
         });
         let (severity, message) = if from_cookie {
             (Severity::Critical, "the session interface unpickles a cookie: whoever sends one runs code")
@@ -123,7 +135,14 @@ fn check_interface(cx: &Context<'_>, out: &mut Assessment) {
     }
 }
 
-fn report(out: &mut Assessment, severity: Severity, at: Span, cx: &Context<'_>, message: String, advice: &str) {
+fn report(
+    out: &mut Assessment,
+    severity: Severity,
+    at: Span,
+    cx: &Context<'_>,
+    message: String,
+    advice: &str,
+) {
     let place = cx.evidence(at, "set here");
     out.fail(Finding::new(META.id, severity, META.confidence, place, message).with_fix(Fix::advice(advice)));
 }

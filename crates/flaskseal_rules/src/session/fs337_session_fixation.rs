@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::Event;
 
@@ -52,7 +54,10 @@ impl Rule for SessionFixation {
                 continue;
             }
             let (severity, message) = if store == Store::Server {
-                (Severity::Medium, "the login keeps the session's identifier, which somebody else may have chosen")
+                (
+                    Severity::Medium,
+                    "the login keeps the session's identifier, which somebody else may have chosen",
+                )
             } else {
                 (Severity::Low, "the login keeps what the session held before")
             };
@@ -73,7 +78,8 @@ fn logins<'p>(cx: &Context<'p>) -> Vec<&'p Event> {
     let mut found: Vec<&Event> = cx.calls("login.user").filter(|call| call.function.is_some()).collect();
     found.extend(identity::writes(cx).into_iter().filter_map(|write| {
         let function = write.call.function?;
-        let is_identity = write.key.as_str().is_some_and(identity::is_identity_key) && write.value.truth() != Some(false);
+        let is_identity =
+            write.key.as_str().is_some_and(identity::is_identity_key) && write.value.truth() != Some(false);
         (is_identity && identity::is_login(cx, &write.call.scope, function)).then_some(write.call)
     }));
     found
@@ -83,7 +89,8 @@ fn logins<'p>(cx: &Context<'p>) -> Vec<&'p Event> {
 fn check_chosen_identifier(cx: &Context<'_>, out: &mut Assessment) {
     for call in cx.calls("session.set-attribute") {
         let [name, value] = call.positional.as_slice() else { continue };
-        let is_identifier = name.as_str().is_some_and(|name| matches!(name, "sid" | "id" | "_id" | "session_id"));
+        let is_identifier =
+            name.as_str().is_some_and(|name| matches!(name, "sid" | "id" | "_id" | "session_id"));
         if is_identifier && identity::request_source(cx, call, value).is_some() {
             let place = cx.evidence(call.span, "the sender of the request chooses it");
             let message = "the session's identifier is taken from the request";

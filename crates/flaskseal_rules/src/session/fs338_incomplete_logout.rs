@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact};
 
@@ -43,7 +45,10 @@ impl Rule for IncompleteLogout {
                 continue;
             }
             let calls = |role| cx.calls(role).filter(|call: &&Event| call.function == Some(function.span));
-            if ["session.clear", "logout.user", "jwt.unset-cookies"].iter().any(|role| calls(role).next().is_some()) {
+            if ["session.clear", "logout.user", "jwt.unset-cookies"]
+                .iter()
+                .any(|role| calls(role).next().is_some())
+            {
                 continue;
             }
             let emptied = identity::writes(cx).into_iter().filter(|write| {
@@ -56,7 +61,9 @@ impl Rule for IncompleteLogout {
             let message = if removed.is_empty() {
                 // `del session[...]`, or a helper of the program, may do it.
                 let elsewhere = ["session.clear", "logout.user", "session.remove", "jwt.unset-cookies"];
-                if elsewhere.iter().any(|role| cx.has_call(role)) || cx.text(function.span).contains("session") {
+                if elsewhere.iter().any(|role| cx.has_call(role))
+                    || cx.text(function.span).contains("session")
+                {
                     continue;
                 }
                 "the logout leaves the session as it is".to_owned()
@@ -69,12 +76,16 @@ impl Rule for IncompleteLogout {
                 }
                 format!("the logout leaves `{}` in the session", left.join("`, `"))
             };
-            let at = calls("session.remove").next().map_or_else(|| identity::headline(cx, function.span), |call| call.span);
+            let at = calls("session.remove")
+                .next()
+                .map_or_else(|| identity::headline(cx, function.span), |call| call.span);
             let place = cx.evidence(at, "the session's other keys stay");
             out.fail(
                 Finding::new(META.id, META.severity, META.confidence, place, message)
                     .with_scope(&*function.qualified_name)
-                    .with_fix(Fix::advice("call `session.clear()`; with Flask-Login, `logout_user()` before it")),
+                    .with_fix(Fix::advice(
+                        "call `session.clear()`; with Flask-Login, `logout_user()` before it",
+                    )),
             );
         }
     }
@@ -86,7 +97,10 @@ fn granted_keys<'p>(cx: &Context<'p>) -> BTreeSet<&'p str> {
         .into_iter()
         .filter(|write| {
             write.value.truth() != Some(false)
-                && write.call.function.is_some_and(|function| identity::is_login(cx, &write.call.scope, function))
+                && write
+                    .call
+                    .function
+                    .is_some_and(|function| identity::is_login(cx, &write.call.scope, function))
         })
         .filter_map(|write| write.key.as_str().filter(|key| identity::is_identity_key(key)))
         .collect()

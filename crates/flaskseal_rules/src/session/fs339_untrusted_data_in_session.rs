@@ -1,6 +1,8 @@
 //! FS339: what a request says becomes what the session knows.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 
 use super::{SESSION_STORAGE, guards, identity};
@@ -30,33 +32,49 @@ impl Rule for UntrustedDataInSession {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let mut seen: Vec<Span> = Vec::new();
-        let mut report = |severity, call: &flaskseal_project::semantic::Event, source: &str, message: String| {
-            if seen.contains(&call.span) || guards::is_checked(cx, call.span) {
-                return;
-            }
-            seen.push(call.span);
-            let place = cx.evidence(call.span, format!("from `{}`", shown(source)));
-            out.fail(
-                Finding::new(META.id, severity, META.confidence, place, message)
-                    .with_scope(&*call.scope)
-                    .with_fix(Fix::advice("check the value against what the server knows before it is stored")),
-            );
-        };
+        let mut report =
+            |severity, call: &flaskseal_project::semantic::Event, source: &str, message: String| {
+                if seen.contains(&call.span) || guards::is_checked(cx, call.span) {
+                    return;
+                }
+                seen.push(call.span);
+                let place = cx.evidence(call.span, format!("from `{}`", shown(source)));
+                out.fail(
+                    Finding::new(META.id, severity, META.confidence, place, message)
+                        .with_scope(&*call.scope)
+                        .with_fix(Fix::advice(
+                            "check the value against what the server knows before it is stored",
+                        )),
+                );
+            };
         // `session.update(request.form)`.
         for call in cx.calls("session.write") {
             if let [all] = call.positional.as_slice()
-                && let Some(source) = identity::request_source(cx, call, all).filter(|_| all.as_path().is_some())
+                && let Some(source) =
+                    identity::request_source(cx, call, all).filter(|_| all.as_path().is_some())
             {
-                report(Severity::Medium, call, source, "the session takes every key that the request sends".to_owned());
+                report(
+                    Severity::Medium,
+                    call,
+                    source,
+                    "the session takes every key that the request sends".to_owned(),
+                );
             }
         }
         for write in identity::writes(cx) {
             if let Some(source) = identity::request_source(cx, write.call, write.key) {
-                report(Severity::Medium, write.call, source, "the request chooses which key of the session is written".to_owned());
+                report(
+                    Severity::Medium,
+                    write.call,
+                    source,
+                    "the request chooses which key of the session is written".to_owned(),
+                );
             } else if let Some(source) = identity::request_source(cx, write.call, write.value) {
                 match write.key.as_str() {
                     Some(key) if identity::is_identity_key(key) => {
-                        let message = format!("the request says who its sender is: `session[\"{key}\"]` is set without a check");
+                        let message = format!(
+                            "the request says who its sender is: `session[\"{key}\"]` is set without a check"
+                        );
                         report(Severity::High, write.call, source, message);
                     }
                     Some(key) => {

@@ -1,6 +1,8 @@
 //! FS368: one visitor's page is kept for the others.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, FactKind};
 
@@ -31,16 +33,21 @@ impl Rule for CacheableSessionResponse {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         for function in &cx.evaluation.decorated {
-            let Some((index, call)) = function.decorators.iter().enumerate().find_map(|(index, (_, span))| {
-                let is_it = |call: &&Event| call.span.file == span.file && span.range.encloses(call.span.range);
-                cx.calls("cache.cached").find(is_it).map(|call| (index, call))
-            }) else {
+            let Some((index, call)) =
+                function.decorators.iter().enumerate().find_map(|(index, (_, span))| {
+                    let is_it =
+                        |call: &&Event| call.span.file == span.file && span.range.encloses(call.span.range);
+                    cx.calls("cache.cached").find(is_it).map(|call| (index, call))
+                })
+            else {
                 continue;
             };
             if has_own_key(call) {
                 continue;
             }
-            let login_inside = function.decorators[index + 1..].iter().any(|(decorator, _)| match &decorator.kind {
+            let login_inside = function.decorators[index + 1..].iter().any(|(decorator, _)| match &decorator
+                .kind
+            {
                 FactKind::Path(path) => path.ends_with("login_required") || path.ends_with("jwt_required()"),
                 FactKind::Function(check) => check.qualified_name.contains("login_required"),
                 _ => false,

@@ -10,7 +10,9 @@ use flaskseal_python::range_of;
 
 /// Whether the statement at a place is reached only through a check of its function.
 pub(super) fn is_checked(cx: &Context<'_>, at: Span) -> bool {
-    let Some(module) = cx.project.parsed.modules.get(at.file.0 as usize).and_then(Option::as_ref) else { return false };
+    let Some(module) = cx.project.parsed.modules.get(at.file.0 as usize).and_then(Option::as_ref) else {
+        return false;
+    };
     let mut search = Search { target: at.range, requested: Vec::new(), checked: false };
     search.body(&module.syntax.body);
     search.checked
@@ -87,11 +89,7 @@ impl Search {
     /// An earlier statement: one that leaves unless a check holds, or one that calls a check.
     fn before(&mut self, statement: &Stmt) {
         match statement {
-            Stmt::If(node) => {
-                if leaves(&node.body) {
-                    self.checked |= self.is_check(&node.test);
-                }
-            }
+            Stmt::If(node) if leaves(&node.body) => self.checked |= self.is_check(&node.test),
             Stmt::Assert(node) => self.checked |= self.is_check(&node.test),
             Stmt::Expr(node) => {
                 if let Expr::Call(call) = &*node.value {
@@ -100,14 +98,19 @@ impl Search {
             }
             Stmt::Try(node) => {
                 let handlers_leave = !node.handlers.is_empty()
-                    && node.handlers.iter().all(|ast::ExceptHandler::ExceptHandler(handler)| leaves(&handler.body));
+                    && node
+                        .handlers
+                        .iter()
+                        .all(|ast::ExceptHandler::ExceptHandler(handler)| leaves(&handler.body));
                 for statement in &node.body {
                     self.before(statement);
                 }
                 // What raises for a wrong answer is a check where the handler leaves.
                 self.checked |= handlers_leave
                     && node.body.iter().any(|statement| match statement {
-                        Stmt::Assign(assign) => !self.is_requested(&assign.value) && matches!(&*assign.value, Expr::Call(_)),
+                        Stmt::Assign(assign) => {
+                            !self.is_requested(&assign.value) && matches!(&*assign.value, Expr::Call(_))
+                        }
                         _ => false,
                     });
             }
@@ -170,10 +173,24 @@ impl Search {
         collect_names(expression, &mut names, 0)
             && !names.is_empty()
             && names.iter().all(|name| {
-                matches!(*name, "request" | "form" | "len" | "str" | "int" | "bool" | "all" | "any" | "isinstance" | "dict" | "list")
-                    || self.requested.iter().any(|known| known == name)
+                matches!(
+                    *name,
+                    "request"
+                        | "form"
+                        | "len"
+                        | "str"
+                        | "int"
+                        | "bool"
+                        | "all"
+                        | "any"
+                        | "isinstance"
+                        | "dict"
+                        | "list"
+                ) || self.requested.iter().any(|known| known == name)
             })
-            && names.iter().any(|name| matches!(*name, "request" | "form") || self.requested.iter().any(|known| known == name))
+            && names.iter().any(|name| {
+                matches!(*name, "request" | "form") || self.requested.iter().any(|known| known == name)
+            })
     }
 
     /// `x if x in LANGUAGES else "en"`.
@@ -256,7 +273,9 @@ fn name_of(function: &Expr) -> &str {
 
 fn is_checking_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["check", "verify", "auth", "require", "ensure", "valid", "compare"].iter().any(|part| lower.contains(part))
+    ["check", "verify", "auth", "require", "ensure", "valid", "compare"]
+        .iter()
+        .any(|part| lower.contains(part))
         && !matches!(lower.as_str(), "validate_on_submit" | "validate")
 }
 

@@ -28,17 +28,45 @@ pub(super) fn writes<'p>(cx: &Context<'p>) -> Vec<Write<'p>> {
 
 /// A login that is remembered beyond the session, or may be.
 pub(super) fn remembering_login<'p>(cx: &Context<'p>) -> Option<&'p Event> {
-    cx.calls("login.user")
-        .find(|call| call.argument(1, "remember").is_some_and(|remember| remember.by_default().truth() != Some(false)))
+    cx.calls("login.user").find(|call| {
+        call.argument(1, "remember").is_some_and(|remember| remember.by_default().truth() != Some(false))
+    })
 }
 
 /// Whether a session key says who somebody is or what they may do.
 pub(super) fn is_identity_key(key: &str) -> bool {
     const KEYS: &[&str] = &[
-        "accountid", "admin", "authenticated", "auth", "currentuser", "group", "groups", "isadmin", "isauthenticated",
-        "isloggedin", "isstaff", "issuperuser", "loggedin", "loggedinuser", "loggeduser", "login", "permission",
-        "permissions", "privilege", "privileges", "role", "roles", "uid", "user", "userid", "username", "userrole",
-        "uname", "usr", "customerid", "memberid",
+        "accountid",
+        "admin",
+        "authenticated",
+        "auth",
+        "currentuser",
+        "group",
+        "groups",
+        "isadmin",
+        "isauthenticated",
+        "isloggedin",
+        "isstaff",
+        "issuperuser",
+        "loggedin",
+        "loggedinuser",
+        "loggeduser",
+        "login",
+        "permission",
+        "permissions",
+        "privilege",
+        "privileges",
+        "role",
+        "roles",
+        "uid",
+        "user",
+        "userid",
+        "username",
+        "userrole",
+        "uname",
+        "usr",
+        "customerid",
+        "memberid",
     ];
     let reduced: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
     KEYS.contains(&reduced.to_ascii_lowercase().as_str())
@@ -52,12 +80,15 @@ pub(super) fn is_logout(cx: &Context<'_>, qualified_name: &str, function: Span) 
 
 /// Whether a function logs somebody in, by its name or its routes.
 pub(super) fn is_login(cx: &Context<'_>, qualified_name: &str, function: Span) -> bool {
-    let names = ["login", "signin", "logon", "authenticate", "authorize", "authorized", "callback", "dologin"];
+    let names =
+        ["login", "signin", "logon", "authenticate", "authorize", "authorized", "callback", "dologin"];
     is_named(cx, qualified_name, function, &names) && !is_logout(cx, qualified_name, function)
 }
 
 fn is_named(cx: &Context<'_>, qualified_name: &str, function: Span, names: &[&str]) -> bool {
-    let reduced = |text: &str| -> String { text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase() };
+    let reduced = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    };
     let name = reduced(qualified_name.rsplit('.').next().unwrap_or_default());
     if names.iter().any(|known| name.starts_with(known) || name.ends_with(known)) {
         return true;
@@ -87,7 +118,8 @@ pub(super) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut previous = '_';
     for character in name.chars() {
-        let begins = !previous.is_ascii_alphanumeric() || (character.is_uppercase() && previous.is_lowercase());
+        let begins =
+            !previous.is_ascii_alphanumeric() || (character.is_uppercase() && previous.is_lowercase());
         if character.is_ascii_alphanumeric() {
             let lower = character.to_ascii_lowercase();
             match words.last_mut() {
@@ -114,8 +146,23 @@ pub(super) fn request_source<'p>(cx: &Context<'_>, call: &Event, value: &'p Fact
         let part = rest.split(['.', '[', '(']).next().unwrap_or_default();
         matches!(
             part,
-            "args" | "authorization" | "cookies" | "data" | "files" | "form" | "full_path" | "get_data" | "get_json" | "headers"
-                | "json" | "query_string" | "referrer" | "stream" | "url" | "user_agent" | "values"
+            "args"
+                | "authorization"
+                | "cookies"
+                | "data"
+                | "files"
+                | "form"
+                | "full_path"
+                | "get_data"
+                | "get_json"
+                | "headers"
+                | "json"
+                | "query_string"
+                | "referrer"
+                | "stream"
+                | "url"
+                | "user_agent"
+                | "values"
         )
     })
 }

@@ -155,6 +155,7 @@ fn shown(seconds: f64) -> String {
     if seconds >= 2.0 * DAY {
         format!("{:.0} days", seconds / DAY)
     } else {
-        format!("{:.0} hours", seconds / HOUR)
+        let hours = seconds / HOUR;
+        format!("{hours:.0} hour{}", if (0.5..1.5).contains(&hours) { "" } else { "s" })
     }
 }

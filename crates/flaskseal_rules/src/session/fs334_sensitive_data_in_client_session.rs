@@ -39,7 +39,7 @@ impl Rule for SensitiveDataInClientSession {
         }
         let mut seen = Vec::new();
         for write in identity::writes(cx) {
-            let Some(what) = sensitive(write.key.as_str().unwrap_or_default(), write.value) else { continue };
+            let Some(what) = sensitive(write.key.unwrap_or_default(), write.value) else { continue };
             if seen.contains(&write.call.span) || is_reference(cx, &write) {
                 continue;
             }
@@ -65,7 +65,7 @@ impl Rule for SensitiveDataInClientSession {
 
 /// `session["otp"] = token`: by its name, the value only refers to what the key says.
 fn is_reference(cx: &Context<'_>, write: &identity::Write<'_>) -> bool {
-    let Some(key) = write.key.as_str().filter(|key| !key.contains("token")) else { return false };
+    let Some(key) = write.key.filter(|key| !key.contains("token")) else { return false };
     let at = write.call.span;
     let text = &cx.project.tree.file(at.file).text;
     let line = text.get(at.range.start as usize..).and_then(|rest| rest.lines().next()).unwrap_or_default();

@@ -79,7 +79,7 @@ fn logins<'p>(cx: &Context<'p>) -> Vec<&'p Event> {
     found.extend(identity::writes(cx).into_iter().filter_map(|write| {
         let function = write.call.function?;
         let is_identity =
-            write.key.as_str().is_some_and(identity::is_identity_key) && write.value.truth() != Some(false);
+            write.key.is_some_and(identity::is_identity_key) && write.value.truth() != Some(false);
         (is_identity && identity::is_login(cx, &write.call.scope, function)).then_some(write.call)
     }));
     found

@@ -56,7 +56,7 @@ impl Rule for IncompleteLogout {
             });
             let removed: BTreeSet<&str> = calls("session.remove")
                 .filter_map(|call| call.positional.first().and_then(Fact::as_str))
-                .chain(emptied.filter_map(|write| write.key.as_str()))
+                .chain(emptied.filter_map(|write| write.key))
                 .collect();
             let message = if removed.is_empty() {
                 // `del session[...]`, or a helper of the program, may do it.
@@ -102,6 +102,6 @@ fn granted_keys<'p>(cx: &Context<'p>) -> BTreeSet<&'p str> {
                     .function
                     .is_some_and(|function| identity::is_login(cx, &write.call.scope, function))
         })
-        .filter_map(|write| write.key.as_str().filter(|key| identity::is_identity_key(key)))
+        .filter_map(|write| write.key.filter(|key| identity::is_identity_key(key)))
         .collect()
 }

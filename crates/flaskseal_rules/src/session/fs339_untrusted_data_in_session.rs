@@ -62,7 +62,9 @@ impl Rule for UntrustedDataInSession {
             }
         }
         for write in identity::writes(cx) {
-            if let Some(source) = identity::request_source(cx, write.call, write.key) {
+            if let Some(source) =
+                write.key_value.and_then(|key| identity::request_source(cx, write.call, key))
+            {
                 report(
                     Severity::Medium,
                     write.call,
@@ -70,7 +72,7 @@ impl Rule for UntrustedDataInSession {
                     "the request chooses which key of the session is written".to_owned(),
                 );
             } else if let Some(source) = identity::request_source(cx, write.call, write.value) {
-                match write.key.as_str() {
+                match write.key {
                     Some(key) if identity::is_identity_key(key) => {
                         let message = format!(
                             "the request says who its sender is: `session[\"{key}\"]` is set without a check"

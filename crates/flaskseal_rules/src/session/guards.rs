@@ -154,6 +154,7 @@ impl Search {
                 });
                 is_equality
                     && self.is_requested(&node.left)
+                    && !is_choice(&node.left)
                     && node.comparators.iter().any(|side| is_constant(side) && !is_empty(side))
             }
             Expr::Call(call) => {
@@ -252,6 +253,27 @@ fn is_empty(expression: &Expr) -> bool {
         Expr::List(node) => node.elts.iter().all(is_empty),
         _ => false,
     }
+}
+
+/// A field that says what to do, not who does it: `request.form["action"] == "login"`.
+fn is_choice(side: &Expr) -> bool {
+    const CHOICES: &[&str] = &[
+        "accept", "action", "agree", "agreed", "button", "btn", "consent", "form", "mode", "next", "step",
+        "submit", "terms", "type",
+    ];
+    let field = match side {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::Subscript(node) => match &*node.slice {
+            Expr::StringLiteral(field) => field.value.to_str(),
+            _ => return false,
+        },
+        Expr::Call(call) => match call.arguments.args.first() {
+            Some(Expr::StringLiteral(field)) => field.value.to_str(),
+            _ => return false,
+        },
+        _ => return false,
+    };
+    super::identity::words(field).iter().any(|word| CHOICES.contains(&word.as_str()))
 }
 
 fn is_method(expression: &Expr) -> bool {

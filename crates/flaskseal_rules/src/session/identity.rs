@@ -7,21 +7,32 @@ use flaskseal_project::semantic::{Event, Fact, FactKind, Rope, Source};
 /// A write to the session: one key, one value.
 pub(super) struct Write<'p> {
     pub(super) call: &'p Event,
-    pub(super) key: &'p Fact,
+    /// The key, where it is known.
+    pub(super) key: Option<&'p str>,
+    /// The expression that is the key; `None` for a keyword.
+    pub(super) key_value: Option<&'p Fact>,
     pub(super) value: &'p Fact,
 }
 
-/// Every write to the session whose key is an expression of its own: items, `setdefault`, `update({...})`.
+/// Every write to the session that says which key: items, `setdefault`, `update({...})`, `update(key=...)`.
 pub(super) fn writes<'p>(cx: &Context<'p>) -> Vec<Write<'p>> {
+    let write = |call, key: &'p Fact, value| Write { call, key: key.as_str(), key_value: Some(key), value };
     let mut writes = Vec::new();
     for call in cx.calls("session.write") {
         match call.positional.as_slice() {
-            [key, value] => writes.push(Write { call, key, value }),
+            [key, value] => writes.push(write(call, key, value)),
             [Fact { kind: FactKind::Dict { entries, .. }, .. }] => {
-                writes.extend(entries.iter().map(|(key, value)| Write { call, key, value }));
+                writes.extend(entries.iter().map(|(key, value)| write(call, key, value)));
             }
             _ => {}
         }
+        let keywords = call.keywords.iter();
+        writes.extend(keywords.map(|(key, value)| Write {
+            call,
+            key: Some(key.as_str()),
+            key_value: None,
+            value,
+        }));
     }
     writes
 }

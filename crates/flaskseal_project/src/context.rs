@@ -46,15 +46,40 @@ impl<'p> Context<'p> {
         }
     }
 
-    /// The routes whose view is the function at this place.
+    /// The routes that the function at this place answers: as their view, below their decorator, whatever other
+    /// decorators make of it, or as a method of their view class.
     pub fn routes_of(&self, function: Span) -> impl Iterator<Item = &'p Route> + use<'p> {
         let routes = self.app.map(|app| app.routes.as_slice()).unwrap_or_default();
+        let headline = self.headline(function);
+        let is_inside = move |outer: Span| outer.file == function.file && outer.range.encloses(function.range);
         routes.iter().filter(move |route| {
-            route.view.alternatives().iter().any(|(view, _)| match &view.kind {
-                FactKind::Function(view) => view.span == function,
-                _ => false,
-            })
+            let is_decorated = route.span.is_some_and(|at| {
+                at.file == function.file
+                    && at.range.start >= function.range.start
+                    && at.range.end <= headline.range.start
+            });
+            is_decorated
+                || route.view.alternatives().iter().any(|(view, _)| match &view.kind {
+                    FactKind::Function(view) => view.span == function,
+                    FactKind::Instance(_, attributes) => attributes.iter().any(|(name, value)| match &value.kind {
+                        FactKind::Class(class) if &**name == "@class" => class.span.is_some_and(is_inside),
+                        _ => false,
+                    }),
+                    _ => false,
+                })
         })
+    }
+
+    /// The `def` line of a function, whose span begins at its decorators.
+    pub fn headline(&self, function: Span) -> Span {
+        let text = self.text(function);
+        let is_plain = text.starts_with("def ") || text.starts_with("async def ");
+        let marks = ["\ndef ", "\nasync def ", " def ", " async def ", "\tdef ", "\tasync def "];
+        let found = marks.iter().filter_map(|mark| text.find(mark)).min().map(|at| at + 1);
+        let start = found.filter(|_| !is_plain).unwrap_or(0);
+        let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default().trim_end();
+        let start = function.range.start + start as u32;
+        Span::new(function.file, start, start + line.len() as u32)
     }
 
     /// Calls with a role, in code that production loads, in the order of their places. Main-only code and tests are

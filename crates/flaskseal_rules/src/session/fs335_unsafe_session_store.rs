@@ -121,11 +121,11 @@ fn check_interface(cx: &Context<'_>, out: &mut Assessment) {
         if !is_inside && !call.scope.starts_with(&*class.name) {
             continue;
         }
-        let from_cookie = call.positional.first().is_some_and(|value| {
-            super::identity::paths(value)
-                .iter()
-                .any(|path| path.contains(".cookies") || path.starts_with("flask.request."))
-        });
+        // Decoding hides where a value comes from; the call's own text still says it.
+        let from_cookie = cx.text(call.span).contains("cookies")
+            || call.positional.first().is_some_and(|value| {
+                super::identity::paths(value).iter().any(|path| path.contains(".cookies"))
+            });
         let (severity, message) = if from_cookie {
             (Severity::Critical, "the session interface unpickles a cookie: whoever sends one runs code")
         } else {

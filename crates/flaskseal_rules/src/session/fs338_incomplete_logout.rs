@@ -76,9 +76,8 @@ impl Rule for IncompleteLogout {
                 }
                 format!("the logout leaves `{}` in the session", left.join("`, `"))
             };
-            let at = calls("session.remove")
-                .next()
-                .map_or_else(|| identity::headline(cx, function.span), |call| call.span);
+            let at =
+                calls("session.remove").next().map_or_else(|| cx.headline(function.span), |call| call.span);
             let place = cx.evidence(at, "the session's other keys stay");
             out.fail(
                 Finding::new(META.id, META.severity, META.confidence, place, message)

@@ -110,20 +110,6 @@ fn is_named(cx: &Context<'_>, qualified_name: &str, function: Span, names: &[&st
     })
 }
 
-/// The `def` line of a function, whose span begins at its decorators.
-pub(super) fn headline(cx: &Context<'_>, function: Span) -> Span {
-    let text = cx.text(function);
-    let start = ["\ndef ", "\nasync def ", " def ", " async def "]
-        .iter()
-        .filter_map(|mark| text.find(mark).map(|at| at + 1))
-        .min()
-        .filter(|_| !text.starts_with("def ") && !text.starts_with("async def "))
-        .unwrap_or(0);
-    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default().trim_end();
-    let start = function.range.start + start as u32;
-    Span::new(function.file, start, start + line.len() as u32)
-}
-
 /// The words of an identifier: `accessToken`, `access_token` and `access-token` have the same two.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();

@@ -32,12 +32,16 @@ impl Rule for CacheableSessionResponse {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        let cached: Vec<&Event> = cx.calls("cache.cached").collect();
+        if cached.is_empty() {
+            return;
+        }
         for function in &cx.evaluation.decorated {
             let Some((index, call)) =
                 function.decorators.iter().enumerate().find_map(|(index, (_, span))| {
                     let is_it =
-                        |call: &&Event| call.span.file == span.file && span.range.encloses(call.span.range);
-                    cx.calls("cache.cached").find(is_it).map(|call| (index, call))
+                        |call: &&&Event| call.span.file == span.file && span.range.encloses(call.span.range);
+                    cached.iter().find(is_it).map(|call| (index, *call))
                 })
             else {
                 continue;

@@ -2,7 +2,9 @@
 
 use flaskseal_core::{Evidence, FileId, Layer, Span, TextRange};
 use flaskseal_models::Models;
-use flaskseal_semantic::{App, Context as When, Evaluation, Event, Fact, FactKind, Route, SettingFact, VariableValue};
+use flaskseal_semantic::{
+    App, Context as When, Evaluation, Event, Fact, FactKind, Route, SettingFact, VariableValue,
+};
 
 use crate::entry::{Entry, ServerKind};
 use crate::{AppUnit, Project, Role, Start, role_of};
@@ -51,7 +53,8 @@ impl<'p> Context<'p> {
     pub fn routes_of(&self, function: Span) -> impl Iterator<Item = &'p Route> + use<'p> {
         let routes = self.app.map(|app| app.routes.as_slice()).unwrap_or_default();
         let headline = self.headline(function);
-        let is_inside = move |outer: Span| outer.file == function.file && outer.range.encloses(function.range);
+        let is_inside =
+            move |outer: Span| outer.file == function.file && outer.range.encloses(function.range);
         routes.iter().filter(move |route| {
             let is_decorated = route.span.is_some_and(|at| {
                 at.file == function.file
@@ -61,7 +64,9 @@ impl<'p> Context<'p> {
             is_decorated
                 || route.view.alternatives().iter().any(|(view, _)| match &view.kind {
                     FactKind::Function(view) => view.span == function,
-                    FactKind::Instance(_, attributes) => attributes.iter().any(|(name, value)| match &value.kind {
+                    FactKind::Instance(_, attributes) => attributes.iter().any(|(name, value)| match &value
+                        .kind
+                    {
                         FactKind::Class(class) if &**name == "@class" => class.span.is_some_and(is_inside),
                         _ => false,
                     }),

@@ -133,9 +133,12 @@ pub(super) fn http_only(cx: &Context<'_>) -> Attribute {
 pub(super) fn same_site(cx: &Context<'_>) -> Attribute {
     let name = "SESSION_COOKIE_SAMESITE";
     if let Some(talisman) = Talisman::of(cx)
-        && talisman.is_certain()
         && !talisman.is_overwritten(name)
     {
+        if !talisman.is_certain() && restricts_sites(&cx.setting_by_default(name)) != Some(true) {
+            let reason = "whether Talisman sets SameSite depends on the environment";
+            return Attribute::Unknown(Gap::at(talisman.call.span, reason, ENV_REMEDY));
+        }
         let value = talisman.option("session_cookie_samesite");
         match value.map_or(Some(true), restricts_sites) {
             Some(true) => return Attribute::Good(cx.evidence(talisman.call.span, "Talisman sets SameSite")),
@@ -207,11 +210,21 @@ pub(super) fn place(cx: &Context<'_>, name: &str, value: Fact) -> Place {
         Some(at) => {
             let trail =
                 places.iter().filter(|place| **place != at).map(|place| cx.evidence(*place, "loaded here"));
-            (cx.evidence(at, "set here"), trail.collect())
+            (cx.evidence(at, condition(cx, name, &value)), trail.collect())
         }
         None => (of_application(cx, format!("nothing sets `{name}` for this application")), Vec::new()),
     };
     Place { value, primary, trail }
+}
+
+/// What to say at a setting's place: under which environment it is set, where the default runs without.
+fn condition(cx: &Context<'_>, name: &str, value: &Fact) -> String {
+    let alternatives = cx.setting(name).map(|setting| setting.value.alternatives()).unwrap_or_default();
+    let other = alternatives.iter().find(|(_, guard)| !guard.holds_by_default());
+    match other {
+        Some((_, guard)) if value.at.is_none() => format!("set only where {}", guard.describe()),
+        _ => "set here".to_owned(),
+    }
 }
 
 /// Evidence at the place where the application is made.

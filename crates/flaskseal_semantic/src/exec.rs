@@ -470,7 +470,10 @@ impl<'a> Machine<'a> {
         let mut exceptions = Vec::new();
         let mut handled_guard: Option<Guard> = None;
         for (raised, delta, guard) in paths {
-            let value = self.exception_value(&raised);
+            let value = match raised.0.is_unknown() {
+                true => self.some_exception(&caught),
+                false => self.exception_value(&raised),
+            };
             exceptions.push(Alternative { value, guard: Guard::ALWAYS });
             handled_guard = Some(match handled_guard {
                 None => {
@@ -526,6 +529,22 @@ impl<'a> Machine<'a> {
             }
         }
         answer
+    }
+
+    /// An exception of which nothing is known but the handler that catches it.
+    fn some_exception(&mut self, caught: &Value) -> Value {
+        match &caught.kind {
+            Kind::Path(path) => Value::path(format!("{path}()")),
+            Kind::Tuple(classes) => {
+                let exceptions: Vec<Alternative> = classes
+                    .iter()
+                    .map(|class| Alternative { value: self.some_exception(class), guard: Guard::ALWAYS })
+                    .collect();
+                Value::union(exceptions)
+            }
+            Kind::Object(_) => Value::object(self.instance(caught.clone())),
+            _ => Value::path("builtins.Exception()"),
+        }
     }
 
     fn exception_value(&mut self, raised: &Raised) -> Value {

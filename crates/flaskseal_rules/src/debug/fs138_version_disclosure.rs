@@ -1,0 +1,96 @@
+//! FS138: answers name the versions of what serves them.
+
+use std::collections::BTreeSet;
+
+use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_project::Context;
+use flaskseal_project::semantic::Fact;
+
+use super::QUIET;
+use super::answer::{Piece, answers, is_guarded, pieces};
+use crate::Rule;
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(138),
+    name: "version-disclosure",
+    summary: "Responses name exact versions of the software that serves them.",
+    severity: Severity::Low,
+    confidence: Confidence::Certain,
+    controls: &[QUIET],
+    // What the proxy says of itself (`server_tokens`) is not looked at yet.
+    layers: &[Layer::Source],
+    cwe: &[497],
+    owasp: Some("A01"),
+    asvs: &["V13.4.6"],
+    fix: FixAvailability::None,
+    page: include_str!("fs138_version_disclosure.md"),
+};
+
+pub(crate) struct VersionDisclosure;
+
+impl Rule for VersionDisclosure {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        let mut seen: BTreeSet<Span> = BTreeSet::new();
+        for answer in answers(cx).iter().filter(|answer| !is_guarded(cx, answer.function)) {
+            answer.pieces(&mut |piece, at| {
+                if let Piece::Path(path) = piece
+                    && let Some(what) = version_of(path)
+                    && seen.insert(at)
+                {
+                    out.fail(finding(cx, at, answer.scope, format!("{what} goes to the client")));
+                }
+            });
+        }
+        for event in cx.calls("header.set") {
+            let [name, value] = event.positional.as_slice() else { continue };
+            let Some(name @ ("Server" | "X-Powered-By" | "X-AspNet-Version" | "X-Generator")) = name.as_str() else { continue };
+            if seen.contains(&event.span) || !names_version(value, event.span) {
+                continue;
+            }
+            seen.insert(event.span);
+            out.fail(finding(cx, event.span, &event.scope, format!("the header `{name}` names a version")));
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, at: Span, scope: &str, message: String) -> Finding {
+    let place = cx.evidence(at, "tells which known flaws to try");
+    Finding::new(META.id, META.severity, META.confidence, place, message)
+        .with_scope(scope)
+        .with_fix(Fix::advice("leave versions of libraries and of the system out of answers"))
+}
+
+/// The software whose version an access path gives. The application's own version is its own business.
+fn version_of(path: &str) -> Option<String> {
+    let what = match path {
+        "sys.version" | "sys.version_info" | "platform.python_version()" => "Python's version",
+        "platform.uname()" | "platform.platform()" | "platform.version()" | "platform.release()" | "os.uname()" => {
+            "the system's version"
+        }
+        _ => {
+            let library = path.strip_suffix(".__version__")?.split('.').next()?;
+            return Some(format!("{library}'s version"));
+        }
+    };
+    Some(what.to_owned())
+}
+
+/// `Werkzeug/3.0.1`, or a version that a library gives.
+fn names_version(value: &Fact, span: Span) -> bool {
+    let mut names = false;
+    pieces(value, span, &mut |piece, _| match piece {
+        Piece::Path(path) => names |= version_of(path).is_some(),
+        Piece::Value(fact) => {
+            let text = fact.as_str().unwrap_or_default();
+            names |= text.split([' ', ',']).any(|word| {
+                word.split_once('/').is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
+            });
+        }
+        Piece::Env(_) => {}
+    });
+    names
+}

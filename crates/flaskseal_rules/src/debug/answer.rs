@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use flaskseal_core::Span;
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Rope, Source};
+use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Guard, Rope, Source, States};
+use flaskseal_python::ast::{self, statement_visitor};
 
 /// A value on its way to a client.
 pub(super) struct Answer<'p> {
@@ -21,7 +22,7 @@ pub(super) struct Answer<'p> {
 /// Every answer of the application, as production runs with nothing set that the tree leaves open.
 pub(super) fn answers<'p>(cx: &Context<'p>) -> Vec<Answer<'p>> {
     let mut answers = Vec::new();
-    for event in cx.calls("response.body").filter(|event| event.guard.holds_by_default()) {
+    for event in cx.calls("response.body").filter(|event| runs(&event.guard)) {
         let values = event.positional.iter().chain(event.keywords.iter().map(|(_, value)| value));
         answers.extend(values.map(|value| Answer {
             value,
@@ -56,7 +57,7 @@ pub(super) enum Piece<'p> {
 
 impl<'p> Answer<'p> {
     /// Calls `see` with every piece, and the best place for it.
-    pub fn pieces(&self, see: &mut dyn FnMut(Piece<'p>, Span)) {
+    pub(super) fn pieces(&self, see: &mut dyn FnMut(Piece<'p>, Span)) {
         pieces(self.value, self.span, see);
     }
 }
@@ -74,7 +75,7 @@ pub(super) fn pieces<'p>(fact: &'p Fact, around: Span, see: &mut dyn FnMut(Piece
             entries.iter().for_each(|(_, value)| pieces(value, around, see));
         }
         FactKind::OneOf(alternatives) => {
-            for (alternative, _) in alternatives.iter().filter(|(_, guard)| guard.holds_by_default()) {
+            for (alternative, _) in alternatives.iter().filter(|(_, guard)| runs(guard)) {
                 pieces(alternative, around, see);
             }
         }
@@ -178,8 +179,51 @@ pub(super) fn is_guarded(cx: &Context<'_>, function: Option<Span>) -> bool {
     })
 }
 
+/// Whether something runs when nobody sets an open variable, but for those that the program cannot start without:
+/// what follows `os.environ["KEY"]` runs where `KEY` is set.
+pub(super) fn runs(guard: &Guard) -> bool {
+    guard.conditions().all(|(_, states)| states.unset || *states == States::SET)
+}
+
+/// The expressions that a function returns, with their places.
+pub(super) fn returned<'p>(cx: &Context<'p>, function: Span) -> Vec<(&'p ast::Expr, Span)> {
+    let Some(Some(module)) = cx.project.parsed.modules.get(function.file.0 as usize) else { return Vec::new() };
+    let mut search = Returns { function, inside: false, found: Vec::new() };
+    statement_visitor::StatementVisitor::visit_body(&mut search, &module.syntax.body);
+    search.found
+}
+
+struct Returns<'p> {
+    function: Span,
+    inside: bool,
+    found: Vec<(&'p ast::Expr, Span)>,
+}
+
+impl<'p> statement_visitor::StatementVisitor<'p> for Returns<'p> {
+    fn visit_stmt(&mut self, statement: &'p ast::Stmt) {
+        match statement {
+            ast::Stmt::FunctionDef(node) => {
+                let is_wanted = flaskseal_python::range_of(node) == self.function.range;
+                // What an inner function returns is its own.
+                if is_wanted || !self.inside {
+                    let before = std::mem::replace(&mut self.inside, is_wanted);
+                    statement_visitor::walk_stmt(self, statement);
+                    self.inside = before;
+                }
+            }
+            ast::Stmt::Return(node) if self.inside => {
+                if let Some(value) = &node.value {
+                    let span = Span { file: self.function.file, range: flaskseal_python::range_of(&**value) };
+                    self.found.push((value, span));
+                }
+            }
+            _ => statement_visitor::walk_stmt(self, statement),
+        }
+    }
+}
+
 /// Configuration that production's start runs, with nothing set that the tree leaves open. What stands in functions
 /// that nobody was seen to call does not count.
 pub(super) fn start_calls<'p>(cx: &Context<'p>, role: &'static str) -> impl Iterator<Item = &'p Event> + use<'p> {
-    cx.calls(role).filter(|event| event.context == When::Start && event.guard.holds_by_default())
+    cx.calls(role).filter(|event| event.context == When::Start && runs(&event.guard))
 }

@@ -108,6 +108,8 @@ fn secret_of(expression: &ast::Expr, depth: usize) -> Option<(String, TextRange)
     let named = |name: &str| is_secret_name(name).then(|| (name.to_owned(), range));
     match expression {
         ast::Expr::Name(node) => named(&node.id),
+        // The value of a form's field or of a wrapped secret: `form.password.data`.
+        ast::Expr::Attribute(node) if matches!(node.attr.as_str(), "data" | "value") => inner(&node.value),
         ast::Expr::Attribute(node) => named(&node.attr),
         ast::Expr::Subscript(node) => match &*node.slice {
             ast::Expr::StringLiteral(key) => named(key.value.to_str()),
@@ -129,7 +131,7 @@ fn secret_of(expression: &ast::Expr, depth: usize) -> Option<(String, TextRange)
                     _ => None,
                 },
                 "str" | "repr" | "dict" | "list" | "dumps" | "pformat" | "format" | "join" => arguments().find_map(inner),
-                "strip" | "lower" | "upper" | "encode" | "decode" => receiver.and_then(inner),
+                "strip" | "lower" | "upper" | "encode" | "decode" | "get_secret_value" => receiver.and_then(inner),
                 _ => None,
             }
         }

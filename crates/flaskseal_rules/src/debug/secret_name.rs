@@ -12,8 +12,9 @@ pub(super) fn is_secret_name(name: &str) -> bool {
         ("encryption", "key"), ("card", "number"), ("session", "id"), ("database", "uri"), ("database", "url"),
     ];
     // What says that a secret is not meant, or only its shadow.
-    const HARMLESS: &[&str] =
-        &["csrf", "hash", "hashed", "masked", "redacted", "is", "has", "no", "use", "public", "invalid", "valid", "encrypted", "wrong"];
+    const HARMLESS: &[&str] = &[
+        "cache", "continuation", "csrf", "cursor", "next", "page", "sync", "hash", "hashed", "masked", "redacted", "is", "has", "no", "use", "public", "invalid", "valid", "encrypted", "wrong",
+    ];
     let words = words(name);
     let [.., last] = words.as_slice() else { return false };
     if words.iter().any(|word| HARMLESS.contains(&word.as_str())) {
@@ -52,7 +53,7 @@ mod tests {
         for secret in ["password", "new_password", "SECRET_KEY", "apiKey", "X-Api-Key", "accessToken", "Authorization", "SQLALCHEMY_DATABASE_URI"] {
             assert!(is_secret_name(secret), "{secret}");
         }
-        for harmless in ["password_hash", "hashed_password", "password_reset_url", "max_tokens", "token_count", "csrf_token", "has_password", "key", "secretary", "username", ""] {
+        for harmless in ["password_hash", "hashed_password", "password_reset_url", "max_tokens", "token_count", "csrf_token", "has_password", "next_page_token", "key", "secretary", "username", ""] {
             assert!(!is_secret_name(harmless), "{harmless}");
         }
     }

@@ -97,7 +97,7 @@ fn walk_text<'p>(fact: &'p Fact, rope: &'p Rope, at: Span, see: &mut dyn FnMut(P
 }
 
 /// The functions whose return value is an answer.
-fn views(cx: &Context<'_>) -> BTreeSet<Span> {
+pub(super) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
     let mut views = BTreeSet::new();
     let mut classes: Vec<&str> = Vec::new();
     let routes = cx.app.map(|app| app.routes.as_slice()).unwrap_or_default();

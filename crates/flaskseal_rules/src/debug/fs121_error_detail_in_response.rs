@@ -9,6 +9,7 @@ use flaskseal_project::semantic::{Fact, FactKind};
 
 use super::NO_DIAGNOSTICS;
 use super::answer::{Answer, Piece, answers, handled_by};
+use super::broad_handler::texts_in_answers;
 use super::coverage::support_by_coverage;
 use crate::Rule;
 
@@ -55,11 +56,27 @@ impl Rule for ErrorDetailInResponse {
                 }
             });
         }
+        let line = |at: Span| (at.file, cx.project.tree.file(at.file).place(at.range.start).line);
+        for at in texts_in_answers(cx) {
+            match seen.iter_mut().find(|(known, _)| line(**known) == line(at)) {
+                Some((_, known)) => known.0 = known.0.max(Detail::Anything),
+                None => {
+                    seen.insert(at, (Detail::Anything, scope_of(cx, at)));
+                }
+            }
+        }
         for (at, (detail, scope)) in seen {
             out.fail(finding(cx, at, detail, scope));
         }
         support_by_coverage(cx, NO_DIAGNOSTICS, out);
     }
+}
+
+/// The innermost function around a place.
+fn scope_of<'p>(cx: &Context<'p>, at: Span) -> &'p str {
+    let around = |span: Span| span.file == at.file && span.range.encloses(at.range);
+    let functions = cx.evaluation.functions.iter().filter(|function| around(function.span));
+    functions.max_by_key(|function| function.span.range.start).map_or("", |function| &*function.qualified_name)
 }
 
 fn finding(cx: &Context<'_>, at: Span, detail: Detail, scope: &str) -> Finding {

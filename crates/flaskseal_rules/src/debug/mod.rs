@@ -5,6 +5,7 @@ use flaskseal_core::{ControlId, Item};
 use crate::Rule;
 
 mod answer;
+mod broad_handler;
 mod coverage;
 mod fs101_debug_app_run;
 mod fs102_debug_in_config;

@@ -13,7 +13,8 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     ];
     // What says that a secret is not meant, or only its shadow.
     const HARMLESS: &[&str] = &[
-        "cache", "continuation", "csrf", "cursor", "next", "page", "sync", "hash", "hashed", "masked", "redacted", "is", "has", "no", "use", "public", "invalid", "valid", "encrypted", "wrong",
+        "cache", "continuation", "csrf", "cursor", "next", "page", "sync", "hash", "hashed", "masked", "redacted", "is", "has", "no", "use", "public", "invalid", "valid", "encrypted", "wrong", "retain", "keep", "need", "needs", "require", "requires",
+        "missing", "expired", "check", "verify", "show",
     ];
     let words = words(name);
     let [.., last] = words.as_slice() else { return false };

@@ -69,10 +69,16 @@ pub(super) fn pieces<'p>(fact: &'p Fact, around: Span, see: &mut dyn FnMut(Piece
     match &fact.kind {
         FactKind::Path(path) => see(Piece::Path(path), at),
         FactKind::Str(rope) | FactKind::EncodedText(rope) => walk_text(fact, rope, at, see),
-        FactKind::Sequence { items, .. } => items.iter().for_each(|item| pieces(item, around, see)),
+        FactKind::Sequence { items, .. } => {
+            for item in items {
+                pieces(item, around, see);
+            }
+        }
         FactKind::Dict { entries, .. } => {
             see(Piece::Value(fact), at);
-            entries.iter().for_each(|(_, value)| pieces(value, around, see));
+            for (_, value) in entries {
+                pieces(value, around, see);
+            }
         }
         FactKind::OneOf(alternatives) => {
             for (alternative, _) in alternatives.iter().filter(|(_, guard)| runs(guard)) {
@@ -106,12 +112,12 @@ pub(super) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
             FactKind::Function(function) => {
                 views.insert(function.span);
             }
-            FactKind::Instance(_, attributes) => classes.extend(attributes.iter().filter_map(|(name, value)| {
-                match &value.kind {
+            FactKind::Instance(_, attributes) => {
+                classes.extend(attributes.iter().filter_map(|(name, value)| match &value.kind {
                     FactKind::Class(class) if &**name == "@class" => Some(&*class.name),
                     _ => None,
-                }
-            })),
+                }));
+            }
             _ => {}
         }
     }
@@ -136,10 +142,14 @@ pub(super) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
         let Some((class, method)) = function.qualified_name.rsplit_once('.') else { continue };
         let is_verb = matches!(method, "get" | "post" | "put" | "patch" | "delete" | "dispatch_request");
         let is_view = || {
-            let ends = |name: &str| name == class || name.strip_suffix(class).is_some_and(|rest| rest.ends_with('.'));
+            let ends = |name: &str| {
+                name == class || name.strip_suffix(class).is_some_and(|rest| rest.ends_with('.'))
+            };
             // Resources of the REST extensions are registered in ways that are not followed.
             let file = &cx.project.tree.file(function.span.file).text;
-            classes.iter().any(|name| ends(name)) || file.contains("(Resource)") || file.contains("(MethodView)")
+            classes.iter().any(|name| ends(name))
+                || file.contains("(Resource)")
+                || file.contains("(MethodView)")
         };
         if is_verb && is_view() {
             views.insert(function.span);
@@ -168,10 +178,15 @@ pub(super) fn handled_by<'p>(cx: &Context<'p>, function: Span) -> impl Iterator<
 
 /// Whether a decorator of the function asks who is there.
 pub(super) fn is_guarded(cx: &Context<'_>, function: Option<Span>) -> bool {
-    const WORDS: &[&str] = &["login", "auth", "admin", "role", "permission", "jwt", "token", "require", "staff", "protect"];
+    const WORDS: &[&str] =
+        &["login", "auth", "admin", "role", "permission", "jwt", "token", "require", "staff", "protect"];
     let Some(function) = function else { return false };
-    let mut decorators =
-        cx.evaluation.decorated.iter().filter(|known| known.function == function).flat_map(|known| &known.decorators);
+    let mut decorators = cx
+        .evaluation
+        .decorated
+        .iter()
+        .filter(|known| known.function == function)
+        .flat_map(|known| &known.decorators);
     decorators.any(|(_, span)| {
         let text = cx.text(*span).to_lowercase();
         // The path of a route says nothing: `@admin.route("/auth")`.
@@ -187,7 +202,9 @@ pub(super) fn runs(guard: &Guard) -> bool {
 
 /// The expressions that a function returns, with their places.
 pub(super) fn returned<'p>(cx: &Context<'p>, function: Span) -> Vec<(&'p ast::Expr, Span)> {
-    let Some(Some(module)) = cx.project.parsed.modules.get(function.file.0 as usize) else { return Vec::new() };
+    let Some(Some(module)) = cx.project.parsed.modules.get(function.file.0 as usize) else {
+        return Vec::new();
+    };
     let mut search = Returns { function, inside: false, found: Vec::new() };
     statement_visitor::StatementVisitor::visit_body(&mut search, &module.syntax.body);
     search.found
@@ -224,6 +241,9 @@ impl<'p> statement_visitor::StatementVisitor<'p> for Returns<'p> {
 
 /// Configuration that production's start runs, with nothing set that the tree leaves open. What stands in functions
 /// that nobody was seen to call does not count.
-pub(super) fn start_calls<'p>(cx: &Context<'p>, role: &'static str) -> impl Iterator<Item = &'p Event> + use<'p> {
+pub(super) fn start_calls<'p>(
+    cx: &Context<'p>,
+    role: &'static str,
+) -> impl Iterator<Item = &'p Event> + use<'p> {
     cx.calls(role).filter(|event| event.context == When::Start && runs(&event.guard))
 }

@@ -18,7 +18,8 @@ pub(super) fn texts_in_answers(cx: &Context<'_>) -> Vec<Span> {
         if role_of(cx.path(*file)) == Role::Test {
             continue;
         }
-        let mut search = Search { file: *file, views: &views, in_view: false, exceptions: Vec::new(), found: &mut found };
+        let mut search =
+            Search { file: *file, views: &views, in_view: false, exceptions: Vec::new(), found: &mut found };
         statement_visitor::StatementVisitor::visit_body(&mut search, &module.syntax.body);
     }
     found
@@ -89,17 +90,23 @@ impl Search<'_, '_> {
     }
 
     /// Where the expression has the text of an exception in it, as a part of an answer.
-    fn text(&self, expression: &ast::Expr, is_answer: bool, depth: usize) -> Option<flaskseal_core::TextRange> {
+    fn text(
+        &self,
+        expression: &ast::Expr,
+        is_answer: bool,
+        depth: usize,
+    ) -> Option<flaskseal_core::TextRange> {
         if depth > 32 {
             return None;
         }
         let inner = |expression: &ast::Expr| self.text(expression, is_answer, depth + 1);
         match expression {
-            ast::Expr::Name(name) => {
-                (is_answer && self.exceptions.contains(&name.id.as_str())).then(|| flaskseal_python::range_of(name))
-            }
+            ast::Expr::Name(name) => (is_answer && self.exceptions.contains(&name.id.as_str()))
+                .then(|| flaskseal_python::range_of(name)),
             ast::Expr::Subscript(node) => inner(&node.value),
-            ast::Expr::Attribute(node) if matches!(node.attr.as_str(), "args" | "message") => inner(&node.value),
+            ast::Expr::Attribute(node) if matches!(node.attr.as_str(), "args" | "message") => {
+                inner(&node.value)
+            }
             ast::Expr::Call(node) => {
                 let name = match &*node.func {
                     ast::Expr::Name(function) => function.id.as_str(),
@@ -108,20 +115,31 @@ impl Search<'_, '_> {
                 };
                 let makes_answer = matches!(
                     name,
-                    "jsonify" | "make_response" | "Response" | "abort" | "flash" | "render_template" | "render_template_string"
+                    "jsonify"
+                        | "make_response"
+                        | "Response"
+                        | "abort"
+                        | "flash"
+                        | "render_template"
+                        | "render_template_string"
                 );
                 let keeps_text = matches!(name, "str" | "repr" | "format" | "dumps" | "dict" | "replace");
-                let mut arguments =
-                    node.arguments.args.iter().chain(node.arguments.keywords.iter().map(|keyword| &keyword.value));
+                let mut arguments = node
+                    .arguments
+                    .args
+                    .iter()
+                    .chain(node.arguments.keywords.iter().map(|keyword| &keyword.value));
                 if makes_answer || keeps_text {
                     arguments.find_map(|argument| self.text(argument, is_answer || makes_answer, depth + 1))
                 } else {
                     None
                 }
             }
-            ast::Expr::FString(node) => {
-                node.value.elements().filter_map(|element| element.as_interpolation()).find_map(|part| inner(&part.expression))
-            }
+            ast::Expr::FString(node) => node
+                .value
+                .elements()
+                .filter_map(|element| element.as_interpolation())
+                .find_map(|part| inner(&part.expression)),
             ast::Expr::BinOp(node) => inner(&node.left).or_else(|| inner(&node.right)),
             ast::Expr::Tuple(node) => node.elts.iter().find_map(inner),
             ast::Expr::List(node) => node.elts.iter().find_map(inner),

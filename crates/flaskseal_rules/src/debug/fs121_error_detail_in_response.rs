@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use flaskseal_core::{Assessment, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
 use flaskseal_core::Confidence;
+use flaskseal_core::{Assessment, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
@@ -76,31 +76,40 @@ impl Rule for ErrorDetailInResponse {
 fn scope_of<'p>(cx: &Context<'p>, at: Span) -> &'p str {
     let around = |span: Span| span.file == at.file && span.range.encloses(at.range);
     let functions = cx.evaluation.functions.iter().filter(|function| around(function.span));
-    functions.max_by_key(|function| function.span.range.start).map_or("", |function| &*function.qualified_name)
+    functions
+        .max_by_key(|function| function.span.range.start)
+        .map_or("", |function| &*function.qualified_name)
 }
 
 fn finding(cx: &Context<'_>, at: Span, detail: Detail, scope: &str) -> Finding {
     let (severity, message, label) = match detail {
-        Detail::Traceback => (Severity::Medium, "a traceback goes to the client", "shows code, paths and versions"),
+        Detail::Traceback => {
+            (Severity::Medium, "a traceback goes to the client", "shows code, paths and versions")
+        }
         Detail::Anything => (
             Severity::Medium,
             "the text of an unforeseen exception goes to the client",
             "may name tables, hosts, files or values",
         ),
-        Detail::Specific => {
-            (Severity::Low, "the text of an exception goes to the client", "whatever the library wrote into it")
-        }
+        Detail::Specific => (
+            Severity::Low,
+            "the text of an exception goes to the client",
+            "whatever the library wrote into it",
+        ),
     };
-    Finding::new(META.id, severity, META.confidence, cx.evidence(at, label), message).with_scope(scope).with_fix(
-        Fix::advice("log it with `app.logger.exception(...)` and answer with a message of your own"),
-    )
+    Finding::new(META.id, severity, META.confidence, cx.evidence(at, label), message)
+        .with_scope(scope)
+        .with_fix(Fix::advice(
+            "log it with `app.logger.exception(...)` and answer with a message of your own",
+        ))
 }
 
 /// What of an error an access path gives, where it gives any.
 fn detail(path: &str) -> Option<Detail> {
-    let is_traceback = ["traceback.format_", "traceback.TracebackException", "sys.exc_info()", "sys.exception()"]
-        .iter()
-        .any(|start| path.starts_with(start));
+    let is_traceback =
+        ["traceback.format_", "traceback.TracebackException", "sys.exc_info()", "sys.exception()"]
+            .iter()
+            .any(|start| path.starts_with(start));
     if is_traceback {
         return Some(Detail::Traceback);
     }
@@ -128,21 +137,66 @@ fn shows_text(rest: &str) -> bool {
     let name = attribute.split(['.', '(', '[']).next().unwrap_or_default();
     matches!(
         name,
-        "args" | "message" | "msg" | "strerror" | "orig" | "stderr" | "output" | "reason" | "with_traceback"
-            | "__traceback__" | "__dict__" | "__str__" | "__repr__" | "original_exception" | "statement" | "pgerror"
+        "args"
+            | "message"
+            | "msg"
+            | "strerror"
+            | "orig"
+            | "stderr"
+            | "output"
+            | "reason"
+            | "with_traceback"
+            | "__traceback__"
+            | "__dict__"
+            | "__str__"
+            | "__repr__"
+            | "original_exception"
+            | "statement"
+            | "pgerror"
     )
 }
 
 /// How much the text of an exception of this class says.
 fn of_class(class: &str) -> Option<Detail> {
     const SYSTEMS: &[&str] = &[
-        "sqlite3", "sqlalchemy", "psycopg2", "psycopg", "pymysql", "MySQLdb", "mysql", "pymongo", "redis", "requests",
-        "httpx", "urllib", "urllib3", "socket", "subprocess", "smtplib", "boto3", "botocore", "ldap", "ldap3",
-        "paramiko", "docker", "elasticsearch", "jinja2", "peewee", "aiohttp",
+        "sqlite3",
+        "sqlalchemy",
+        "psycopg2",
+        "psycopg",
+        "pymysql",
+        "MySQLdb",
+        "mysql",
+        "pymongo",
+        "redis",
+        "requests",
+        "httpx",
+        "urllib",
+        "urllib3",
+        "socket",
+        "subprocess",
+        "smtplib",
+        "boto3",
+        "botocore",
+        "ldap",
+        "ldap3",
+        "paramiko",
+        "docker",
+        "elasticsearch",
+        "jinja2",
+        "peewee",
+        "aiohttp",
     ];
     const BROAD: &[&str] = &[
-        "Exception", "BaseException", "OSError", "IOError", "EnvironmentError", "FileNotFoundError", "PermissionError",
-        "ConnectionError", "ConnectionRefusedError", "TimeoutError",
+        "Exception",
+        "BaseException",
+        "OSError",
+        "IOError",
+        "EnvironmentError",
+        "FileNotFoundError",
+        "PermissionError",
+        "ConnectionError",
+        "ConnectionRefusedError",
+        "TimeoutError",
     ];
     let (module, name) = class.rsplit_once('.')?;
     let top = module.split('.').next().unwrap_or(module);
@@ -150,7 +204,9 @@ fn of_class(class: &str) -> Option<Detail> {
     if top == "werkzeug" || !name.starts_with(|first: char| first.is_ascii_uppercase()) {
         return None;
     }
-    let is_exception = ["Error", "Exception", "Warning", "Timeout", "Interrupt", "Failure"].iter().any(|end| name.ends_with(end));
+    let is_exception = ["Error", "Exception", "Warning", "Timeout", "Interrupt", "Failure"]
+        .iter()
+        .any(|end| name.ends_with(end));
     if top == "builtins" && BROAD.contains(&name) || is_exception && SYSTEMS.contains(&top) {
         return Some(Detail::Anything);
     }

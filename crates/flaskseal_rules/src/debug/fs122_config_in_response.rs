@@ -1,6 +1,8 @@
 //! FS122: a route hands out configuration, the environment or the process.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span, TextRange};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span, TextRange,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 use flaskseal_python::ast;
@@ -45,7 +47,8 @@ impl Rule for ConfigInResponse {
             for Exposed { what, severity, at } in found {
                 // A call inside a return statement is an answer twice.
                 let is_known = |known: &Span| {
-                    known.file == at.file && (known.range.encloses(at.range) || at.range.encloses(known.range))
+                    known.file == at.file
+                        && (known.range.encloses(at.range) || at.range.encloses(known.range))
                 };
                 if seen.iter().any(is_known) {
                     continue;
@@ -54,9 +57,15 @@ impl Rule for ConfigInResponse {
                 let severity = if is_guarded(cx, answer.function) { severity.lowered() } else { severity };
                 let place = cx.evidence(at, "whoever asks for this route gets it");
                 out.fail(
-                    Finding::new(META.id, severity, META.confidence, place, format!("{what} goes to the client"))
-                        .with_scope(answer.scope)
-                        .with_fix(Fix::advice("return the few values that the client needs, by name")),
+                    Finding::new(
+                        META.id,
+                        severity,
+                        META.confidence,
+                        place,
+                        format!("{what} goes to the client"),
+                    )
+                    .with_scope(answer.scope)
+                    .with_fix(Fix::advice("return the few values that the client needs, by name")),
                 );
             }
         }
@@ -95,7 +104,9 @@ fn may_be_made(value: &Fact) -> bool {
     match &value.kind {
         FactKind::Dict { .. } => true,
         FactKind::Sequence { items, .. } => items.iter().any(may_be_made),
-        FactKind::OneOf(alternatives) => alternatives.iter().any(|(value, guard)| runs(guard) && may_be_made(value)),
+        FactKind::OneOf(alternatives) => {
+            alternatives.iter().any(|(value, guard)| runs(guard) && may_be_made(value))
+        }
         _ => !value.is_known(),
     }
 }
@@ -121,7 +132,9 @@ fn whole(expression: &ast::Expr, depth: usize) -> Option<Whole> {
             };
             let (what, severity) = match (owner, node.attr.as_str()) {
                 ("os", "environ") => ("the whole environment of the process", Severity::Critical),
-                ("app" | "current_app" | "application", "config") => ("the whole configuration", Severity::Critical),
+                ("app" | "current_app" | "application", "config") => {
+                    ("the whole configuration", Severity::Critical)
+                }
                 ("request", "environ") => ("the whole WSGI environment", Severity::High),
                 ("sys", "modules") => ("the list of loaded modules", Severity::High),
                 _ => return None,
@@ -129,18 +142,23 @@ fn whole(expression: &ast::Expr, depth: usize) -> Option<Whole> {
             Some(Whole { what, severity, range: flaskseal_python::range_of(node) })
         }
         ast::Expr::Call(node) => {
-            let mut arguments =
-                node.arguments.args.iter().chain(node.arguments.keywords.iter().map(|keyword| &keyword.value));
+            let mut arguments = node
+                .arguments
+                .args
+                .iter()
+                .chain(node.arguments.keywords.iter().map(|keyword| &keyword.value));
             let (name, receiver) = match &*node.func {
                 ast::Expr::Name(function) => (function.id.as_str(), None),
                 ast::Expr::Attribute(method) => (method.attr.as_str(), Some(&*method.value)),
                 _ => return None,
             };
             match name {
-                "dict" | "str" | "repr" | "jsonify" | "make_response" | "Response" | "pformat" | "dumps" | "format"
-                | "join" | "flash" | "escape" => arguments.find_map(inner),
+                "dict" | "str" | "repr" | "jsonify" | "make_response" | "Response" | "pformat" | "dumps"
+                | "format" | "join" | "flash" | "escape" => arguments.find_map(inner),
                 // By themselves these give the keys.
-                "list" | "sorted" | "tuple" => arguments.filter(|argument| argument.is_call_expr()).find_map(inner),
+                "list" | "sorted" | "tuple" => {
+                    arguments.filter(|argument| argument.is_call_expr()).find_map(inner)
+                }
                 "copy" | "items" | "values" => receiver.and_then(inner),
                 _ => None,
             }
@@ -148,9 +166,11 @@ fn whole(expression: &ast::Expr, depth: usize) -> Option<Whole> {
         ast::Expr::DictComp(node) => unfiltered(&node.generators).and_then(inner),
         ast::Expr::ListComp(node) => unfiltered(&node.generators).and_then(inner),
         ast::Expr::Generator(node) => unfiltered(&node.generators).and_then(inner),
-        ast::Expr::FString(node) => {
-            node.value.elements().filter_map(|element| element.as_interpolation()).find_map(|part| inner(&part.expression))
-        }
+        ast::Expr::FString(node) => node
+            .value
+            .elements()
+            .filter_map(|element| element.as_interpolation())
+            .find_map(|part| inner(&part.expression)),
         ast::Expr::BinOp(node) => inner(&node.left).or_else(|| inner(&node.right)),
         ast::Expr::Tuple(node) => node.elts.iter().find_map(inner),
         ast::Expr::List(node) => node.elts.iter().find_map(inner),
@@ -211,7 +231,9 @@ fn exposed(cx: &Context<'_>, piece: &Piece<'_>) -> Option<(String, Severity)> {
                 None
             }
         }
-        Piece::Env(name) => is_secret_name(name).then(|| (format!("the environment variable `{name}`"), Severity::High)),
+        Piece::Env(name) => {
+            is_secret_name(name).then(|| (format!("the environment variable `{name}`"), Severity::High))
+        }
         Piece::Value(fact) if is_configuration(fact) => {
             Some(("the whole configuration".to_owned(), Severity::Critical))
         }
@@ -222,7 +244,9 @@ fn exposed(cx: &Context<'_>, piece: &Piece<'_>) -> Option<(String, Severity)> {
                 is_secret_name(&setting.name)
                     && fact.at.is_some()
                     && setting.value.at == fact.at
-                    && fact.as_str().is_some_and(|text| !text.is_empty() && setting.value.as_str() == Some(text))
+                    && fact
+                        .as_str()
+                        .is_some_and(|text| !text.is_empty() && setting.value.as_str() == Some(text))
             })?;
             Some((format!("the setting `{}`", setting.name), Severity::High))
         }

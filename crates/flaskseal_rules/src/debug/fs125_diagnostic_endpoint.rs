@@ -1,6 +1,8 @@
 //! FS125: profilers, toolbars, dashboards and API explorers are on in production.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact};
 
@@ -35,26 +37,48 @@ impl Rule for DiagnosticEndpoint {
             out.fail(
                 Finding::new(META.id, severity, META.confidence, cx.evidence(event.span, label), message)
                     .with_scope(&*event.scope)
-                    .with_fix(Fix::advice("leave it out of production: set it up only where `app.debug` is true")),
+                    .with_fix(Fix::advice(
+                        "leave it out of production: set it up only where `app.debug` is true",
+                    )),
             );
         };
         for event in start_calls(cx, "diagnostic.toolbar").filter(|event| gets_application(event)) {
             // The extension's own default is the application's debug flag.
             let switch = cx.setting("DEBUG_TB_ENABLED").or_else(|| cx.setting("DEBUG"));
             if switch.and_then(|setting| setting.value.by_default().truth()) == Some(true) {
-                report(event, Severity::High, "the debug toolbar is on", "shows settings, queries and templates on every page");
+                report(
+                    event,
+                    Severity::High,
+                    "the debug toolbar is on",
+                    "shows settings, queries and templates on every page",
+                );
             }
         }
         for event in start_calls(cx, "diagnostic.profiler") {
-            report(event, Severity::Medium, "a profiler runs on every request", "slows each request and writes about it");
+            report(
+                event,
+                Severity::Medium,
+                "a profiler runs on every request",
+                "slows each request and writes about it",
+            );
         }
         for event in start_calls(cx, "diagnostic.dashboard").filter(|event| gets_application(event)) {
             match dashboard(cx, event) {
                 Some(Dashboard::Open) => {
-                    report(event, Severity::Medium, "a monitoring dashboard has no password", "measures and shows every route");
+                    report(
+                        event,
+                        Severity::Medium,
+                        "a monitoring dashboard has no password",
+                        "measures and shows every route",
+                    );
                 }
                 Some(Dashboard::DefaultPassword) => {
-                    report(event, Severity::High, "a monitoring dashboard has its default password", "admin / admin opens it");
+                    report(
+                        event,
+                        Severity::High,
+                        "a monitoring dashboard has its default password",
+                        "admin / admin opens it",
+                    );
                 }
                 None => {}
             }
@@ -73,7 +97,12 @@ impl Rule for DiagnosticEndpoint {
         for event in start_calls(cx, "diagnostic.metrics").filter(|event| gets_application(event)) {
             let is_off = event.keyword("path").is_some_and(|path| path.truth() == Some(false));
             if !is_off {
-                report(event, Severity::Low, "metrics are served beside the application", "`/metrics` answers whoever asks");
+                report(
+                    event,
+                    Severity::Low,
+                    "metrics are served beside the application",
+                    "`/metrics` answers whoever asks",
+                );
             }
         }
     }
@@ -94,7 +123,8 @@ fn dashboard(cx: &Context<'_>, event: &Event) -> Option<Dashboard> {
         // `app.config["flask_profiler"]["basicAuth"]`, which must say that it is enabled.
         let settings = cx.setting("flask_profiler")?.value.by_default();
         let enabled = entry(&settings, "enabled")?.truth()?;
-        let asks = entry(&settings, "basicAuth").and_then(|auth| entry(&auth, "enabled")).and_then(|on| on.truth());
+        let asks =
+            entry(&settings, "basicAuth").and_then(|auth| entry(&auth, "enabled")).and_then(|on| on.truth());
         return (enabled && asks != Some(true)).then_some(Dashboard::Open);
     }
     // The monitoring dashboard takes its credentials from a file or the environment.

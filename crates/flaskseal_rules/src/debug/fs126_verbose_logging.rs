@@ -1,6 +1,8 @@
 //! FS126: production logs statements, or everything.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
@@ -36,13 +38,25 @@ impl Rule for VerboseLogging {
             let value = setting.value.by_default();
             if let (Some(true), Some(written)) = (value.truth(), setting.written.first()) {
                 let at = value.at.unwrap_or(*written);
-                out.fail(finding(cx, at, "", format!("`{name}` is on"), "every statement is kept, with its values"));
+                out.fail(finding(
+                    cx,
+                    at,
+                    "",
+                    format!("`{name}` is on"),
+                    "every statement is kept, with its values",
+                ));
             }
         }
         for event in start_calls(cx, "sql.engine") {
             if event.keyword("echo").and_then(Fact::truth) == Some(true) {
                 let message = "the engine echoes every statement".to_owned();
-                out.fail(finding(cx, event.span, &event.scope, message, "statements and their values go to the log"));
+                out.fail(finding(
+                    cx,
+                    event.span,
+                    &event.scope,
+                    message,
+                    "statements and their values go to the log",
+                ));
             }
         }
         let levels = start_calls(cx, "log.level").map(|event| (event, event.argument(0, "level")));
@@ -50,14 +64,26 @@ impl Rule for VerboseLogging {
         for (event, level) in levels.chain(configured) {
             if level.is_some_and(|level| is_debug(&level.by_default())) {
                 let message = "the log level is DEBUG".to_owned();
-                out.fail(finding(cx, event.span, &event.scope, message, "libraries write requests and values at this level"));
+                out.fail(finding(
+                    cx,
+                    event.span,
+                    &event.scope,
+                    message,
+                    "libraries write requests and values at this level",
+                ));
             }
         }
         for event in start_calls(cx, "log.wire") {
             let [name, level] = event.positional.as_slice() else { continue };
             if name.as_str() == Some("debuglevel") && level.truth() == Some(true) {
                 let message = "HTTP requests of the application are printed whole".to_owned();
-                out.fail(finding(cx, event.span, &event.scope, message, "headers with credentials among them"));
+                out.fail(finding(
+                    cx,
+                    event.span,
+                    &event.scope,
+                    message,
+                    "headers with credentials among them",
+                ));
             }
         }
         server(cx, out);
@@ -68,7 +94,8 @@ impl Rule for VerboseLogging {
 fn server(cx: &Context<'_>, out: &mut Assessment) {
     let options = cx.entry.process.as_ref().map(|process| process.options.as_slice()).unwrap_or_default();
     let option = options.iter().rev().find(|option| option.name == "log-level");
-    let by_option = option.map(|option| (option.value.as_ref().and_then(|value| value.or_default()), Some(option.span)));
+    let by_option =
+        option.map(|option| (option.value.as_ref().and_then(|value| value.or_default()), Some(option.span)));
     let by_file = || {
         let (_, fact) = cx.entry.server_settings.iter().find(|(name, _)| &**name == "loglevel")?;
         Some((fact.as_str(), fact.at))
@@ -76,7 +103,13 @@ fn server(cx: &Context<'_>, out: &mut Assessment) {
     if let Some((Some(level), Some(at))) = by_option.or_else(by_file)
         && level.eq_ignore_ascii_case("debug")
     {
-        out.fail(finding(cx, at, "", "the server's log level is DEBUG".to_owned(), "it writes its whole configuration at the start"));
+        out.fail(finding(
+            cx,
+            at,
+            "",
+            "the server's log level is DEBUG".to_owned(),
+            "it writes its whole configuration at the start",
+        ));
     }
 }
 

@@ -1,6 +1,8 @@
 //! FS127: passwords, tokens, keys or whole requests go to the log.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span, TextRange};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span, TextRange,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 use flaskseal_python::ast;
@@ -46,7 +48,9 @@ impl Rule for SecretInLog {
                 out.fail(
                     Finding::new(META.id, severity, confidence, place, format!("{what} goes to the log"))
                         .with_scope(&*event.scope)
-                        .with_fix(Fix::advice("leave it out of the message, or log that it is there: `bool(token)`")),
+                        .with_fix(Fix::advice(
+                            "leave it out of the message, or log that it is there: `bool(token)`",
+                        )),
                 );
             }
         }
@@ -68,7 +72,9 @@ fn is_log(cx: &Context<'_>, event: &Event) -> bool {
         return true;
     }
     let callee = cx.text(event.span).split('(').next().unwrap_or_default().to_lowercase();
-    callee.rsplit_once('.').is_some_and(|(receiver, _)| receiver.rsplit('.').next().is_some_and(|name| name.contains("log")))
+    callee
+        .rsplit_once('.')
+        .is_some_and(|(receiver, _)| receiver.rsplit('.').next().is_some_and(|name| name.contains("log")))
 }
 
 /// A command prints for the person who started it.
@@ -88,13 +94,20 @@ fn by_name(cx: &Context<'_>, event: &Event) -> Option<Logged> {
     arguments.find_map(|(index, argument)| {
         let (name, range) = secret_of(argument, 0)?;
         // A constant with words in it is a message about passwords.
-        let is_message = event.positional.get(index).and_then(Fact::as_str).is_some_and(|text| text.contains(' '));
+        let is_message =
+            event.positional.get(index).and_then(Fact::as_str).is_some_and(|text| text.contains(' '));
         if is_message {
             return None;
         }
         let start = event.span.range.start;
-        let at = Span { file: event.span.file, range: TextRange::new(start + range.start, start + range.end) };
-        Some(Logged { what: format!("`{name}`"), severity: Severity::Medium, confidence: META.confidence, at })
+        let at =
+            Span { file: event.span.file, range: TextRange::new(start + range.start, start + range.end) };
+        Some(Logged {
+            what: format!("`{name}`"),
+            severity: Severity::Medium,
+            confidence: META.confidence,
+            at,
+        })
     })
 }
 
@@ -130,14 +143,20 @@ fn secret_of(expression: &ast::Expr, depth: usize) -> Option<(String, TextRange)
                     Some(ast::Expr::StringLiteral(key)) => named(key.value.to_str()),
                     _ => None,
                 },
-                "str" | "repr" | "dict" | "list" | "dumps" | "pformat" | "format" | "join" => arguments().find_map(inner),
-                "strip" | "lower" | "upper" | "encode" | "decode" | "get_secret_value" => receiver.and_then(inner),
+                "str" | "repr" | "dict" | "list" | "dumps" | "pformat" | "format" | "join" => {
+                    arguments().find_map(inner)
+                }
+                "strip" | "lower" | "upper" | "encode" | "decode" | "get_secret_value" => {
+                    receiver.and_then(inner)
+                }
                 _ => None,
             }
         }
-        ast::Expr::FString(node) => {
-            node.value.elements().filter_map(|element| element.as_interpolation()).find_map(|part| inner(&part.expression))
-        }
+        ast::Expr::FString(node) => node
+            .value
+            .elements()
+            .filter_map(|element| element.as_interpolation())
+            .find_map(|part| inner(&part.expression)),
         ast::Expr::BinOp(node) => inner(&node.left).or_else(|| inner(&node.right)),
         ast::Expr::Tuple(node) => node.elts.iter().find_map(inner),
         ast::Expr::List(node) => node.elts.iter().find_map(inner),
@@ -161,13 +180,18 @@ fn by_value(cx: &Context<'_>, event: &Event) -> Option<Logged> {
             }
             let logged = |what: String, severity, confidence| Logged { what, severity, confidence, at };
             found = match piece {
-                Piece::Path(path) => whole(cx, event, path)
-                    .map(|(severity, confidence)| logged(format!("the whole of `{}`", short(path)), severity, confidence)),
-                Piece::Env(name) if is_secret_name(name) => {
-                    Some(logged(format!("the environment variable `{name}`"), Severity::Medium, META.confidence))
-                }
+                Piece::Path(path) => whole(cx, event, path).map(|(severity, confidence)| {
+                    logged(format!("the whole of `{}`", short(path)), severity, confidence)
+                }),
+                Piece::Env(name) if is_secret_name(name) => Some(logged(
+                    format!("the environment variable `{name}`"),
+                    Severity::Medium,
+                    META.confidence,
+                )),
                 Piece::Env(_) => None,
-                Piece::Value(fact) => setting(cx, fact).map(|what| logged(what, Severity::Medium, META.confidence)),
+                Piece::Value(fact) => {
+                    setting(cx, fact).map(|what| logged(what, Severity::Medium, META.confidence))
+                }
             };
         });
     }
@@ -180,16 +204,30 @@ fn short(path: &str) -> &str {
 
 /// Collections that hold credentials among other things.
 fn whole(cx: &Context<'_>, event: &Event, path: &str) -> Option<(Severity, Confidence)> {
-    let path = ["()", ".to_dict", ".items", ".values"].iter().fold(path, |path, end| path.strip_suffix(end).unwrap_or(path));
+    let path = ["()", ".to_dict", ".items", ".values"]
+        .iter()
+        .fold(path, |path, end| path.strip_suffix(end).unwrap_or(path));
     match path {
-        "flask.request.headers" | "flask.request.cookies" | "flask.session" | "os.environ" | "flask.request.environ" => {
-            Some((Severity::Medium, META.confidence))
-        }
-        "flask.Flask().config" | "flask.current_app.config" => Some((Severity::Medium, META.confidence)),
-        "flask.request.form" | "flask.request.values" | "flask.request.json" | "flask.request.get_json"
-        | "flask.request.data" | "flask.request.get_data" => {
-            let handles_password = event.function.is_some_and(|function| cx.text(function).contains("password"));
-            Some(if handles_password { (Severity::Medium, META.confidence) } else { (Severity::Low, Confidence::Tentative) })
+        "flask.request.headers"
+        | "flask.request.cookies"
+        | "flask.session"
+        | "os.environ"
+        | "flask.request.environ"
+        | "flask.Flask().config"
+        | "flask.current_app.config" => Some((Severity::Medium, META.confidence)),
+        "flask.request.form"
+        | "flask.request.values"
+        | "flask.request.json"
+        | "flask.request.get_json"
+        | "flask.request.data"
+        | "flask.request.get_data" => {
+            let handles_password =
+                event.function.is_some_and(|function| cx.text(function).contains("password"));
+            Some(if handles_password {
+                (Severity::Medium, META.confidence)
+            } else {
+                (Severity::Low, Confidence::Tentative)
+            })
         }
         _ => None,
     }
@@ -198,7 +236,8 @@ fn whole(cx: &Context<'_>, event: &Event, path: &str) -> Option<(Severity, Confi
 fn setting(cx: &Context<'_>, fact: &Fact) -> Option<String> {
     if let FactKind::Dict { entries, .. } = &fact.kind {
         let has = |name: &str| entries.iter().any(|(key, _)| key.as_str() == Some(name));
-        return (has("SECRET_KEY") && has("SESSION_COOKIE_HTTPONLY")).then(|| "the whole configuration".to_owned());
+        return (has("SECRET_KEY") && has("SESSION_COOKIE_HTTPONLY"))
+            .then(|| "the whole configuration".to_owned());
     }
     let (text, at) = (fact.as_str().filter(|text| !text.is_empty())?, fact.at?);
     let settings = &cx.app?.settings;
@@ -211,19 +250,28 @@ fn setting(cx: &Context<'_>, fact: &Fact) -> Option<String> {
 fn access_log(cx: &Context<'_>, out: &mut Assessment) {
     let options = cx.entry.process.as_ref().map(|process| process.options.as_slice()).unwrap_or_default();
     let option = options.iter().rev().find(|option| option.name == "access-logformat");
-    let by_option = option.map(|option| (option.value.as_ref().and_then(|value| value.or_default()), Some(option.span)));
+    let by_option =
+        option.map(|option| (option.value.as_ref().and_then(|value| value.or_default()), Some(option.span)));
     let by_file = || {
         let (_, fact) = cx.entry.server_settings.iter().find(|(name, _)| &**name == "access_log_format")?;
         Some((fact.as_str(), fact.at))
     };
     if let Some((Some(format), Some(at))) = by_option.or_else(by_file) {
         let lower = format.to_lowercase();
-        if let Some(header) = ["{authorization}i", "{cookie}i", "{set-cookie}o"].iter().find(|header| lower.contains(*header)) {
+        if let Some(header) =
+            ["{authorization}i", "{cookie}i", "{set-cookie}o"].iter().find(|header| lower.contains(*header))
+        {
             let place = cx.evidence(at, "each line holds what opens a session");
             let header = header.trim_matches(['{', '}', 'i', 'o']);
             out.fail(
-                Finding::new(META.id, META.severity, META.confidence, place, format!("the access log records the header `{header}`"))
-                    .with_fix(Fix::advice("take the header out of the format")),
+                Finding::new(
+                    META.id,
+                    META.severity,
+                    META.confidence,
+                    place,
+                    format!("the access log records the header `{header}`"),
+                )
+                .with_fix(Fix::advice("take the header out of the format")),
             );
         }
     }

@@ -1,6 +1,8 @@
 //! FS131: an administration interface asks nobody who they are.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{ClassFact, Event, Fact, FactKind};
 
@@ -44,9 +46,15 @@ impl Rule for UnprotectedAdmin {
             if blueprint.starts_with("rq_dashboard.") && !mentions(cx, event, "blueprint.before_request") {
                 let place = cx.evidence(event.span, "shows jobs with their arguments, and deletes them");
                 out.fail(
-                    Finding::new(META.id, META.severity, META.confidence, place, "the RQ dashboard is open to everybody")
-                        .with_scope(&*event.scope)
-                        .with_fix(Fix::advice("check the user in a `before_request` of its blueprint")),
+                    Finding::new(
+                        META.id,
+                        META.severity,
+                        META.confidence,
+                        place,
+                        "the RQ dashboard is open to everybody",
+                    )
+                    .with_scope(&*event.scope)
+                    .with_fix(Fix::advice("check the user in a `before_request` of its blueprint")),
                 );
             }
         }
@@ -59,9 +67,14 @@ fn flask_admin(cx: &Context<'_>, event: &Event, out: &mut Assessment) {
     if check == Check::Some {
         return;
     }
-    let model = event.argument(0, "model").and_then(class_of).map(|class| class.name.rsplit('.').next().unwrap_or_default());
+    let model = event
+        .argument(0, "model")
+        .and_then(class_of)
+        .map(|class| class.name.rsplit('.').next().unwrap_or_default());
     let holds_users = model.is_some_and(|model| {
-        ["User", "Account", "Credential", "Token", "ApiKey", "Member", "Role"].iter().any(|word| model.contains(word))
+        ["User", "Account", "Credential", "Token", "ApiKey", "Member", "Role"]
+            .iter()
+            .any(|word| model.contains(word))
     });
     let serves_files = event.path.contains("fileadmin") || event.path.contains("rediscli");
     let severity = if holds_users || serves_files { Severity::Critical } else { Severity::High };
@@ -75,9 +88,17 @@ fn flask_admin(cx: &Context<'_>, event: &Event, out: &mut Assessment) {
         _ => "nothing overrides `is_accessible`, which lets everybody in",
     };
     out.fail(
-        Finding::new(META.id, severity, META.confidence, cx.evidence(event.span, label), format!("{what} is open to everybody"))
-            .with_scope(&*event.scope)
-            .with_fix(Fix::advice("override `is_accessible` in a base class of every view, and check the user there")),
+        Finding::new(
+            META.id,
+            severity,
+            META.confidence,
+            cx.evidence(event.span, label),
+            format!("{what} is open to everybody"),
+        )
+        .with_scope(&*event.scope)
+        .with_fix(Fix::advice(
+            "override `is_accessible` in a base class of every view, and check the user there",
+        )),
     );
 }
 
@@ -92,14 +113,16 @@ enum Check {
 fn check_of(cx: &Context<'_>, class: &ClassFact) -> Check {
     let names = std::iter::once(&class.name).chain(&class.ancestors);
     for name in names {
-        let is_library = name.starts_with("flask_admin.") || name.starts_with("builtins.") || name.starts_with("wtforms.");
+        let is_library =
+            name.starts_with("flask_admin.") || name.starts_with("builtins.") || name.starts_with("wtforms.");
         if is_library {
             continue;
         }
         let methods = ["is_accessible", "_handle_view"];
         let own = cx.evaluation.functions.iter().find(|function| {
             function.qualified_name.rsplit_once('.').is_some_and(|(class, method)| {
-                methods.contains(&method) && name.strip_suffix(class).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+                methods.contains(&method)
+                    && name.strip_suffix(class).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             })
         });
         match own {
@@ -135,7 +158,9 @@ fn is_guarded_whole(cx: &Context<'_>) -> bool {
         || hooks.iter().any(|(hook, function)| match &function.kind {
             FactKind::Function(function) if hook.starts_with("before") => {
                 let text = cx.text(function.span);
-                text.contains("admin") || (text.contains("is_authenticated") && (text.contains("redirect") || text.contains("abort")))
+                text.contains("admin")
+                    || (text.contains("is_authenticated")
+                        && (text.contains("redirect") || text.contains("abort")))
             }
             _ => false,
         })

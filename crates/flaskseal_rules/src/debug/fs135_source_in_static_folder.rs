@@ -1,6 +1,8 @@
 //! FS135: the static folder holds the application itself.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::semantic::{Event, Fact, FactKind, Segment, Source};
 use flaskseal_project::{Context, Role, role_of};
 
@@ -39,15 +41,16 @@ impl Rule for SourceInStaticFolder {
         }
         let working = cx.entry.roots.first().map(String::as_str).unwrap_or_default();
         for event in start_calls(cx, "static.middleware") {
-            match event.argument(1, "exports").map(|exports| &exports.kind) {
-                Some(FactKind::Dict { entries, .. }) => {
-                    entries.iter().for_each(|(_, folder)| report(cx, event, folder, working, out));
+            if let Some(FactKind::Dict { entries, .. }) =
+                event.argument(1, "exports").map(|exports| &exports.kind)
+            {
+                for (_, folder) in entries {
+                    report(cx, event, folder, working, out);
                 }
-                _ => {
-                    let position = usize::from(!event.path.ends_with("add_files"));
-                    if let Some(folder) = event.argument(position, "root") {
-                        report(cx, event, folder, working, out);
-                    }
+            } else {
+                let position = usize::from(!event.path.ends_with("add_files"));
+                if let Some(folder) = event.argument(position, "root") {
+                    report(cx, event, folder, working, out);
                 }
             }
         }
@@ -62,9 +65,15 @@ fn report(cx: &Context<'_>, event: &Event, folder: &Fact, relative_to: &str, out
     let at = folder.at.filter(inside).unwrap_or(event.span);
     let place = cx.evidence(at, format!("`{found}` is in it"));
     out.fail(
-        Finding::new(META.id, META.severity, META.confidence, place, "the static folder holds the application itself")
-            .with_scope(&*event.scope)
-            .with_fix(Fix::advice("move what is public into a folder of its own and serve only that")),
+        Finding::new(
+            META.id,
+            META.severity,
+            META.confidence,
+            place,
+            "the static folder holds the application itself",
+        )
+        .with_scope(&*event.scope)
+        .with_fix(Fix::advice("move what is public into a folder of its own and serve only that")),
     );
 }
 
@@ -85,7 +94,11 @@ fn resolve(folder: &Fact, relative_to: &str) -> Option<Served> {
         }
         [Segment::Literal(text)] => (relative_to, &**text),
         [Segment::Hole(hole)] if hole.source == Source::Root => ("", ""),
-        [Segment::Hole(hole), Segment::Literal(text)] if hole.source == Source::Root && text.starts_with('/') => ("", &**text),
+        [Segment::Hole(hole), Segment::Literal(text)]
+            if hole.source == Source::Root && text.starts_with('/') =>
+        {
+            ("", &**text)
+        }
         _ => return None,
     };
     let mut parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
@@ -114,8 +127,9 @@ fn exposed(cx: &Context<'_>, served: &Served) -> Option<String> {
         let name = path.rsplit('/').next().unwrap_or(path);
         name == ".env"
             || [".sqlite", ".sqlite3", ".db", ".pem", ".key"].iter().any(|end| name.ends_with(end))
-            || name.ends_with(".py") && role_of(path) == Role::Source
+            || name.rsplit_once('.').is_some_and(|(_, end)| end == "py") && role_of(path) == Role::Source
     };
-    let mut paths = cx.project.tree.paths.iter().map(|path| &*path.path).filter(|path| path.starts_with(&prefix));
+    let mut paths =
+        cx.project.tree.paths.iter().map(|path| &*path.path).filter(|path| path.starts_with(&prefix));
     code.or_else(|| paths.find(is_private)).map(str::to_owned)
 }

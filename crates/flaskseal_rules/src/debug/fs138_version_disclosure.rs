@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::Fact;
 
@@ -47,7 +49,10 @@ impl Rule for VersionDisclosure {
         }
         for event in cx.calls("header.set") {
             let [name, value] = event.positional.as_slice() else { continue };
-            let Some(name @ ("Server" | "X-Powered-By" | "X-AspNet-Version" | "X-Generator")) = name.as_str() else { continue };
+            let Some(name @ ("Server" | "X-Powered-By" | "X-AspNet-Version" | "X-Generator")) = name.as_str()
+            else {
+                continue;
+            };
             if seen.contains(&event.span) || !names_version(value, event.span) {
                 continue;
             }
@@ -68,9 +73,11 @@ fn finding(cx: &Context<'_>, at: Span, scope: &str, message: String) -> Finding 
 fn version_of(path: &str) -> Option<String> {
     let what = match path {
         "sys.version" | "sys.version_info" | "platform.python_version()" => "Python's version",
-        "platform.uname()" | "platform.platform()" | "platform.version()" | "platform.release()" | "os.uname()" => {
-            "the system's version"
-        }
+        "platform.uname()"
+        | "platform.platform()"
+        | "platform.version()"
+        | "platform.release()"
+        | "os.uname()" => "the system's version",
         _ => {
             let library = path.strip_suffix(".__version__")?.split('.').next()?;
             return Some(format!("{library}'s version"));
@@ -87,7 +94,8 @@ fn names_version(value: &Fact, span: Span) -> bool {
         Piece::Value(fact) => {
             let text = fact.as_str().unwrap_or_default();
             names |= text.split([' ', ',']).any(|word| {
-                word.split_once('/').is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
+                word.split_once('/')
+                    .is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
             });
         }
         Piece::Env(_) => {}

@@ -4,17 +4,69 @@
 /// `password_hash`, `token_url` and `max_tokens` do not.
 pub(super) fn is_secret_name(name: &str) -> bool {
     const LAST: &[&str] = &[
-        "password", "passwd", "pwd", "passphrase", "passcode", "secret", "token", "apikey", "authorization", "credentials",
-        "cvv", "cvc", "otp", "jwt", "cookie", "cookies",
+        "password",
+        "passwd",
+        "pwd",
+        "passphrase",
+        "passcode",
+        "secret",
+        "token",
+        "apikey",
+        "authorization",
+        "credentials",
+        "cvv",
+        "cvc",
+        "otp",
+        "jwt",
+        "cookie",
+        "cookies",
     ];
     const LAST_TWO: &[(&str, &str)] = &[
-        ("api", "key"), ("secret", "key"), ("access", "key"), ("private", "key"), ("auth", "key"), ("signing", "key"),
-        ("encryption", "key"), ("card", "number"), ("session", "id"), ("database", "uri"), ("database", "url"),
+        ("api", "key"),
+        ("secret", "key"),
+        ("access", "key"),
+        ("private", "key"),
+        ("auth", "key"),
+        ("signing", "key"),
+        ("encryption", "key"),
+        ("card", "number"),
+        ("session", "id"),
+        ("database", "uri"),
+        ("database", "url"),
     ];
     // What says that a secret is not meant, or only its shadow.
     const HARMLESS: &[&str] = &[
-        "cache", "continuation", "csrf", "cursor", "next", "page", "sync", "hash", "hashed", "masked", "redacted", "is", "has", "no", "use", "public", "invalid", "valid", "encrypted", "wrong", "retain", "keep", "need", "needs", "require", "requires",
-        "missing", "expired", "check", "verify", "show",
+        "cache",
+        "continuation",
+        "csrf",
+        "cursor",
+        "next",
+        "page",
+        "sync",
+        "hash",
+        "hashed",
+        "masked",
+        "redacted",
+        "is",
+        "has",
+        "no",
+        "use",
+        "public",
+        "invalid",
+        "valid",
+        "encrypted",
+        "wrong",
+        "retain",
+        "keep",
+        "need",
+        "needs",
+        "require",
+        "requires",
+        "missing",
+        "expired",
+        "check",
+        "verify",
+        "show",
     ];
     let words = words(name);
     let [.., last] = words.as_slice() else { return false };
@@ -51,10 +103,32 @@ mod tests {
 
     #[test]
     fn the_last_words_decide() {
-        for secret in ["password", "new_password", "SECRET_KEY", "apiKey", "X-Api-Key", "accessToken", "Authorization", "SQLALCHEMY_DATABASE_URI"] {
+        for secret in [
+            "password",
+            "new_password",
+            "SECRET_KEY",
+            "apiKey",
+            "X-Api-Key",
+            "accessToken",
+            "Authorization",
+            "SQLALCHEMY_DATABASE_URI",
+        ] {
             assert!(is_secret_name(secret), "{secret}");
         }
-        for harmless in ["password_hash", "hashed_password", "password_reset_url", "max_tokens", "token_count", "csrf_token", "has_password", "next_page_token", "key", "secretary", "username", ""] {
+        for harmless in [
+            "password_hash",
+            "hashed_password",
+            "password_reset_url",
+            "max_tokens",
+            "token_count",
+            "csrf_token",
+            "has_password",
+            "next_page_token",
+            "key",
+            "secretary",
+            "username",
+            "",
+        ] {
             assert!(!is_secret_name(harmless), "{harmless}");
         }
     }

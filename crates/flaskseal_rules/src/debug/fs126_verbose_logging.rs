@@ -4,7 +4,7 @@ use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
 };
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Fact, FactKind};
+use flaskseal_project::semantic::{Event, Fact, FactKind};
 
 use super::QUIET;
 use super::answer::start_calls;
@@ -60,7 +60,7 @@ impl Rule for VerboseLogging {
             }
         }
         let levels = start_calls(cx, "log.level").map(|event| (event, event.argument(0, "level")));
-        let configured = start_calls(cx, "log.configure").map(|event| (event, event.keyword("level")));
+        let configured = start_calls(cx, "log.configure").map(|event| (event, configured_level(event)));
         for (event, level) in levels.chain(configured) {
             if level.is_some_and(|level| is_debug(&level.by_default())) {
                 let message = "the log level is DEBUG".to_owned();
@@ -87,6 +87,21 @@ impl Rule for VerboseLogging {
             }
         }
         server(cx, out);
+    }
+}
+
+/// `basicConfig(level=…)`, or the level of the root logger in `dictConfig({…})`.
+fn configured_level(event: &Event) -> Option<&Fact> {
+    let of_root = || entry(entry(event.positional.first()?, "root")?, "level");
+    event.keyword("level").or_else(of_root)
+}
+
+fn entry<'f>(fact: &'f Fact, key: &str) -> Option<&'f Fact> {
+    match &fact.kind {
+        FactKind::Dict { entries, .. } => {
+            entries.iter().find(|(name, _)| name.as_str() == Some(key)).map(|(_, value)| value)
+        }
+        _ => None,
     }
 }
 

@@ -41,7 +41,8 @@ impl Rule for SecretInLog {
             if seen.contains(&event.span) || !is_log(cx, event) || is_command(cx, event) {
                 continue;
             }
-            let found = by_name(cx, event).or_else(|| by_value(cx, event));
+            let found =
+                by_name(cx, event).or_else(|| by_value(cx, event)).or_else(|| by_collection(cx, event));
             if let Some(Logged { what, severity, confidence, at }) = found {
                 seen.push(event.span);
                 let place = cx.evidence(at, "logs are kept, copied and read by many");
@@ -164,6 +165,51 @@ fn secret_of(expression: &ast::Expr, depth: usize) -> Option<(String, TextRange)
         ast::Expr::BoolOp(node) => node.values.iter().find_map(inner),
         ast::Expr::If(node) => inner(&node.body).or_else(|| inner(&node.orelse)),
         ast::Expr::Starred(node) => inner(&node.value),
+        _ => None,
+    }
+}
+
+/// `dict(session)`, `json.dumps(request.form)`: text and copies of a collection no longer say whose they are.
+fn by_collection(cx: &Context<'_>, event: &Event) -> Option<Logged> {
+    let call = flaskseal_python::parse_expression(cx.text(event.span))?;
+    let ast::Expr::Call(call) = &call else { return None };
+    let path = call.arguments.args.iter().find_map(|argument| collection(argument, 0))?;
+    let (severity, confidence) = whole(cx, event, &path)?;
+    Some(Logged { what: format!("the whole of `{}`", short(&path)), severity, confidence, at: event.span })
+}
+
+/// The access path of a collection that comes out whole.
+fn collection(expression: &ast::Expr, depth: usize) -> Option<String> {
+    if depth > 32 {
+        return None;
+    }
+    match expression {
+        ast::Expr::Name(name) if name.id == "session" && depth > 0 => Some("flask.session".to_owned()),
+        ast::Expr::Attribute(node) => match &*node.value {
+            ast::Expr::Name(owner) if owner.id == "request" => Some(format!("flask.request.{}", node.attr)),
+            _ => None,
+        },
+        ast::Expr::Call(node) => match &*node.func {
+            ast::Expr::Name(function) if matches!(function.id.as_str(), "dict" | "str" | "repr") => {
+                collection(node.arguments.args.first()?, depth + 1)
+            }
+            ast::Expr::Attribute(method) if matches!(method.attr.as_str(), "dumps" | "pformat") => {
+                collection(node.arguments.args.first()?, depth + 1)
+            }
+            ast::Expr::Attribute(method)
+                if matches!(method.attr.as_str(), "to_dict" | "items" | "values" | "copy") =>
+            {
+                collection(&method.value, depth + 1)
+            }
+            _ => None,
+        },
+        ast::Expr::FString(node) => {
+            let mut parts = node.value.elements().filter_map(|element| element.as_interpolation());
+            parts.find_map(|part| collection(&part.expression, depth + 1))
+        }
+        ast::Expr::BinOp(node) => {
+            collection(&node.left, depth + 1).or_else(|| collection(&node.right, depth + 1))
+        }
         _ => None,
     }
 }

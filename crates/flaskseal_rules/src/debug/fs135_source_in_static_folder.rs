@@ -123,11 +123,14 @@ fn exposed(cx: &Context<'_>, served: &Served) -> Option<String> {
     };
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let code = cx.evaluation.loaded.iter().map(|file| cx.path(*file)).find(|path| path.starts_with(&prefix));
+    // Python that production does not load may be there for browsers to run, in a folder that says so.
+    let is_public = ["static", "assets", "public", "dist", "www"].iter().any(|name| folder.contains(name));
     let is_private = |path: &&str| {
         let name = path.rsplit('/').next().unwrap_or(path);
         name == ".env"
-            || [".sqlite", ".sqlite3", ".db", ".pem", ".key"].iter().any(|end| name.ends_with(end))
-            || name.rsplit_once('.').is_some_and(|(_, end)| end == "py") && role_of(path) == Role::Source
+            || name != "Thumbs.db"
+                && [".sqlite", ".sqlite3", ".db", ".pem", ".key"].iter().any(|end| name.ends_with(end))
+            || name.rsplit_once('.').is_some_and(|(_, end)| end == "py") && !is_public && role_of(path) == Role::Source
     };
     let mut paths =
         cx.project.tree.paths.iter().map(|path| &*path.path).filter(|path| path.starts_with(&prefix));

@@ -18,6 +18,16 @@ mod fs131_unprotected_admin;
 mod fs135_source_in_static_folder;
 mod fs138_version_disclosure;
 mod secret_name;
+mod fs103_debug_in_environment;
+mod fs104_boolean_from_string;
+mod fs106_dev_server_in_production;
+mod fs107_werkzeug_debugger;
+mod fs109_leftover_debugger;
+mod fs111_testing_mode;
+mod fs115_removed_flask_env;
+mod fs116_insecure_config_fallback;
+mod serving;
+mod syntax;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
@@ -31,6 +41,14 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs131_unprotected_admin::UnprotectedAdmin,
     &fs135_source_in_static_folder::SourceInStaticFolder,
     &fs138_version_disclosure::VersionDisclosure,
+    &fs103_debug_in_environment::DebugInEnvironment,
+    &fs104_boolean_from_string::BooleanFromString,
+    &fs106_dev_server_in_production::DevServerInProduction,
+    &fs107_werkzeug_debugger::WerkzeugDebugger,
+    &fs109_leftover_debugger::LeftoverDebugger,
+    &fs111_testing_mode::TestingMode,
+    &fs115_removed_flask_env::RemovedFlaskEnv,
+    &fs116_insecure_config_fallback::InsecureConfigFallback,
 ];
 
 const fn control(number: u8) -> ControlId {
@@ -47,3 +65,8 @@ const PRODUCTION_CONFIG: ControlId = control(3);
 const NO_DIAGNOSTICS: ControlId = control(4);
 /// Logs and banners are quiet.
 const QUIET: ControlId = control(5);
+
+/// The remedy where no start command is known.
+const ENTRY: &str = "name it with `--entry MODULE:CALLABLE`";
+/// The remedy where a variable decides.
+const ENV_FILE: &str = "give production's variables with `--env-file FILE`";

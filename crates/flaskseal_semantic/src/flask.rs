@@ -386,8 +386,8 @@ fn new_config(machine: &mut Machine<'_>, app: ObjectId, span: Span) -> Value {
 fn debug_flag(machine: &mut Machine<'_>, version: Option<(u32, u32)>) -> Value {
     let variable = machine.environment_variable("FLASK_DEBUG");
     let fallback = if version.is_some_and(|version| version < (2, 3)) {
-        let env = machine.environment_variable("FLASK_ENV");
-        machine.equals(&env.without_absent(), &Value::str("development"))
+        let env = crate::container::variable_or(machine, &Value::str("FLASK_ENV"), &Value::str("production"));
+        machine.equals(&env, &Value::str("development"))
     } else {
         Value::bool(false)
     };

@@ -5,7 +5,7 @@ use flaskseal_core::{
 };
 use flaskseal_project::deploy::{Mechanism, Server};
 use flaskseal_project::semantic::VariableValue;
-use flaskseal_project::{Context, ServerKind};
+use flaskseal_project::Context;
 
 use super::DEBUG_OFF;
 use super::serving::{Serving, is_truthy_debug};
@@ -134,11 +134,10 @@ fn dotenv_files(cx: &Context<'_>, serving: &Serving<'_>, out: &mut Assessment) {
         {
             continue;
         }
-        let loader = loaded_by(cx, serving, &file.path);
-        if file.untracked && loader.is_none() {
+        let loads = is_loaded(cx, serving, &file.path);
+        if file.untracked && !loads {
             continue;
         }
-        let loads = loader.is_some();
         let severity = if loads { Severity::Critical } else { Severity::Low };
         let label = if loads {
             "the start command loads this file"
@@ -152,29 +151,21 @@ fn dotenv_files(cx: &Context<'_>, serving: &Serving<'_>, out: &mut Assessment) {
                 META.confidence,
                 cx.evidence(fact.span, label),
                 format!("`{}` turns debug on", file.name()),
-            )
-            .with_trail(loader.flatten().map(|span| cx.evidence(span, "copied into the image here")))
-            .with_fix(Fix::advice(
+            ).with_fix(Fix::advice(
                 "keep the file out of production, in `.dockerignore`, or set `FLASK_DEBUG=0` there",
             )),
         );
     }
 }
 
-/// Whether production loads a `.env` file by itself; with the instruction that brings it there, if there is one.
-fn loaded_by(cx: &Context<'_>, serving: &Serving<'_>, path: &str) -> Option<Option<Span>> {
-    let loads = matches!(serving, Serving::Development(_))
-        && matches!(cx.entry.server, ServerKind::FlaskRun | ServerKind::Script)
-        && cx.project.installs("python-dotenv");
-    let process = cx.entry.process.as_ref().filter(|_| loads)?;
+/// Whether production loads a `.env` file by itself.
+fn is_loaded(cx: &Context<'_>, serving: &Serving<'_>, path: &str) -> bool {
+    let Some(process) = &cx.entry.process else { return false };
+    if !matches!(serving, Serving::Development(_)) || !cx.project.installs("python-dotenv") {
+        return false;
+    }
     match &process.image {
-        Some(image) => {
-            image.dotenv_files.iter().find(|copied| copied.path == path).map(|copied| Some(copied.span))
-        }
-        None => {
-            let folder = process.folder.as_deref().unwrap_or_default();
-            let here = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            (here == folder).then_some(None)
-        }
+        Some(image) => image.dotenv_files.iter().any(|copied| copied.path == path),
+        None => path.rsplit_once('/').map_or("", |(folder, _)| folder) == process.folder.as_deref().unwrap_or_default(),
     }
 }

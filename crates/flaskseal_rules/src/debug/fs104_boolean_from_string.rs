@@ -7,7 +7,6 @@ use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Source
 use flaskseal_project::{Context, ServerKind};
 
 use super::DEBUG_OFF;
-use super::serving::place_of;
 use crate::Rule;
 
 static META: RuleMeta = RuleMeta {
@@ -105,7 +104,10 @@ impl Reading {
     fn of(cx: &Context<'_>, value: &Fact) -> Option<Self> {
         let alternatives = value.alternatives();
         if let Some((text, _)) = alternatives.iter().find(|(fact, _)| is_variable(fact)) {
-            return Some(Self { place: text.at.or_else(|| place_of(value)), through_bool: false });
+            // The reading call stands before its default, which may be all that has a place.
+            let places = alternatives.iter().filter_map(|(fact, _)| fact.at).chain(value.at).chain(text.at);
+            let place = places.min_by_key(|at| (at.file, at.range.start));
+            return Some(Self { place, through_bool: false });
         }
         // The deployment sets the variable, or the text is what `from_prefixed_env` left of it.
         let is_deployed = |fact: &Fact| {
@@ -130,8 +132,7 @@ impl Reading {
     fn severity(&self, value: &Fact, bad: Unsafe, worst: Severity) -> Option<Severity> {
         match (bad, value.by_default().truth()) {
             (Unsafe::On, Some(false)) => self.through_bool.then_some(worst),
-            (Unsafe::On, Some(true) | None) => Some(worst),
-            (Unsafe::Off, Some(false)) => Some(worst),
+            (Unsafe::On, Some(true) | None) | (Unsafe::Off, Some(false)) => Some(worst),
             (Unsafe::Off, Some(true) | None) => Some(Severity::Low),
         }
     }

@@ -34,9 +34,6 @@ impl Rule for RemovedFlaskEnv {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
-        if cx.project.flask_version().is_some_and(|version| version < (2, 3)) {
-            return;
-        }
         let mut note = |severity, span, label: &str, message: &str| {
             let place = cx.evidence(span, label);
             out.fail(
@@ -44,6 +41,16 @@ impl Rule for RemovedFlaskEnv {
                     .with_fix(Fix::advice(ADVICE)),
             );
         };
+        let mut uses =
+            variable_uses(cx, "FLASK_ENV").into_iter().filter(|found| found.assigned.is_none()).peekable();
+        let is_used = uses.peek().is_some();
+        for found in uses {
+            let message = "the code reads `FLASK_ENV`, which Flask itself ignores since 2.3";
+            note(Severity::Low, found.span, "only this code reads it", message);
+        }
+        if cx.project.flask_version().is_some_and(|version| version < (2, 3)) {
+            return;
+        }
         // An ENV key that the application sets itself is its own.
         if cx.setting("ENV").is_none_or(|setting| setting.written.is_empty()) {
             let debug_on =
@@ -72,13 +79,6 @@ impl Rule for RemovedFlaskEnv {
                 "ends the start with ImportError",
                 "`get_env` is gone since Flask 2.3",
             );
-        }
-        let mut uses =
-            variable_uses(cx, "FLASK_ENV").into_iter().filter(|found| found.assigned.is_none()).peekable();
-        let is_used = uses.peek().is_some();
-        for found in uses {
-            let message = "the code reads `FLASK_ENV`, which Flask itself ignores since 2.3";
-            note(Severity::Low, found.span, "only this code reads it", message);
         }
         if let Some(span) = cx.entry.environment.get("FLASK_ENV").and_then(|variable| variable.span)
             && !is_used

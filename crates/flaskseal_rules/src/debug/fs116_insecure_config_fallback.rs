@@ -7,7 +7,7 @@ use flaskseal_core::{
     Span,
 };
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{App, Fact, FactKind, SettingFact};
+use flaskseal_project::semantic::{App, Fact, FactKind, SettingFact, Source};
 
 use super::syntax::optional_star_imports;
 use super::{ENTRY, PRODUCTION_CONFIG};
@@ -82,10 +82,13 @@ fn selectors(app: &App) -> BTreeMap<String, Vec<Fallback<'_>>> {
             !guard.is_always() && guard.holds_by_default() && is_insecure(&setting.name, value)
         });
         let (Some((value, guard)), true) = (fallback, is_choice) else { continue };
-        let Some((variable, _)) = guard.conditions().next() else { continue };
         // A variable for the one setting, such as FLASK_DEBUG or SECRET_KEY, selects nothing.
-        let is_own = alternatives.iter().any(|(value, _)| is_text_of(value, variable));
-        if !is_own && !variable.ends_with(&*setting.name) {
+        let is_own = |variable: &str| {
+            variable.ends_with(&*setting.name)
+                || alternatives.iter().any(|(value, _)| is_text_of(value, variable))
+        };
+        let Some((variable, _)) = guard.conditions().next() else { continue };
+        if !guard.conditions().any(|(variable, _)| is_own(variable)) {
             found.entry(variable.to_owned()).or_default().push(Fallback { setting, value });
         }
     }
@@ -109,7 +112,6 @@ fn is_insecure(name: &str, value: &Fact) -> bool {
 }
 
 fn is_text_of(value: &Fact, variable: &str) -> bool {
-    use flaskseal_project::semantic::Source;
     matches!(&value.kind, FactKind::Str(rope) if rope.holes().any(|hole| matches!(&hole.source, Source::Env(name) if **name == *variable)))
 }
 

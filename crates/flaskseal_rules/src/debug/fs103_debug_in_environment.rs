@@ -3,9 +3,9 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
 };
+use flaskseal_project::Context;
 use flaskseal_project::deploy::{Mechanism, Server};
 use flaskseal_project::semantic::VariableValue;
-use flaskseal_project::Context;
 
 use super::DEBUG_OFF;
 use super::serving::{Serving, is_truthy_debug};
@@ -151,7 +151,8 @@ fn dotenv_files(cx: &Context<'_>, serving: &Serving<'_>, out: &mut Assessment) {
                 META.confidence,
                 cx.evidence(fact.span, label),
                 format!("`{}` turns debug on", file.name()),
-            ).with_fix(Fix::advice(
+            )
+            .with_fix(Fix::advice(
                 "keep the file out of production, in `.dockerignore`, or set `FLASK_DEBUG=0` there",
             )),
         );
@@ -166,6 +167,9 @@ fn is_loaded(cx: &Context<'_>, serving: &Serving<'_>, path: &str) -> bool {
     }
     match &process.image {
         Some(image) => image.dotenv_files.iter().any(|copied| copied.path == path),
-        None => path.rsplit_once('/').map_or("", |(folder, _)| folder) == process.folder.as_deref().unwrap_or_default(),
+        None => {
+            path.rsplit_once('/').map_or("", |(folder, _)| folder)
+                == process.folder.as_deref().unwrap_or_default()
+        }
     }
 }

@@ -7,6 +7,7 @@ use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Source
 use flaskseal_project::{Context, ServerKind};
 
 use super::DEBUG_OFF;
+use super::syntax::{VariableUse, variable_uses};
 use crate::Rule;
 
 static META: RuleMeta = RuleMeta {
@@ -103,11 +104,20 @@ struct Reading {
 impl Reading {
     fn of(cx: &Context<'_>, value: &Fact) -> Option<Self> {
         let alternatives = value.alternatives();
-        if let Some((text, _)) = alternatives.iter().find(|(fact, _)| is_variable(fact)) {
-            // The reading call stands before its default, which may be all that has a place.
-            let places = alternatives.iter().filter_map(|(fact, _)| fact.at).chain(value.at).chain(text.at);
-            let place = places.min_by_key(|at| (at.file, at.range.start));
-            return Some(Self { place, through_bool: false });
+        if let Some((text, variable)) =
+            alternatives.iter().find_map(|(fact, _)| Some((fact, variable_of(fact)?)))
+        {
+            // The expression that reads it; where only the default has a place, the one around that.
+            let places: Vec<Span> = [text.at, value.at]
+                .into_iter()
+                .chain(alternatives.iter().map(|(fact, _)| fact.at))
+                .flatten()
+                .collect();
+            let is_around = |read: &VariableUse| {
+                places.iter().any(|at| read.span.file == at.file && read.span.range.encloses(at.range))
+            };
+            let read = variable_uses(cx, variable).into_iter().find(is_around).map(|read| read.span);
+            return Some(Self { place: read.or(places.first().copied()), through_bool: false });
         }
         // The deployment sets the variable, or the text is what `from_prefixed_env` left of it.
         let is_deployed = |fact: &Fact| {
@@ -120,7 +130,10 @@ impl Reading {
             std::iter::once(value.at).chain(alternatives.iter().map(|(fact, _)| fact.at)).flatten().collect();
         let conversion = cx.all_calls("text.truth").find(|call| {
             let is_text = call.positional.first().is_some_and(|argument| {
-                argument.alternatives().iter().any(|(fact, _)| is_variable(fact) || is_deployed(fact))
+                argument
+                    .alternatives()
+                    .iter()
+                    .any(|(fact, _)| variable_of(fact).is_some() || is_deployed(fact))
             });
             let made_here = |at: &Span| at.file == call.span.file && call.span.range.encloses(at.range);
             is_text && places.iter().any(made_here)
@@ -138,9 +151,13 @@ impl Reading {
     }
 }
 
-/// The text of an environment variable, as it is.
-fn is_variable(fact: &Fact) -> bool {
-    matches!(&fact.kind, FactKind::Str(rope) if rope.as_hole().is_some_and(|hole| matches!(hole.source, Source::Env(_))))
+/// The environment variable whose text this is, as it is.
+fn variable_of(fact: &Fact) -> Option<&str> {
+    let FactKind::Str(rope) = &fact.kind else { return None };
+    match &rope.as_hole()?.source {
+        Source::Env(name) => Some(name),
+        _ => None,
+    }
 }
 
 fn finding(cx: &Context<'_>, at: Span, severity: Severity, what: &str, bad: Unsafe) -> Finding {

@@ -146,7 +146,8 @@ fn upstream(cx: &Context<'_>, at: Span) -> Finding {
 /// Whether something in the tree stands between the network and the process: a reverse proxy, or a platform's router.
 fn has_proxy(cx: &Context<'_>) -> bool {
     let by = cx.entry.found_by.as_str();
-    let platform = by.ends_with("Procfile") || matches!(by, "fly.toml" | "railway.toml" | "app.yaml" | "render.yaml");
+    let platform =
+        by.ends_with("Procfile") || matches!(by, "fly.toml" | "railway.toml" | "app.yaml" | "render.yaml");
     platform
         || cx.project.tree.files.iter().any(|file| {
             let name = file.name();

@@ -40,7 +40,9 @@ impl Rule for DebugInConfig {
         let serving = Serving::of(cx);
         let Some(written) = debug.written.first() else {
             // Nothing in the program sets it: the environment decides, and FS103 looks there.
-            match (value.truth(), serving) {
+            // Two variables decide in Flask before 2.3; with neither set it is off.
+            let is_unset = ["FLASK_DEBUG", "FLASK_ENV"].iter().all(|name| cx.variable(name).is_none());
+            match (value.truth().or(is_unset.then_some(false)), serving) {
                 (Some(false), Serving::Production(_)) => {
                     let claim = "`DEBUG` is off: neither the configuration nor the environment sets it";
                     out.support(DEBUG_OFF, Evidence::general(Layer::Source, claim));

@@ -1,12 +1,12 @@
-//! FS301: SECRET_KEY is a literal that everybody with the code can read.
+//! FS301: a key is a literal that everybody with the code can read.
 
 use flaskseal_core::{
-    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, Redacted, RuleId, RuleMeta, Severity,
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, Redacted, RuleId, RuleMeta, Severity, Span,
 };
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Fact, FactKind};
 
 use super::KEY_FROM_OUTSIDE;
+use super::key::{Constant, Key, is_deployed, keys, replacing_overlay};
 use crate::Rule;
 use crate::secret::{Weakness, weakness};
 
@@ -33,39 +33,66 @@ impl Rule for HardcodedSecretKey {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
-        let Some(setting) = cx.setting("SECRET_KEY") else { return };
-        // One that runs only where a variable is not set is a fallback, and FS302's.
-        let [(value, guard)] = setting.value.alternatives()[..] else { return };
-        if !guard.is_always() {
-            return;
+        let mut reported: Vec<Span> = Vec::new();
+        for key in keys(cx) {
+            // A setting that something outside the tree may replace is a default, and FS302's.
+            if key.is_setting && cx.app.is_some_and(|app| replacing_overlay(app, &key.used).is_some()) {
+                continue;
+            }
+            for constant in hardcoded(cx, &key) {
+                if !reported.contains(&constant.at) {
+                    reported.push(constant.at);
+                    out.fail(finding(cx, &key, &constant));
+                }
+            }
         }
-        let Some(key) = key_bytes(value) else { return };
-        let Some(at) = value.at else { return };
-        // A value from a deployment file is FS311's.
-        let evidence = cx.evidence(at, format!("the key: {}", Redacted::new(&String::from_utf8_lossy(&key))));
-        if evidence.layer != Layer::Source || key.is_empty() {
-            return;
-        }
-        let severity = match weakness(&key) {
-            Some(Weakness::Public | Weakness::Guessable) => Severity::Critical,
-            Some(Weakness::Short) | None => Severity::High,
-        };
-        let trail = setting.written.iter().filter(|written| **written != at).map(|written| cx.evidence(*written, "loaded here"));
-        let trail: Vec<_> = trail.collect();
-        out.fail(
-            Finding::new(META.id, severity, META.confidence, evidence, "`SECRET_KEY` is a literal in the code")
-                .with_trail(trail)
-                .with_redacted([cx.inside_quotes(at)])
-                .with_fix(Fix::advice("read it from the environment, `os.environ[\"SECRET_KEY\"]`, and set a new random one there")),
-        );
     }
 }
 
-/// The key as bytes, where all of it is known.
-fn key_bytes(fact: &Fact) -> Option<Vec<u8>> {
-    match &fact.kind {
-        FactKind::Str(rope) => rope.as_literal().map(|text| text.as_bytes().to_vec()),
-        FactKind::Bytes(bytes) => Some(bytes.to_vec()),
-        _ => None,
+/// The constants that production runs with. One that runs only where a variable is not set is a fallback, and FS302's;
+/// one from a deployment file is FS311's.
+fn hardcoded<'k>(cx: &Context<'_>, key: &'k Key<'_>) -> Vec<Constant<'k>> {
+    let mut constants = key.constants(cx);
+    constants.retain(|constant| {
+        !is_deployed(cx, constant.at) && !cx.project.tree.file(constant.at.file).untracked
+    });
+    if key.is_constant() {
+        // Of several constants those that run by default; a class for tests that nothing selects is not among them.
+        if constants.iter().any(|constant| constant.guard.holds_by_default()) {
+            constants.retain(|constant| constant.guard.holds_by_default());
+        }
+        return constants;
     }
+    constants.retain(|constant| {
+        !constant.guard.holds_by_default() && constant.guard.describe().to_lowercase().contains("prod")
+    });
+    constants
+}
+
+fn finding(cx: &Context<'_>, key: &Key<'_>, constant: &Constant<'_>) -> Finding {
+    let at = constant.at;
+    let evidence =
+        cx.evidence(at, format!("the key: {}", Redacted::new(&String::from_utf8_lossy(&constant.bytes))));
+    let severity = match weakness(&constant.bytes) {
+        Some(Weakness::Public | Weakness::Guessable) => Severity::Critical,
+        Some(Weakness::Short) | None => Severity::High,
+    };
+    let label = if key.is_setting { "loaded here" } else { "used here" };
+    let is_elsewhere = |used: &&Span| !(used.file == at.file && used.range.encloses(at.range));
+    let trail = key.used.iter().filter(is_elsewhere).map(|used| cx.evidence(*used, label));
+    let variable = if key.name == "`SECRET_KEY`" { "SECRET_KEY" } else { "SIGNING_KEY" };
+    let variable = key.is_setting.then(|| key.name.trim_matches('`')).unwrap_or(variable);
+    let advice =
+        format!("read it from the environment, `os.environ[\"{variable}\"]`, and set a new random one there");
+    Finding::new(
+        META.id,
+        severity,
+        META.confidence,
+        evidence,
+        format!("{} is a literal in the code", key.name),
+    )
+    .with_trail(trail)
+    .with_scope(key.scope)
+    .with_redacted([cx.inside_quotes(at)])
+    .with_fix(Fix::advice(advice))
 }

@@ -22,6 +22,14 @@ mod fs339_untrusted_data_in_session;
 mod fs368_cacheable_session_response;
 mod guards;
 mod identity;
+mod fallback;
+mod fs301_hardcoded_secret_key;
+mod fs302_default_secret_key;
+mod fs303_weak_secret_key;
+mod fs304_missing_secret_key;
+mod fs305_regenerated_secret_key;
+mod fs307_exposed_fallback_key;
+mod key;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
@@ -39,6 +47,11 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs338_incomplete_logout::IncompleteLogout,
     &fs339_untrusted_data_in_session::UntrustedDataInSession,
     &fs368_cacheable_session_response::CacheableSessionResponse,
+    &fs302_default_secret_key::DefaultSecretKey,
+    &fs303_weak_secret_key::WeakSecretKey,
+    &fs304_missing_secret_key::MissingSecretKey,
+    &fs305_regenerated_secret_key::RegeneratedSecretKey,
+    &fs307_exposed_fallback_key::ExposedFallbackKey,
 ];
 
 const fn control(number: u8) -> ControlId {

@@ -12,7 +12,7 @@ pub fn is_deploy_file(path: &str) -> bool {
 }
 
 /// Documentation, never evidence: `.env.example`, `compose.sample.yml`.
-pub(crate) fn is_example(path: &str) -> bool {
+pub fn is_example(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.split(['.', '-', '_']).any(|part| {
         matches!(
@@ -23,7 +23,7 @@ pub(crate) fn is_example(path: &str) -> bool {
 }
 
 /// For development or tests, told by its name or folder.
-pub(crate) fn is_dev(path: &str) -> bool {
+pub fn is_dev(path: &str) -> bool {
     let mut folders: Vec<&str> = path.split('/').collect();
     let name = folders.pop().unwrap_or("");
     let dev = |part: &str| {

@@ -48,7 +48,7 @@ pub mod uwsgi;
 pub mod platform;
 
 mod files;
-pub use files::is_deploy_file;
+pub use files::{is_deploy_file, is_dev, is_example};
 
 mod image;
 

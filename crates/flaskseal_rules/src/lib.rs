@@ -4,9 +4,11 @@ use flaskseal_core::{AppAssessment, Assessment, EntryReport, RuleId, RuleMeta};
 use flaskseal_project::{Context, Project};
 use rayon::prelude::*;
 
+mod credential;
 mod debug;
 mod secret;
 mod session;
+mod token;
 
 /// One numbered check.
 pub trait Rule: Sync {

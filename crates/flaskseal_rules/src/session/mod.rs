@@ -29,7 +29,12 @@ mod fs303_weak_secret_key;
 mod fs304_missing_secret_key;
 mod fs305_regenerated_secret_key;
 mod fs307_exposed_fallback_key;
+mod fs311_secret_in_deploy_file;
+mod fs312_secret_in_repository;
+mod fs314_hardcoded_credential;
+mod fs316_default_account;
 mod key;
+mod scan;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
@@ -52,6 +57,10 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs304_missing_secret_key::MissingSecretKey,
     &fs305_regenerated_secret_key::RegeneratedSecretKey,
     &fs307_exposed_fallback_key::ExposedFallbackKey,
+    &fs311_secret_in_deploy_file::SecretInDeployFile,
+    &fs312_secret_in_repository::SecretInRepository,
+    &fs314_hardcoded_credential::HardcodedCredential,
+    &fs316_default_account::DefaultAccount,
 ];
 
 const fn control(number: u8) -> ControlId {

@@ -6,7 +6,7 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 
 use super::KEY_FROM_OUTSIDE;
-use super::key::{Constant, Key, is_deployed, keys, replacing_overlay};
+use super::key::{Constant, Key, is_deployed, keys, overlay_of};
 use crate::Rule;
 use crate::secret::{Weakness, weakness};
 
@@ -36,7 +36,7 @@ impl Rule for HardcodedSecretKey {
         let mut reported: Vec<Span> = Vec::new();
         for key in keys(cx) {
             // A setting that something outside the tree may replace is a default, and FS302's.
-            if key.is_setting && cx.app.is_some_and(|app| replacing_overlay(app, &key.used).is_some()) {
+            if overlay_of(cx, &key).is_some() {
                 continue;
             }
             for constant in hardcoded(cx, &key) {

@@ -8,7 +8,7 @@ use flaskseal_project::Context;
 
 use super::KEY_FROM_OUTSIDE;
 use super::fallback::fallback_of;
-use super::key::{Constant, Key, is_deployed, keys, missing_variables, replacing_overlay, variable};
+use super::key::{Constant, Key, is_deployed, keys, missing_variables, overlay_of, variable};
 use crate::Rule;
 use crate::secret::{Weakness, weakness};
 
@@ -37,7 +37,7 @@ impl Rule for DefaultSecretKey {
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let mut reported: Vec<Span> = Vec::new();
         for key in keys(cx) {
-            let overlay = cx.app.filter(|_| key.is_setting).and_then(|app| replacing_overlay(app, &key.used));
+            let overlay = overlay_of(cx, &key);
             let replaced = overlay.map(|overlay| (overlay.what.as_str(), overlay.optional));
             if !key.is_constant() || replaced.is_some() {
                 for constant in key.constants(cx) {

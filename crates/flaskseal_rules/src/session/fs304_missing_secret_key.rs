@@ -1,9 +1,9 @@
 //! FS304: sessions are used and no key is set; and where the key comes from, if that is fine.
 
 use flaskseal_core::{
-    Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
+    Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity, SourceFile,
 };
-use flaskseal_project::Context;
+use flaskseal_project::{Context, Role, role_of};
 use flaskseal_project::semantic::{Fact, FactKind};
 
 use super::KEY_FROM_OUTSIDE;
@@ -103,6 +103,11 @@ impl Rule for MissingSecretKey {
             );
             return;
         }
+        if used.is_empty() && let Some(path) = mentioned(cx) {
+            let reason = format!("no write of `SECRET_KEY` was followed, and `{path}` speaks of it");
+            out.gap(KEY_FROM_OUTSIDE, Gap::new(reason, ""));
+            return;
+        }
         let (at, label) = match (used.first(), app.span) {
             (Some(at), _) => (*at, "no key"),
             (None, Some(at)) => (at, "made without a key"),
@@ -122,6 +127,15 @@ impl Rule for MissingSecretKey {
                 .with_fix(Fix::advice(advice)),
         );
     }
+}
+
+/// A file besides tests that has the key's name in it: a library may read it in a way that is not followed.
+fn mentioned<'p>(cx: &Context<'p>) -> Option<&'p str> {
+    let is_read = |file: &&SourceFile| {
+        let is_prose = [".md", ".rst", ".html"].iter().any(|end| file.path.ends_with(end));
+        !is_prose && role_of(&file.path) == Role::Source && (file.text.contains("SECRET_KEY") || file.text.contains(".secret_key"))
+    };
+    cx.project.tree.files.iter().find(is_read).map(|file| &*file.path)
 }
 
 /// C3.1, where there is a key: whether it comes from outside the code. What does not is a finding of another rule.

@@ -10,6 +10,7 @@ use flaskseal_python::ast::{self, Expr, Stmt};
 use flaskseal_python::range_of;
 
 use super::NO_CREDENTIALS;
+use super::fs316_default_account::is_account_variable;
 use crate::Rule;
 use crate::credential::{Promise, host, is_reference, is_trivial, promise, userinfo};
 
@@ -171,6 +172,10 @@ impl Search {
 
     fn assigned(&mut self, target: &Expr, value: &Expr) {
         let Some(name) = name_of(target) else { return };
+        // The password of an account that the code makes is FS316's.
+        if matches!(target, Expr::Attribute(node) if matches!(&*node.value, Expr::Name(owner) if is_account_variable(&owner.id))) {
+            return;
+        }
         match value {
             Expr::StringLiteral(literal) if is_credential_name(name) && is_password(name, literal.value.to_str()) => {
                 self.add(literal, Use::Assignment, name);

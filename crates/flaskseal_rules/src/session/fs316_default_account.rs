@@ -172,6 +172,13 @@ impl Visitor<'_> for Search {
                     self.admins.push(target.id.to_string());
                 }
                 for target in &node.targets {
+                    // `user.username = "admin"`, `user.is_admin = True`.
+                    if let Expr::Attribute(attribute) = target
+                        && let Expr::Name(owner) = &*attribute.value
+                        && marks_admin(attribute.attr.as_str(), &node.value)
+                    {
+                        self.admins.push(owner.id.to_string());
+                    }
                     if let Expr::Attribute(attribute) = target
                         && is_password_attribute(attribute.attr.as_str())
                         && let Expr::Name(owner) = &*attribute.value
@@ -243,7 +250,7 @@ fn is_password_attribute(name: &str) -> bool {
     matches!(name, "password" | "password_hash" | "passwd" | "pwd" | "hashed_password" | "pw_hash" | "_password" | "pass_hash" | "hash")
 }
 
-fn is_account_variable(name: &str) -> bool {
+pub(super) fn is_account_variable(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     ["user", "admin", "account", "member", "root"].iter().any(|word| lower.contains(word)) || lower == "u"
 }
@@ -261,16 +268,21 @@ fn literal_of(value: &Expr) -> Option<&ast::ExprStringLiteral> {
 fn is_admin(call: &ast::ExprCall) -> bool {
     last_name(&call.func).is_some_and(|name| name.to_ascii_lowercase().contains("admin") || name == "create_superuser")
         || call.arguments.keywords.iter().any(|keyword| {
-            let name = keyword.arg.as_ref().map_or("", |name| name.as_str()).to_ascii_lowercase();
-            match &keyword.value {
-                Expr::BooleanLiteral(flag) => flag.value && (name.contains("admin") || name.contains("superuser") || name.contains("staff")),
-                Expr::StringLiteral(text) => {
-                    let text = text.value.to_str().to_ascii_lowercase();
-                    !name.contains("pass") && (text == "root" || text == "administrator" || text == "superuser" || text.starts_with("admin"))
-                }
-                _ => false,
-            }
+            marks_admin(keyword.arg.as_ref().map_or("", |name| name.as_str()), &keyword.value)
         })
+}
+
+/// `is_admin=True`, `role="admin"`, `username="admin"`, `email="admin@…"`.
+fn marks_admin(name: &str, value: &Expr) -> bool {
+    let name = name.to_ascii_lowercase();
+    match value {
+        Expr::BooleanLiteral(flag) => flag.value && ["admin", "superuser", "staff"].iter().any(|word| name.contains(word)),
+        Expr::StringLiteral(text) => {
+            let text = text.value.to_str().to_ascii_lowercase();
+            !name.contains("pass") && (matches!(text.as_str(), "root" | "superuser") || text.starts_with("admin"))
+        }
+        _ => false,
+    }
 }
 
 /// `INSERT INTO users (name, password) VALUES ('admin', 'admin')`: quoted values beside a column for the password.

@@ -113,6 +113,16 @@ pub(super) fn replacing_overlay<'p>(app: &'p App, written: &[Span]) -> Option<&'
     })
 }
 
+/// What may replace the setting that a key is, or that a call takes its key from.
+pub(super) fn overlay_of<'p>(cx: &Context<'p>, key: &Key<'_>) -> Option<&'p Overlay> {
+    let app = cx.app?;
+    if key.is_setting {
+        return replacing_overlay(app, &key.used);
+    }
+    let source = app.settings.iter().find(|setting| setting.value.at.is_some() && setting.value.at == key.value.at)?;
+    replacing_overlay(app, &source.written)
+}
+
 /// Access paths that make a fresh key in the process.
 pub(super) fn is_generated(path: &str) -> bool {
     let path = path.trim_end_matches(".hex").trim_end_matches(".hex()").trim_end_matches(".decode()");

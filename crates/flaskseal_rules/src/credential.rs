@@ -54,15 +54,12 @@ fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before_is_lower = false;
     for character in name.chars().take(80) {
-        if !character.is_ascii_alphanumeric() {
+        let is_separator = !character.is_ascii_alphanumeric();
+        if is_separator || character.is_ascii_uppercase() && before_is_lower {
             words.push(String::new());
-        } else {
-            if character.is_ascii_uppercase() && before_is_lower {
-                words.push(String::new());
-            }
-            if let Some(word) = words.last_mut() {
-                word.push(character.to_ascii_lowercase());
-            }
+        }
+        if let Some(word) = words.last_mut().filter(|_| !is_separator) {
+            word.push(character.to_ascii_lowercase());
         }
         before_is_lower = character.is_ascii_lowercase();
     }

@@ -21,6 +21,26 @@ static PUBLIC: &[&str] = &[
     "\\xbf\\xb0\\x11\\xb1\\xcd\\xf9\\xba\\x8b\\x0c\\x9f", "5#y2lf4q8z\\n\\xec]/",
     "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf", "a0zr98j/3yxr~xhh!jmn]lwx/,?rt",
     "fd{h@1bxo6,/,b5#y2lf4q8z",
+    // Tutorials and the documentation of extensions.
+    "asecret", "asecretkey", "anysecret", "correcthorsebatterystaple", "guessme", "itsasecret", "itsasecrettoeverybody",
+    "jwtsecret", "jwtsecretkey", "jwtsecretstring", "keepitsecret", "keepitsecretkeepitsafe", "mysecretkeyhere",
+    "mysecretpassword", "mysessionsecret", "nobodyknows", "qwerty", "qwertyuiop", "random", "randomkey", "randomsecret",
+    "randomsecretkey", "randomstring", "reallysecret", "secretkeygoeshere", "sessionkey", "sessionsecret", "sneaky",
+    "somekey", "somerandomkey", "somerandomstring", "somesecret", "somesecretkey", "somethingsecret",
+    "somethingunique", "supersekrit", "superdupersecret", "superduper", "supersecretsecret", "temporarykey",
+    "thesecret", "thesecretkey", "thisisasupersecretkey", "thisismysecret", "thisismysecretkey", "thisissecret",
+    "thisissecretkey", "thisshouldbesecret", "totallysecret", "uniquekey", "verysecretstring", "whatever",
+    "youcantguessthis", "yourrandomsecretkey", "itsdangerouskey",
+    // Shipped by well-known applications and templates.
+    "s#pers3cret", "c292a0a3aa32397cdb050e233733900f", "\\2\\1thisismyscretkey\\1\\2\\e\\y\\y\\h",
+    "testnondevsecret", "thisreallyneedstobechanged", "cantguessthis",
+];
+
+/// Pieces that only a placeholder has.
+static PLACEHOLDERS: &[&str] = &[
+    "changeme", "changethis", "changeinprod", "changeonprod", "changebefore", "pleasechange", "replaceme",
+    "replacethis", "replacewith", "yoursecret", "yourkeyhere", "insertyour", "setmein", "shouldbechanged",
+    "needstobechanged", "notforproduction", "donotuse", "dontuse", "tobechanged",
 ];
 
 /// What is wrong with a key that somebody uses, worst first.
@@ -60,12 +80,13 @@ pub(crate) fn is_public(text: &str) -> bool {
     };
     is_one_character
         || reduced.bytes().all(|byte| byte.is_ascii_digit()) && reduced.len() <= 12
+        || PLACEHOLDERS.iter().any(|piece| reduced.contains(piece))
         || [lower.as_str(), &reduced, stem, bracketed].iter().any(|form| PUBLIC.contains(form))
 }
 
 /// Bytes of key material: hexadecimal text stands for half its length.
 fn decoded_length(text: &str, length: usize) -> usize {
-    let is_hex = length >= 16 && length % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = length >= 16 && length.is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hex { length / 2 } else { length }
 }
 
@@ -81,7 +102,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_public_in_every_spelling() {
-        for key in ["dev", "SECRET_KEY", "your-secret-key", "change_me!", "super secret key 123", "default_key", "12345", "aaaaaaaa", "<changeme>", "hard to guess string", "you-will-never-guess"] {
+        for key in ["dev", "SECRET_KEY", "your-secret-key", "change_me!", "super secret key 123", "default_key", "12345", "aaaaaaaa", "<changeme>", "hard to guess string", "you-will-never-guess", "S#perS3crEt_007", "dev-secret-change-in-production", "replace_me_please"] {
             assert_eq!(weakness(key.as_bytes()), Some(Weakness::Public), "{key}");
         }
     }

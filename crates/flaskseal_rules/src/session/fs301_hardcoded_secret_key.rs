@@ -80,8 +80,7 @@ fn finding(cx: &Context<'_>, key: &Key<'_>, constant: &Constant<'_>) -> Finding 
     let label = if key.is_setting { "loaded here" } else { "used here" };
     let is_elsewhere = |used: &&Span| !(used.file == at.file && used.range.encloses(at.range));
     let trail = key.used.iter().filter(is_elsewhere).map(|used| cx.evidence(*used, label));
-    let variable = if key.name == "`SECRET_KEY`" { "SECRET_KEY" } else { "SIGNING_KEY" };
-    let variable = key.is_setting.then(|| key.name.trim_matches('`')).unwrap_or(variable);
+    let variable = if key.is_setting { key.name.trim_matches('`') } else { "SIGNING_KEY" };
     let advice =
         format!("read it from the environment, `os.environ[\"{variable}\"]`, and set a new random one there");
     Finding::new(

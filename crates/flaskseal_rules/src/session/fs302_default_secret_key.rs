@@ -89,14 +89,8 @@ fn finding(
 
 /// A fallback that does not run, because the deployment provides the variable.
 fn provided(cx: &Context<'_>, key: &Key<'_>, reported: &mut Vec<Span>) -> Option<Finding> {
-    let name = match variable(key.value) {
-        Some(name) => name,
-        None => {
-            let at = key.value.at?;
-            let known = cx.entry.environment.variables.iter().find(|variable| variable.span == Some(at))?;
-            &known.name
-        }
-    };
+    let set_at = |at: Span| cx.entry.environment.variables.iter().find(|variable| variable.span == Some(at));
+    let name = variable(key.value).or_else(|| Some(&*set_at(key.value.at?)?.name))?;
     cx.variable(name)?;
     let (at, text) = fallback_of(cx, name)?;
     if reported.contains(&at) || text.is_empty() {

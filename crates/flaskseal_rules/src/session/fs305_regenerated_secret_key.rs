@@ -60,7 +60,7 @@ impl Rule for RegeneratedSecretKey {
                 None => format!("{} is generated at each start", key.name),
             };
             if let Some(workers) = workers.filter(|workers| *workers > 1) {
-                message.push_str(&format!(", and {workers} workers may each have another"));
+                message = format!("{message}, and {workers} workers may each have another");
             }
             let place = cx.evidence(at, "another key with each start: all sessions end");
             let advice = "generate it once and give it to the process: `os.environ[\"SECRET_KEY\"]`";

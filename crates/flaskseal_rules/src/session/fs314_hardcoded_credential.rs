@@ -51,7 +51,9 @@ impl Rule for HardcodedCredential {
             if !is_source(cx, *file) {
                 continue;
             }
-            let mut search = Search { file: *file, found: Vec::new() };
+            let text = cx.project.tree.file(*file).text.to_ascii_lowercase();
+            let checks_passwords = text.contains("password") || text.contains("httpauth");
+            let mut search = Search { file: *file, checks_passwords, found: Vec::new() };
             search.visit_body(&module.syntax.body);
             for literal in search.found {
                 if !out.findings.iter().any(|known| known.primary.span == Some(literal.at)) {
@@ -158,6 +160,8 @@ fn is_credential_name(name: &str) -> bool {
 
 struct Search {
     file: FileId,
+    /// The file speaks of passwords; otherwise a dictionary of users may say anything of them.
+    checks_passwords: bool,
     found: Vec<Literal>,
 }
 
@@ -189,16 +193,14 @@ impl Search {
 
     /// `users = {"admin": "hunter2"}`, or with a call that hashes the literal.
     fn users(&mut self, name: &str, dict: &ast::ExprDict) {
-        for item in &dict.items {
-            let Some(Expr::StringLiteral(_)) = &item.key else { return };
-            let literal = match &item.value {
-                Expr::StringLiteral(literal) => Some(literal),
-                Expr::Call(call) => hashed_literal(call),
-                _ => None,
-            };
-            let Some(literal) = literal.filter(|literal| is_password("", literal.value.to_str())) else { return };
+        let Some(item) = dict.items.first().filter(|item| matches!(item.key, Some(Expr::StringLiteral(_)))) else { return };
+        let literal = match &item.value {
+            Expr::StringLiteral(literal) => Some(literal),
+            Expr::Call(call) => hashed_literal(call),
+            _ => None,
+        };
+        if let Some(literal) = literal.filter(|literal| self.checks_passwords && is_password("", literal.value.to_str())) {
             self.add(literal, Use::Users, name);
-            return;
         }
     }
 }

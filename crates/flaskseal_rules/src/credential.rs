@@ -9,16 +9,123 @@ const PASSWORDS: &[&str] = &["password", "passwd", "passphrase", "pwd", "pass", 
 
 /// Words that make a name one of something about the secret: `PASSWORD_RESET_URL`, `token_lifetime`, `password_field`.
 const ABOUT: &[&str] = &[
-    "age", "algorithm", "algorithms", "attribute", "backend", "change", "class", "column", "confirm", "context",
-    "cookie", "count", "days", "dir", "enabled", "endpoint", "env", "error", "expiration", "expires", "expiry", "factory",
-    "field", "file", "filename", "form", "format", "hash", "hashed", "hasher", "hashes", "header", "help", "hint", "history",
-    "hours", "html", "id", "ids", "input", "invalid", "issuer", "label", "len", "length", "level", "lifetime", "limit",
-    "link", "loader", "location", "max", "message", "method", "min", "minutes", "model", "msg", "name", "names", "page",
-    "param", "parameter", "path", "pattern", "placeholder", "policy", "prefix", "prompt", "provider", "public",
-    "publishable", "recovery", "ref", "regex", "required", "requirements", "reset", "role", "route", "rounds", "schema",
-    "schemes", "scope", "scopes", "seconds", "selector", "serializer", "site", "size", "storage", "strength", "subject",
-    "suffix", "table", "template", "text", "timeout", "title", "ttl", "type", "types", "uri", "url", "urls", "user",
-    "username", "validator", "validators", "version", "view", "csrf", "xsrf", "usage", "cache", "next", "page",
+    "age",
+    "algorithm",
+    "algorithms",
+    "attribute",
+    "backend",
+    "change",
+    "class",
+    "column",
+    "confirm",
+    "context",
+    "cookie",
+    "count",
+    "days",
+    "dir",
+    "enabled",
+    "endpoint",
+    "env",
+    "error",
+    "expiration",
+    "expires",
+    "expiry",
+    "factory",
+    "field",
+    "file",
+    "filename",
+    "form",
+    "format",
+    "hash",
+    "hashed",
+    "hasher",
+    "hashes",
+    "header",
+    "help",
+    "hint",
+    "history",
+    "hours",
+    "html",
+    "id",
+    "ids",
+    "input",
+    "invalid",
+    "issuer",
+    "label",
+    "len",
+    "length",
+    "level",
+    "lifetime",
+    "limit",
+    "link",
+    "loader",
+    "location",
+    "max",
+    "message",
+    "method",
+    "min",
+    "minutes",
+    "model",
+    "msg",
+    "name",
+    "names",
+    "page",
+    "param",
+    "parameter",
+    "path",
+    "pattern",
+    "placeholder",
+    "policy",
+    "prefix",
+    "prompt",
+    "provider",
+    "public",
+    "publishable",
+    "recovery",
+    "ref",
+    "regex",
+    "required",
+    "requirements",
+    "reset",
+    "role",
+    "route",
+    "rounds",
+    "schema",
+    "schemes",
+    "scope",
+    "scopes",
+    "seconds",
+    "selector",
+    "serializer",
+    "site",
+    "size",
+    "storage",
+    "strength",
+    "subject",
+    "suffix",
+    "table",
+    "template",
+    "text",
+    "timeout",
+    "title",
+    "ttl",
+    "type",
+    "types",
+    "uri",
+    "url",
+    "urls",
+    "user",
+    "username",
+    "validator",
+    "validators",
+    "version",
+    "view",
+    "csrf",
+    "xsrf",
+    "usage",
+    "cache",
+    "next",
+    "page",
 ];
 
 /// What a name promises.
@@ -42,10 +149,27 @@ pub(crate) fn promise(name: &str) -> Option<Promise> {
     if PASSWORDS.iter().any(|word| *word != "pass" && has(word)) || last_is_pass {
         return Some(Promise::Password);
     }
-    let is_key = ["api", "access", "private", "encryption", "signing", "auth", "secret", "account", "master", "service", "license"]
-        .iter()
-        .any(|first| pair(first, "key"));
-    let is_token = has("token") || has("apikey") || has("secret") || has("secretkey") || has("credential") || has("credentials");
+    let is_key = [
+        "api",
+        "access",
+        "private",
+        "encryption",
+        "signing",
+        "auth",
+        "secret",
+        "account",
+        "master",
+        "service",
+        "license",
+    ]
+    .iter()
+    .any(|first| pair(first, "key"));
+    let is_token = has("token")
+        || has("apikey")
+        || has("secret")
+        || has("secretkey")
+        || has("credential")
+        || has("credentials");
     (is_key || is_token).then_some(Promise::Token)
 }
 
@@ -72,26 +196,51 @@ pub(crate) fn is_reference(value: &str) -> bool {
     let value = value.trim();
     value.is_empty()
         || ["${", "{{", "<%", "%(", "$(", "{%", "#{", "ENC["].iter().any(|mark| value.contains(mark))
-        || ["/", "./", "~/", "vault:", "op://", "arn:", "ssm:", "sm://", "file:", "env:", "!", "@", "$", "ref+"]
-            .iter()
-            .any(|mark| value.starts_with(mark))
+        || [
+            "/", "./", "~/", "vault:", "op://", "arn:", "ssm:", "sm://", "file:", "env:", "!", "@", "$",
+            "ref+",
+        ]
+        .iter()
+        .any(|mark| value.starts_with(mark))
         || value.starts_with('<') && value.ends_with('>')
-        || matches!(value.to_ascii_lowercase().as_str(), "true" | "false" | "none" | "null" | "nil" | "yes" | "no" | "undefined")
+        || matches!(
+            value.to_ascii_lowercase().as_str(),
+            "true" | "false" | "none" | "null" | "nil" | "yes" | "no" | "undefined"
+        )
 }
 
 /// Whether a value is a placeholder that somebody is meant to replace.
 pub(crate) fn is_placeholder(name: &str, value: &str) -> bool {
     let reduce = |text: &str| -> String {
-        text.chars().filter(char::is_ascii_alphanumeric).map(|character| character.to_ascii_lowercase()).collect()
+        text.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|character| character.to_ascii_lowercase())
+            .collect()
     };
     let reduced = reduce(value);
     reduced.is_empty()
         || reduced == reduce(name)
         || is_public(value)
-        || ["example", "placeholder", "changeme", "changethis", "replaceme", "redacted", "xxxx", "yourpassword", "yoursecret", "yourtoken", "yourapi", "your_", "dummy", "insert"]
-            .iter()
-            .any(|word| reduced.contains(word))
-        || value.starts_with("your") || value.starts_with("YOUR")
+        || [
+            "example",
+            "placeholder",
+            "changeme",
+            "changethis",
+            "replaceme",
+            "redacted",
+            "xxxx",
+            "yourpassword",
+            "yoursecret",
+            "yourtoken",
+            "yourapi",
+            "your_",
+            "dummy",
+            "insert",
+        ]
+        .iter()
+        .any(|word| reduced.contains(word))
+        || value.starts_with("your")
+        || value.starts_with("YOUR")
         || value.contains("...")
 }
 
@@ -104,7 +253,14 @@ pub(crate) fn randomness(value: &str) -> Option<f64> {
     let is_address = value.contains("://") || value.contains(['(', ')', ';', ',', '\\', '<', '>', '*', '|']);
     // `shop.views.index2`, `user-profile-2`: words with separators between them.
     let longest = value.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max().unwrap_or(0);
-    if !(16..=512).contains(&length) || !is_plain || !has_digit || !has_letter || is_address || longest < 12 || is_uuid(value) {
+    if !(16..=512).contains(&length)
+        || !is_plain
+        || !has_digit
+        || !has_letter
+        || is_address
+        || longest < 12
+        || is_uuid(value)
+    {
         return None;
     }
     #[expect(clippy::cast_precision_loss, reason = "at most 512")]
@@ -123,7 +279,8 @@ pub(crate) fn userinfo(url: &str) -> Option<(&str, &str)> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let (userinfo, _) = authority.rsplit_once('@')?;
     let (user, password) = userinfo.split_once(':')?;
-    (!password.is_empty() && !is_reference(password) && !password.contains(['{', '%', '<', '[', '*'])).then_some((user, password))
+    (!password.is_empty() && !is_reference(password) && !password.contains(['{', '%', '<', '[', '*']))
+        .then_some((user, password))
 }
 
 /// The host of a URL, without its port.
@@ -139,7 +296,23 @@ pub(crate) fn is_trivial(user: &str, password: &str) -> bool {
     let password = password.to_ascii_lowercase();
     password == user.to_ascii_lowercase()
         || is_public(&password)
-        || matches!(password.as_str(), "postgres" | "root" | "mysql" | "guest" | "rabbitmq" | "mongo" | "redis" | "toor" | "pass" | "user" | "username" | "minio" | "minioadmin" | "admin")
+        || matches!(
+            password.as_str(),
+            "postgres"
+                | "root"
+                | "mysql"
+                | "guest"
+                | "rabbitmq"
+                | "mongo"
+                | "redis"
+                | "toor"
+                | "pass"
+                | "user"
+                | "username"
+                | "minio"
+                | "minioadmin"
+                | "admin"
+        )
 }
 
 #[cfg(test)]
@@ -148,20 +321,49 @@ mod tests {
 
     #[test]
     fn names_about_a_secret_are_none() {
-        for name in ["PASSWORD_RESET_URL", "password_field", "token_expires", "SECRET_NAME", "bypass", "compass", "passport", "monkey", "primary_key", "public_key", "AWS_ACCESS_KEY_ID", "tokenizer", "passenger_count", "csrf_token"] {
+        for name in [
+            "PASSWORD_RESET_URL",
+            "password_field",
+            "token_expires",
+            "SECRET_NAME",
+            "bypass",
+            "compass",
+            "passport",
+            "monkey",
+            "primary_key",
+            "public_key",
+            "AWS_ACCESS_KEY_ID",
+            "tokenizer",
+            "passenger_count",
+            "csrf_token",
+        ] {
             assert_eq!(promise(name), None, "{name}");
         }
         for name in ["MAIL_PASSWORD", "dbPassword", "smtp-pass", "ADMIN_PWD"] {
             assert_eq!(promise(name), Some(Promise::Password), "{name}");
         }
-        for name in ["API_KEY", "apiKey", "stripe_secret_key", "GITHUB_TOKEN", "client_secret", "AWS_SECRET_ACCESS_KEY", "private-key"] {
+        for name in [
+            "API_KEY",
+            "apiKey",
+            "stripe_secret_key",
+            "GITHUB_TOKEN",
+            "client_secret",
+            "AWS_SECRET_ACCESS_KEY",
+            "private-key",
+        ] {
             assert_eq!(promise(name), Some(Promise::Token), "{name}");
         }
     }
 
     #[test]
     fn words_are_not_random() {
-        for value in ["the_quick_brown_fox_2", "shop.views.catalogue2", "550e8400-e29b-41d4-a716-446655440000", "aaaaaaaaaaaaaaaaaaa1", "https://a.example/b1"] {
+        for value in [
+            "the_quick_brown_fox_2",
+            "shop.views.catalogue2",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "aaaaaaaaaaaaaaaaaaa1",
+            "https://a.example/b1",
+        ] {
             assert_eq!(randomness(value), None, "{value}");
         }
         assert!(randomness("kV9hh2Lq0zP4wN7eR1uT6yS3d").is_some_and(|bits| bits > 4.0));

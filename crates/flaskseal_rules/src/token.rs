@@ -149,7 +149,9 @@ impl Body {
             Self::Hexadecimal => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
             Self::Upper => byte.is_ascii_digit() || byte.is_ascii_uppercase(),
             Self::Url => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
-            Self::Any => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'+' | b'='),
+            Self::Any => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'+' | b'=')
+            }
             Self::Pem => false,
         }
     }
@@ -160,13 +162,18 @@ fn is_sample(body: &str) -> bool {
     let lower = body.to_ascii_lowercase();
     #[expect(clippy::cast_precision_loss, reason = "at most 1001")]
     let bits = shannon_entropy_bits(body) / body.len().max(1) as f64;
-    bits < 2.6 || ["example", "xxxx", "placeholder", "yourtoken", "your-", "your_", "redacted"].iter().any(|word| lower.contains(word))
+    bits < 2.6
+        || ["example", "xxxx", "placeholder", "yourtoken", "your-", "your_", "redacted"]
+            .iter()
+            .any(|word| lower.contains(word))
 }
 
 /// The last six characters are a CRC-32 of the others in base 62 ("Behind GitHub's new authentication token formats").
 fn has_checksum(body: &str) -> bool {
     const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let Some((random, checksum)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else { return false };
+    let Some((random, checksum)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else {
+        return false;
+    };
     let mut crc = u32::MAX;
     for byte in random.bytes() {
         crc ^= u32::from(byte);
@@ -185,27 +192,40 @@ fn has_checksum(body: &str) -> bool {
 /// A PEM block with a private key: the label, and a body that is more than dots. Line breaks may be escaped, as in JSON.
 fn private_key(text: &str, start: usize) -> Option<Token> {
     let rest = text.get(start..)?;
-    let label_end = rest.get("-----BEGIN ".len()..)?.bytes().take(40).position(|byte| byte == b'-')? + "-----BEGIN ".len();
+    let label_end = rest.get("-----BEGIN ".len()..)?.bytes().take(40).position(|byte| byte == b'-')?
+        + "-----BEGIN ".len();
     let label = rest.get("-----BEGIN ".len()..label_end)?;
     if !label.ends_with("PRIVATE KEY") && label != "PGP PRIVATE KEY BLOCK" {
         return None;
     }
     let body = rest.get(label_end..)?.strip_prefix("-----")?;
     let body_start = label_end + 5;
-    // A key's body has no dash but in PGP's headers; the bound keeps hostile text cheap.
-    let length = body.find("-----END").unwrap_or(body.len()).min(16 * 1024);
-    let mut end = length;
+    // The bound keeps hostile text cheap.
+    let mut end = body.len().min(16 * 1024);
     while !body.is_char_boundary(end) {
         end -= 1;
     }
+    let body = body.get(..end)?;
+    let end = body.find("-----END").unwrap_or(end);
     let inside = body.get(..end)?;
-    let material: String = inside.replace("\\n", "").chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
-    let is_base64 = material.bytes().filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')).count();
-    if is_base64 < 64 || is_base64 * 10 < material.len() * 9 || is_sample(material.get(..material.len().min(512)).unwrap_or("")) {
+    let material: String =
+        inside.replace("\\n", "").chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+    let is_base64 = material
+        .bytes()
+        .filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
+        .count();
+    if is_base64 < 64
+        || is_base64 * 10 < material.len() * 9
+        || is_sample(material.get(..material.len().min(512)).unwrap_or(""))
+    {
         return None;
     }
     let encrypted = label.starts_with("ENCRYPTED") || inside.contains("Proc-Type: 4,ENCRYPTED");
-    let (what, severity) = if encrypted { ("an encrypted private key", Severity::High) } else { ("a private key", Severity::Critical) };
+    let (what, severity) = if encrypted {
+        ("an encrypted private key", Severity::High)
+    } else {
+        ("a private key", Severity::Critical)
+    };
     let range = TextRange::new((start + body_start) as u32, (start + body_start + end) as u32);
     Some(Token { range, what, severity, confidence: Confidence::Certain })
 }

@@ -8,7 +8,9 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, VariableValue};
 
 use super::STRONG_KEY;
-use super::key::{Key, is_deployed, is_given, is_guessable, is_no_key, key_bytes, keys, paths, session_uses, variable};
+use super::key::{
+    Key, is_deployed, is_given, is_guessable, is_no_key, key_bytes, keys, paths, session_uses, variable,
+};
 use crate::Rule;
 use crate::secret::{Weakness, weakness};
 

@@ -3,13 +3,13 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity, SourceFile,
 };
-use flaskseal_project::{Context, Role, role_of};
 use flaskseal_project::semantic::{Fact, FactKind};
+use flaskseal_project::{Context, Role, role_of};
 
 use super::KEY_FROM_OUTSIDE;
 use super::key::{
-    Key, is_deployed, is_generated, is_given, is_guessable, is_no_key, key_bytes, keys, paths, replacing_overlay,
-    session_uses, variable,
+    Key, is_deployed, is_generated, is_given, is_guessable, is_no_key, key_bytes, keys, paths,
+    replacing_overlay, session_uses, variable,
 };
 use crate::Rule;
 
@@ -103,7 +103,9 @@ impl Rule for MissingSecretKey {
             );
             return;
         }
-        if used.is_empty() && let Some(path) = mentioned(cx) {
+        if used.is_empty()
+            && let Some(path) = mentioned(cx)
+        {
             let reason = format!("no write of `SECRET_KEY` was followed, and `{path}` speaks of it");
             out.gap(KEY_FROM_OUTSIDE, Gap::new(reason, ""));
             return;
@@ -133,7 +135,9 @@ impl Rule for MissingSecretKey {
 fn mentioned<'p>(cx: &Context<'p>) -> Option<&'p str> {
     let is_read = |file: &&SourceFile| {
         let is_prose = [".md", ".rst", ".html"].iter().any(|end| file.path.ends_with(end));
-        !is_prose && role_of(&file.path) == Role::Source && (file.text.contains("SECRET_KEY") || file.text.contains(".secret_key"))
+        !is_prose
+            && role_of(&file.path) == Role::Source
+            && (file.text.contains("SECRET_KEY") || file.text.contains(".secret_key"))
     };
     cx.project.tree.files.iter().find(is_read).map(|file| &*file.path)
 }

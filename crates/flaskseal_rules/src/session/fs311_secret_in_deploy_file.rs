@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use flaskseal_core::{
-    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, Redacted, RuleId, RuleMeta, Severity,
+    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, Redacted, RuleId, RuleMeta,
+    Severity,
 };
 use flaskseal_project::deploy::{EnvFact, Mechanism, is_dev, is_example};
 use flaskseal_project::{Context, Role, role_of};
@@ -45,7 +46,9 @@ impl Rule for SecretInDeployFile {
             if fact.mechanism == Mechanism::DotenvFile && !loaded.contains(&fact.span.file) {
                 continue;
             }
-            if super::scan::concerns(cx, cx.path(fact.span.file)) && let Some(finding) = finding(cx, fact) {
+            if super::scan::concerns(cx, cx.path(fact.span.file))
+                && let Some(finding) = finding(cx, fact)
+            {
                 out.fail(finding);
             }
         }
@@ -54,7 +57,13 @@ impl Rule for SecretInDeployFile {
 
 /// Files of variables that a process is given.
 pub(super) fn loaded_files(cx: &Context<'_>) -> BTreeSet<FileId> {
-    cx.project.deployment.processes.iter().flat_map(|process| &process.env_files).filter_map(|file| file.file).collect()
+    cx.project
+        .deployment
+        .processes
+        .iter()
+        .flat_map(|process| &process.env_files)
+        .filter_map(|file| file.file)
+        .collect()
 }
 
 fn finding(cx: &Context<'_>, fact: &EnvFact) -> Option<Finding> {
@@ -65,17 +74,19 @@ fn finding(cx: &Context<'_>, fact: &EnvFact) -> Option<Finding> {
     let value = fact.value.as_known()?.trim();
     let severity = severity_of(&fact.name, value, is_dev(&file.path))?;
     let shown = userinfo(value).map_or(value, |(_, password)| password);
-    let place = cx.evidence(fact.value_span, format!("the secret: {}", Redacted::new(shown)));
+    let span = super::scan::secret_span(cx, fact, shown);
+    let place = cx.evidence(span, format!("the secret: {}", Redacted::new(shown)));
     let message = match fact.mechanism {
         Mechanism::DockerfileEnv | Mechanism::DockerfileArg | Mechanism::ComposeBuildArg => {
             format!("`{}` stays in the image for everybody who has it", fact.name)
         }
         _ => format!("`{}` stands in a deployment file", fact.name),
     };
-    let advice = "give it to the process from a secret store, or a file that is not in the repository; then change it";
+    let advice =
+        "give it to the process from a secret store, or a file that is not in the repository; then change it";
     Some(
         Finding::new(META.id, severity, META.confidence, place, message)
-            .with_redacted([fact.value_span])
+            .with_redacted([span])
             .with_fix(Fix::advice(advice)),
     )
 }
@@ -88,7 +99,8 @@ pub(super) fn severity_of(name: &str, value: &str, is_dev: bool) -> Option<Sever
     let promise = promise(name)?;
     // The accounts of bundled services under a password that everybody tries first are FS316's.
     let is_service = super::fs316_default_account::is_service_password(name);
-    let is_number = value.bytes().all(|byte| byte.is_ascii_digit()) && promise == Promise::Token && value.len() < 16;
+    let is_number =
+        value.bytes().all(|byte| byte.is_ascii_digit()) && promise == Promise::Token && value.len() < 16;
     if is_reference(value) || value.contains("://") || is_number || is_service && is_trivial("", value) {
         return None;
     }

@@ -4,15 +4,15 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 use flaskseal_core::{
-    Assessment, Confidence, Evidence, FileId, Finding, Fix, FixAvailability, Gap, Layer, LedgerKind, Redacted, RuleId,
-    RuleMeta, Severity, SourceFile, Span, TextRange,
+    Assessment, Confidence, Evidence, FileId, Finding, Fix, FixAvailability, Gap, Layer, LedgerKind,
+    Redacted, RuleId, RuleMeta, Severity, SourceFile, Span, TextRange,
 };
 use flaskseal_project::deploy::{Mechanism, is_example};
 use flaskseal_project::{Context, Role, role_of};
 
 use super::NO_CREDENTIALS;
 use super::fs311_secret_in_deploy_file::{loaded_files, severity_of};
-use super::scan::{concerns, is_first_start};
+use super::scan::{concerns, is_first_start, secret_span};
 use crate::Rule;
 use crate::credential::{Promise, is_placeholder, is_reference, promise, randomness};
 use crate::token::tokens;
@@ -89,7 +89,10 @@ fn scan_file(cx: &Context<'_>, id: FileId, file: &SourceFile, out: &mut Assessme
     for assignment in assignments(&file.text, file.path.ends_with(".py")) {
         let span = Span { file: id, range: assignment.value };
         let known = out.findings.get(first..).unwrap_or_default();
-        if known.iter().any(|finding| finding.primary.span.is_some_and(|known| overlap(known.range, span.range))) {
+        if known
+            .iter()
+            .any(|finding| finding.primary.span.is_some_and(|known| overlap(known.range, span.range)))
+        {
             continue;
         }
         let value = file.slice(assignment.value);
@@ -104,7 +107,14 @@ fn scan_file(cx: &Context<'_>, id: FileId, file: &SourceFile, out: &mut Assessme
     password_lines(cx, id, file, out);
 }
 
-fn finding(cx: &Context<'_>, span: Span, severity: Severity, confidence: Confidence, claim: String, message: String) -> Finding {
+fn finding(
+    cx: &Context<'_>,
+    span: Span,
+    severity: Severity,
+    confidence: Confidence,
+    claim: String,
+    message: String,
+) -> Finding {
     Finding::new(META.id, severity, confidence, cx.evidence(span, claim), message)
         .with_redacted([span])
         .with_fix(Fix::advice(ADVICE))
@@ -115,16 +125,40 @@ fn overlap(a: TextRange, b: TextRange) -> bool {
 }
 
 fn is_for_browsers(path: &str) -> bool {
-    [".js", ".html", ".htm", ".jinja", ".jinja2", ".j2", ".vue", ".jsx", ".tsx", ".ts"].iter().any(|end| path.ends_with(end))
+    [".js", ".html", ".htm", ".jinja", ".jinja2", ".j2", ".vue", ".jsx", ".tsx", ".ts"]
+        .iter()
+        .any(|end| path.ends_with(end))
 }
 
 /// Lock files, minified and generated files, and texts for people: full of random names and of examples.
 fn is_generated_or_prose(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    [".lock", ".min.js", ".map", ".svg", ".css", ".po", ".pot", ".sum", ".md", ".rst", ".txt", ".csv", ".bundle.js"]
-        .iter()
-        .any(|end| name.ends_with(end))
-        || matches!(name, "package-lock.json" | "npm-shrinkwrap.json" | "pnpm-lock.yaml" | "pylock.toml" | "composer.lock" | ".secrets.baseline")
+    [
+        ".lock",
+        ".min.js",
+        ".map",
+        ".svg",
+        ".css",
+        ".po",
+        ".pot",
+        ".sum",
+        ".md",
+        ".rst",
+        ".txt",
+        ".csv",
+        ".bundle.js",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
+        || matches!(
+            name,
+            "package-lock.json"
+                | "npm-shrinkwrap.json"
+                | "pnpm-lock.yaml"
+                | "pylock.toml"
+                | "composer.lock"
+                | ".secrets.baseline"
+        )
 }
 
 /// `NAME = "value"`, `name: value`, `"name": "value"`: a name that promises a token, and what is assigned to it.
@@ -139,7 +173,22 @@ fn assignments(text: &str, is_python: bool) -> Vec<Assignment> {
     static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .build(["secret", "token", "api_key", "api-key", "apikey", "passw", "pwd", "access_key", "accesskey", "private_key", "credential", "auth_key", "account_key", "master_key"])
+            .build([
+                "secret",
+                "token",
+                "api_key",
+                "api-key",
+                "apikey",
+                "passw",
+                "pwd",
+                "access_key",
+                "accesskey",
+                "private_key",
+                "credential",
+                "auth_key",
+                "account_key",
+                "master_key",
+            ])
             .expect("a short list of short patterns")
     });
     let mut found = Vec::new();
@@ -197,10 +246,13 @@ fn assignment(text: &str, at: usize) -> Option<(Assignment, usize)> {
             inside.bytes().take(600).position(|byte| byte == quote as u8 || byte == b'\n')?
         }
         // Without quotes: YAML, INI, properties; in code it would be a name.
-        None if !is_quoted_name => rest.bytes().take(600).take_while(|byte| byte.is_ascii_graphic() && *byte != b'#').count(),
+        None if !is_quoted_name => {
+            rest.bytes().take(600).take_while(|byte| byte.is_ascii_graphic() && *byte != b'#').count()
+        }
         None => return None,
     };
-    let is_code_like = quote.is_none() && (is_colon && rest.get(..length)?.ends_with(',') || rest.get(..length)?.contains(['(', '[', '{']));
+    let is_code_like = quote.is_none()
+        && (is_colon && rest.get(..length)?.ends_with(',') || rest.get(..length)?.contains(['(', '[', '{']));
     if is_code_like {
         return None;
     }
@@ -213,7 +265,8 @@ fn assignment(text: &str, at: usize) -> Option<(Assignment, usize)> {
 fn password_lines(cx: &Context<'_>, id: FileId, file: &SourceFile, out: &mut Assessment) {
     let is_secret = |line: &str| match file.name() {
         ".htpasswd" | "htpasswd" => line.split_once(':').is_some_and(|(user, hash)| {
-            !user.starts_with('#') && ["$apr1$", "$2", "{SHA}", "$5$", "$6$"].iter().any(|mark| hash.starts_with(mark))
+            !user.starts_with('#')
+                && ["$apr1$", "$2", "{SHA}", "$5$", "$6$"].iter().any(|mark| hash.starts_with(mark))
         }),
         ".netrc" | "_netrc" => line.contains("password ") && line.contains("login "),
         ".pgpass" => line.matches(':').count() == 4 && !line.starts_with('#'),
@@ -225,7 +278,14 @@ fn password_lines(cx: &Context<'_>, id: FileId, file: &SourceFile, out: &mut Ass
         if is_secret(trimmed) {
             let span = Span::new(id, offset, offset + trimmed.len() as u32);
             let message = format!("`{}` is in the repository", file.name());
-            out.fail(finding(cx, span, Severity::High, Confidence::Firm, "a password or its hash".to_owned(), message));
+            out.fail(finding(
+                cx,
+                span,
+                Severity::High,
+                Confidence::Firm,
+                "a password or its hash".to_owned(),
+                message,
+            ));
             return;
         }
         offset += line.len() as u32;
@@ -246,15 +306,26 @@ fn variable_files(cx: &Context<'_>, out: &mut Assessment) {
             && role_of(&file.path) == Role::Source
             && concerns(cx, &file.path);
         let Some(value) = fact.value.as_known().map(str::trim).filter(|_| is_candidate) else { continue };
-        let is_real = severity_of(&fact.name, value, false) == Some(Severity::High) && !is_placeholder(&fact.name, value);
+        let is_real = severity_of(&fact.name, value, false) == Some(Severity::High)
+            && !is_placeholder(&fact.name, value);
         let is_told_already = out.findings.iter().any(|known| {
-            known.primary.span.is_some_and(|span| span.file == fact.span.file && overlap(span.range, fact.value_span.range))
+            known
+                .primary
+                .span
+                .is_some_and(|span| span.file == fact.span.file && overlap(span.range, fact.value_span.range))
         });
         if is_real && !is_told_already {
             reported = Some(fact.span.file);
             let claim = format!("`{}`: {}", fact.name, Redacted::new(value));
             let message = format!("`{}` is in the repository, with its secrets", file.name());
-            out.fail(finding(cx, fact.value_span, Severity::High, META.confidence, claim, message));
+            out.fail(finding(
+                cx,
+                secret_span(cx, fact, value),
+                Severity::High,
+                META.confidence,
+                claim,
+                message,
+            ));
         }
     }
 }
@@ -262,7 +333,8 @@ fn variable_files(cx: &Context<'_>, out: &mut Assessment) {
 /// Key stores that are not text.
 fn key_stores(cx: &Context<'_>, out: &mut Assessment) {
     for path in &cx.project.tree.paths {
-        let is_store = [".p12", ".pfx", ".jks", ".keystore", ".kdbx"].iter().any(|end| path.path.ends_with(end));
+        let is_store =
+            [".p12", ".pfx", ".jks", ".keystore", ".kdbx"].iter().any(|end| path.path.ends_with(end));
         if is_store && !path.untracked && role_of(&path.path) == Role::Source && concerns(cx, &path.path) {
             let place = Evidence::general(Layer::Source, format!("`{}`", path.path));
             let message = format!("the key store `{}` is in the repository", path.path);
@@ -282,9 +354,16 @@ fn judge_scan(cx: &Context<'_>, scanned: usize, out: &mut Assessment) {
         out.gap(NO_CREDENTIALS, Gap::new(reason, "make the file readable, or exclude it"));
         return;
     }
-    let problem = cx.project.parsed.problems(cx.project.tree).find(|(file, _)| cx.evaluation.loaded.binary_search(file).is_ok());
+    let problem = cx
+        .project
+        .parsed
+        .problems(cx.project.tree)
+        .find(|(file, _)| cx.evaluation.loaded.binary_search(file).is_ok());
     if let Some((file, _)) = problem {
-        let reason = format!("`{}` does not parse, so credentials in it were looked for by their form only", cx.path(file));
+        let reason = format!(
+            "`{}` does not parse, so credentials in it were looked for by their form only",
+            cx.path(file)
+        );
         out.gap(NO_CREDENTIALS, Gap::new(reason, "correct the file"));
         return;
     }

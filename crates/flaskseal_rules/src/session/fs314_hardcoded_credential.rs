@@ -1,7 +1,8 @@
 //! FS314: a password stands in the code.
 
 use flaskseal_core::{
-    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, Redacted, RuleId, RuleMeta, Severity, Span,
+    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, Redacted, RuleId, RuleMeta,
+    Severity, Span,
 };
 use flaskseal_project::semantic::Fact;
 use flaskseal_project::{Context, Role, role_of};
@@ -146,6 +147,9 @@ fn is_password(name: &str, text: &str) -> bool {
         && !text.contains("://")
         && !lower.starts_with("your")
         && !lower.contains("xxx")
+        // What stands in for a password in a log.
+        && !text.starts_with(['[', '<', '*', '(', '{', '.', '-'])
+        && !["redacted", "masked", "hidden", "filtered"].iter().any(|word| lower.contains(word))
         && !lower.contains("example")
         && !(name.is_empty() && matches!(lower.as_str(), "password" | "passwd"))
         // A hash is no password.
@@ -155,7 +159,9 @@ fn is_password(name: &str, text: &str) -> bool {
 /// Names whose literal is a credential: passwords, and cloud keys that have no form of their own.
 fn is_credential_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    promise(name) == Some(Promise::Password) || lower.ends_with("aws_secret_access_key") || lower.ends_with("aws_secret_key")
+    promise(name) == Some(Promise::Password)
+        || lower.ends_with("aws_secret_access_key")
+        || lower.ends_with("aws_secret_key")
 }
 
 struct Search {
@@ -170,21 +176,34 @@ impl Search {
         // A hostile file must not make this grow without bound.
         if self.found.len() < 100 {
             let at = Span { file: self.file, range: range_of(literal) };
-            self.found.push(Literal { at, text: literal.value.to_str().to_owned(), used, name: name.to_owned() });
+            self.found.push(Literal {
+                at,
+                text: literal.value.to_str().to_owned(),
+                used,
+                name: name.to_owned(),
+            });
         }
     }
 
     fn assigned(&mut self, target: &Expr, value: &Expr) {
         let Some(name) = name_of(target) else { return };
         // The password of an account that the code makes is FS316's.
-        if matches!(target, Expr::Attribute(node) if matches!(&*node.value, Expr::Name(owner) if is_account_variable(&owner.id))) {
+        if matches!(target, Expr::Attribute(node) if matches!(&*node.value, Expr::Name(owner) if is_account_variable(&owner.id)))
+        {
             return;
         }
         match value {
-            Expr::StringLiteral(literal) if is_credential_name(name) && is_password(name, literal.value.to_str()) => {
+            Expr::StringLiteral(literal)
+                if is_credential_name(name) && is_password(name, literal.value.to_str()) =>
+            {
                 self.add(literal, Use::Assignment, name);
             }
-            Expr::Dict(dict) if matches!(name.to_ascii_lowercase().as_str(), "users" | "credentials" | "logins" | "user_passwords" | "passwords") => {
+            Expr::Dict(dict)
+                if matches!(
+                    name.to_ascii_lowercase().as_str(),
+                    "users" | "credentials" | "logins" | "user_passwords" | "passwords"
+                ) =>
+            {
                 self.users(name, dict);
             }
             _ => {}
@@ -193,13 +212,18 @@ impl Search {
 
     /// `users = {"admin": "hunter2"}`, or with a call that hashes the literal.
     fn users(&mut self, name: &str, dict: &ast::ExprDict) {
-        let Some(item) = dict.items.first().filter(|item| matches!(item.key, Some(Expr::StringLiteral(_)))) else { return };
+        let Some(item) = dict.items.first().filter(|item| matches!(item.key, Some(Expr::StringLiteral(_))))
+        else {
+            return;
+        };
         let literal = match &item.value {
             Expr::StringLiteral(literal) => Some(literal),
             Expr::Call(call) => hashed_literal(call),
             _ => None,
         };
-        if let Some(literal) = literal.filter(|literal| self.checks_passwords && is_password("", literal.value.to_str())) {
+        if let Some(literal) =
+            literal.filter(|literal| self.checks_passwords && is_password("", literal.value.to_str()))
+        {
             self.add(literal, Use::Users, name);
         }
     }
@@ -241,9 +265,8 @@ impl Visitor<'_> for Search {
             Expr::Compare(node) if matches!(*node.ops, [ast::CmpOp::Eq | ast::CmpOp::NotEq]) => {
                 let right = node.comparators.first();
                 let pair = match (&*node.left, right) {
-                    (Expr::StringLiteral(literal), Some(other)) | (other, Some(Expr::StringLiteral(literal))) => {
-                        Some((literal, other))
-                    }
+                    (Expr::StringLiteral(literal), Some(other))
+                    | (other, Some(Expr::StringLiteral(literal))) => Some((literal, other)),
                     _ => None,
                 };
                 if let Some((literal, other)) = pair
@@ -265,7 +288,8 @@ impl Visitor<'_> for Search {
             // `app.config["MAIL_PASSWORD"]` in a dictionary, `dict(MAIL_PASSWORD="…")`, `update(…)`.
             Expr::Dict(dict) => {
                 for item in &dict.items {
-                    if let (Some(Expr::StringLiteral(key)), Expr::StringLiteral(value)) = (&item.key, &item.value)
+                    if let (Some(Expr::StringLiteral(key)), Expr::StringLiteral(value)) =
+                        (&item.key, &item.value)
                         && is_upper(key.value.to_str())
                         && is_credential_name(key.value.to_str())
                         && is_password(key.value.to_str(), value.value.to_str())
@@ -280,7 +304,9 @@ impl Visitor<'_> for Search {
                     && !text.chars().any(char::is_whitespace)
                     && let Some((user, password)) = userinfo(text)
                     && !matches!(host(text), "example.com" | "example.org" | "host" | "hostname")
-                    && !(is_trivial(user, password) && matches!(user, "user" | "username") && !host(text).contains('.'))
+                    && !(is_trivial(user, password)
+                        && matches!(user, "user" | "username")
+                        && !host(text).contains('.'))
                 {
                     self.add(literal, Use::Url, "");
                 }
@@ -318,7 +344,9 @@ fn name_of(expression: &Expr) -> Option<&str> {
             _ => None,
         },
         Expr::Call(call) => match (&*call.func, call.arguments.args.first()) {
-            (Expr::Attribute(function), Some(Expr::StringLiteral(key))) if function.attr.as_str() == "get" => {
+            (Expr::Attribute(function), Some(Expr::StringLiteral(key)))
+                if function.attr.as_str() == "get" =>
+            {
                 Some(key.value.to_str())
             }
             _ => None,
@@ -338,9 +366,15 @@ fn fallback(call: &ast::ExprCall) -> Option<(&str, &ast::ExprStringLiteral)> {
         _ => return None,
     };
     let Some(Expr::StringLiteral(name)) = call.arguments.args.first() else { return None };
-    let default = call.arguments.args.get(1).or_else(|| call.arguments.find_keyword("default").map(|keyword| &keyword.value));
+    let default = call
+        .arguments
+        .args
+        .get(1)
+        .or_else(|| call.arguments.find_keyword("default").map(|keyword| &keyword.value));
     match default {
-        Some(Expr::StringLiteral(literal)) if reads_environment && matches!(callee, "get" | "getenv" | "config" | "str") => {
+        Some(Expr::StringLiteral(literal))
+            if reads_environment && matches!(callee, "get" | "getenv" | "config" | "str") =>
+        {
             Some((name.value.to_str(), literal))
         }
         _ => None,
@@ -350,7 +384,8 @@ fn fallback(call: &ast::ExprCall) -> Option<(&str, &ast::ExprStringLiteral)> {
 /// The literal that a call hashes: `generate_password_hash("…")`.
 pub(super) fn hashed_literal(call: &ast::ExprCall) -> Option<&ast::ExprStringLiteral> {
     let callee = name_of(&call.func)?.to_ascii_lowercase();
-    let hashes = callee.contains("hash") || callee.contains("encrypt") || callee == "encode" || callee == "decode";
+    let hashes =
+        callee.contains("hash") || callee.contains("encrypt") || callee == "encode" || callee == "decode";
     match call.arguments.args.first() {
         _ if !hashes => None,
         Some(Expr::StringLiteral(literal)) => Some(literal),

@@ -1,7 +1,8 @@
 //! FS316: the application, or a service beside it, has an account whose password everybody knows.
 
 use flaskseal_core::{
-    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, Redacted, RuleId, RuleMeta, Severity, Span,
+    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, Redacted, RuleId, RuleMeta,
+    Severity, Span,
 };
 use flaskseal_project::deploy::is_example;
 use flaskseal_project::{Context, Role, role_of};
@@ -11,7 +12,7 @@ use flaskseal_python::range_of;
 
 use super::NO_CREDENTIALS;
 use super::fs314_hardcoded_credential::hashed_literal;
-use super::scan::{concerns, is_first_start};
+use super::scan::{concerns, is_first_start, secret_span};
 use crate::Rule;
 use crate::credential::is_trivial;
 
@@ -45,7 +46,8 @@ impl Rule for DefaultAccount {
                 continue;
             }
             let is_seed = is_seed(path.rsplit('/').next().unwrap_or(path));
-            let mut search = Search { file: *file, functions: Vec::new(), is_seed, admins: Vec::new(), found: Vec::new() };
+            let mut search =
+                Search { file: *file, functions: Vec::new(), is_seed, admins: Vec::new(), found: Vec::new() };
             search.visit_body(&module.syntax.body);
             for account in search.found {
                 out.fail(finding(cx, &account));
@@ -59,10 +61,23 @@ impl Rule for DefaultAccount {
 pub(super) fn is_service_password(name: &str) -> bool {
     matches!(
         name,
-        "POSTGRES_PASSWORD" | "PGPASSWORD" | "MYSQL_ROOT_PASSWORD" | "MYSQL_PASSWORD" | "MARIADB_ROOT_PASSWORD"
-            | "MARIADB_PASSWORD" | "RABBITMQ_DEFAULT_PASS" | "MONGO_INITDB_ROOT_PASSWORD" | "PGADMIN_DEFAULT_PASSWORD"
-            | "MINIO_ROOT_PASSWORD" | "MINIO_SECRET_KEY" | "GF_SECURITY_ADMIN_PASSWORD" | "ELASTIC_PASSWORD"
-            | "SA_PASSWORD" | "MSSQL_SA_PASSWORD" | "REDIS_PASSWORD" | "ME_CONFIG_BASICAUTH_PASSWORD"
+        "POSTGRES_PASSWORD"
+            | "PGPASSWORD"
+            | "MYSQL_ROOT_PASSWORD"
+            | "MYSQL_PASSWORD"
+            | "MARIADB_ROOT_PASSWORD"
+            | "MARIADB_PASSWORD"
+            | "RABBITMQ_DEFAULT_PASS"
+            | "MONGO_INITDB_ROOT_PASSWORD"
+            | "PGADMIN_DEFAULT_PASSWORD"
+            | "MINIO_ROOT_PASSWORD"
+            | "MINIO_SECRET_KEY"
+            | "GF_SECURITY_ADMIN_PASSWORD"
+            | "ELASTIC_PASSWORD"
+            | "SA_PASSWORD"
+            | "MSSQL_SA_PASSWORD"
+            | "REDIS_PASSWORD"
+            | "ME_CONFIG_BASICAUTH_PASSWORD"
     )
 }
 
@@ -73,14 +88,20 @@ fn services(cx: &Context<'_>, out: &mut Assessment) {
     for fact in &cx.project.deployment.env_facts {
         let file = cx.project.tree.file(fact.span.file);
         let is_deployed = !file.untracked && !is_example(&file.path) && role_of(&file.path) == Role::Source;
-        let Some(value) = fact.value.as_known().filter(|_| is_deployed && is_service_password(&fact.name)) else { continue };
+        let Some(value) = fact.value.as_known().filter(|_| is_deployed && is_service_password(&fact.name))
+        else {
+            continue;
+        };
         if !value.is_empty() && is_trivial("", value) && concerns(cx, &file.path) {
-            let place = cx.evidence(fact.value_span, "everybody's first guess");
+            let span = secret_span(cx, fact, value);
+            let place = cx.evidence(span, "everybody's first guess");
             let message = format!("`{}` sets a password that everybody knows", fact.name);
             out.fail(
                 Finding::new(META.id, Severity::Low, META.confidence, place, message)
-                    .with_redacted([fact.value_span])
-                    .with_fix(Fix::advice("give the service a password of its own, from outside the repository")),
+                    .with_redacted([span])
+                    .with_fix(Fix::advice(
+                        "give the service a password of its own, from outside the repository",
+                    )),
             );
         }
     }
@@ -99,14 +120,23 @@ fn finding(cx: &Context<'_>, account: &Account) -> Finding {
     let severity = if account.is_admin && !account.by_hand { Severity::High } else { Severity::Medium };
     let who = if account.is_admin { "an administrator" } else { "an account" };
     let place = cx.evidence(account.at, format!("the password: {}", Redacted::new(&account.text)));
-    Finding::new(META.id, severity, account.confidence, place, format!("{who} is created with a password that stands in the code"))
-        .with_redacted([cx.inside_quotes(account.at)])
-        .with_fix(Fix::advice("ask for the password, or read it from the environment, and refuse to create the account without one"))
+    Finding::new(
+        META.id,
+        severity,
+        account.confidence,
+        place,
+        format!("{who} is created with a password that stands in the code"),
+    )
+    .with_redacted([cx.inside_quotes(account.at)])
+    .with_fix(Fix::advice(
+        "ask for the password, or read it from the environment, and refuse to create the account without one",
+    ))
 }
 
 fn is_seed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["seed", "fixture", "sample", "demo", "populate", "fake"].iter().any(|word| name.contains(word)) || name == "manage.py"
+    ["seed", "fixture", "sample", "demo", "populate", "fake"].iter().any(|word| name.contains(word))
+        || name == "manage.py"
 }
 
 struct Search {
@@ -123,13 +153,22 @@ impl Search {
     fn add(&mut self, literal: &ast::ExprStringLiteral, is_admin: bool) {
         let text = literal.value.to_str();
         // A hostile file must not make this grow without bound.
-        if text.len() < 2 || self.found.len() >= 100 || ["pbkdf2:", "scrypt:", "$2"].iter().any(|mark| text.starts_with(mark)) {
+        if text.len() < 2
+            || self.found.len() >= 100
+            || ["pbkdf2:", "scrypt:", "$2"].iter().any(|mark| text.starts_with(mark))
+        {
             return;
         }
         let at = Span { file: self.file, range: range_of(literal) };
         let by_hand = self.is_seed || self.functions.iter().any(|by_hand| *by_hand);
         if !self.found.iter().any(|known| known.at == at) {
-            self.found.push(Account { at, text: text.to_owned(), is_admin, by_hand, confidence: META.confidence });
+            self.found.push(Account {
+                at,
+                text: text.to_owned(),
+                is_admin,
+                by_hand,
+                confidence: META.confidence,
+            });
         }
     }
 
@@ -236,18 +275,39 @@ fn last_name(expression: &Expr) -> Option<&str> {
 fn makes_account(callee: &Expr) -> bool {
     let Some(name) = last_name(callee) else { return false };
     let lower = name.to_ascii_lowercase();
-    if matches!(lower.as_str(), "create_user" | "create_superuser" | "create_admin" | "add_user" | "register_user") {
+    if matches!(
+        lower.as_str(),
+        "create_user" | "create_superuser" | "create_admin" | "add_user" | "register_user"
+    ) {
         return true;
     }
     let is_class = name.starts_with(|c: char| c.is_ascii_uppercase());
-    let is_other = ["form", "schema", "exception", "error", "mixin", "field", "request", "response", "test", "factory"]
-        .iter()
-        .any(|word| lower.contains(word));
-    is_class && !is_other && (lower.ends_with("user") || lower.ends_with("users") || lower.ends_with("admin") || lower.ends_with("account") || lower.ends_with("member"))
+    let is_other =
+        ["form", "schema", "exception", "error", "mixin", "field", "request", "response", "test", "factory"]
+            .iter()
+            .any(|word| lower.contains(word));
+    is_class
+        && !is_other
+        && (lower.ends_with("user")
+            || lower.ends_with("users")
+            || lower.ends_with("admin")
+            || lower.ends_with("account")
+            || lower.ends_with("member"))
 }
 
 fn is_password_attribute(name: &str) -> bool {
-    matches!(name, "password" | "password_hash" | "passwd" | "pwd" | "hashed_password" | "pw_hash" | "_password" | "pass_hash" | "hash")
+    matches!(
+        name,
+        "password"
+            | "password_hash"
+            | "passwd"
+            | "pwd"
+            | "hashed_password"
+            | "pw_hash"
+            | "_password"
+            | "pass_hash"
+            | "hash"
+    )
 }
 
 pub(super) fn is_account_variable(name: &str) -> bool {
@@ -266,20 +326,26 @@ fn literal_of(value: &Expr) -> Option<&ast::ExprStringLiteral> {
 
 /// An administrator by a flag, a role or a name.
 fn is_admin(call: &ast::ExprCall) -> bool {
-    last_name(&call.func).is_some_and(|name| name.to_ascii_lowercase().contains("admin") || name == "create_superuser")
-        || call.arguments.keywords.iter().any(|keyword| {
-            marks_admin(keyword.arg.as_ref().map_or("", |name| name.as_str()), &keyword.value)
-        })
+    last_name(&call.func)
+        .is_some_and(|name| name.to_ascii_lowercase().contains("admin") || name == "create_superuser")
+        || call
+            .arguments
+            .keywords
+            .iter()
+            .any(|keyword| marks_admin(keyword.arg.as_ref().map_or("", |name| name.as_str()), &keyword.value))
 }
 
 /// `is_admin=True`, `role="admin"`, `username="admin"`, `email="admin@…"`.
 fn marks_admin(name: &str, value: &Expr) -> bool {
     let name = name.to_ascii_lowercase();
     match value {
-        Expr::BooleanLiteral(flag) => flag.value && ["admin", "superuser", "staff"].iter().any(|word| name.contains(word)),
+        Expr::BooleanLiteral(flag) => {
+            flag.value && ["admin", "superuser", "staff"].iter().any(|word| name.contains(word))
+        }
         Expr::StringLiteral(text) => {
             let text = text.value.to_str().to_ascii_lowercase();
-            !name.contains("pass") && (matches!(text.as_str(), "root" | "superuser") || text.starts_with("admin"))
+            !name.contains("pass")
+                && (matches!(text.as_str(), "root" | "superuser") || text.starts_with("admin"))
         }
         _ => false,
     }
@@ -291,7 +357,11 @@ fn inserts_account(text: &str) -> bool {
     let Some((columns, values)) = lower.split_once("values") else { return false };
     let table = columns.split_once("insert into").map(|(_, table)| table.trim_start());
     text.len() < 5000
-        && table.is_some_and(|table| table.split(['(', ' ']).next().is_some_and(|name| name.contains("user") || name.contains("admin") || name.contains("account")))
+        && table.is_some_and(|table| {
+            table.split(['(', ' ']).next().is_some_and(|name| {
+                name.contains("user") || name.contains("admin") || name.contains("account")
+            })
+        })
         && columns.contains("pass")
         && values.matches('\'').count() >= 4
         && !values.contains(['{', '?', '%'])

@@ -119,7 +119,8 @@ pub(super) fn overlay_of<'p>(cx: &Context<'p>, key: &Key<'_>) -> Option<&'p Over
     if key.is_setting {
         return replacing_overlay(app, &key.used);
     }
-    let source = app.settings.iter().find(|setting| setting.value.at.is_some() && setting.value.at == key.value.at)?;
+    let source =
+        app.settings.iter().find(|setting| setting.value.at.is_some() && setting.value.at == key.value.at)?;
     replacing_overlay(app, &source.written)
 }
 

@@ -1,6 +1,8 @@
 //! Which files a scan for secrets looks at, and when: the whole tree, once for each application.
 
+use flaskseal_core::Span;
 use flaskseal_project::Context;
+use flaskseal_project::deploy::EnvFact;
 
 /// Whether this is the application's first start: what concerns files alone is the same for all of them.
 pub(super) fn is_first_start(cx: &Context<'_>) -> bool {
@@ -17,4 +19,16 @@ pub(super) fn concerns(cx: &Context<'_>, path: &str) -> bool {
     let deepest = cx.project.apps.iter().filter_map(|app| depth(&app.name)).max();
     // What is in nobody's folder is everybody's.
     deepest.is_none() || own == deepest
+}
+
+/// Where a secret stands within what the deployment reader calls its variable's value, which may have the name in it.
+pub(super) fn secret_span(cx: &Context<'_>, fact: &EnvFact, secret: &str) -> Span {
+    let whole = fact.value_span;
+    match cx.text(whole).rfind(secret).filter(|_| !secret.is_empty()) {
+        Some(at) => {
+            let start = whole.range.start + at as u32;
+            Span::new(whole.file, start, start + secret.len() as u32)
+        }
+        None => whole,
+    }
 }

@@ -56,7 +56,7 @@ fn hardcoded<'k>(cx: &Context<'_>, key: &'k Key<'_>) -> Vec<Constant<'k>> {
     constants.retain(|constant| {
         !is_deployed(cx, constant.at) && !cx.project.tree.file(constant.at.file).untracked
     });
-    if key.is_constant() {
+    if key.is_constant(cx) {
         // Of several constants those that run by default; a class for tests that nothing selects is not among them.
         if constants.iter().any(|constant| constant.guard.holds_by_default()) {
             constants.retain(|constant| constant.guard.holds_by_default());

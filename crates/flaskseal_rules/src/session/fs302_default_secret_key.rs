@@ -39,7 +39,7 @@ impl Rule for DefaultSecretKey {
         for key in keys(cx) {
             let overlay = overlay_of(cx, &key);
             let replaced = overlay.map(|overlay| (overlay.what.as_str(), overlay.optional));
-            if !key.is_constant() || replaced.is_some() {
+            if !key.is_constant(cx) || replaced.is_some() {
                 for constant in key.constants(cx) {
                     let is_fallback = constant.guard.holds_by_default()
                         && (replaced.is_none() || !is_deployed(cx, constant.at))

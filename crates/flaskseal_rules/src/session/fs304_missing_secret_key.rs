@@ -3,13 +3,13 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity, SourceFile,
 };
-use flaskseal_project::semantic::{Fact, FactKind};
+use flaskseal_project::semantic::Fact;
 use flaskseal_project::{Context, Role, role_of};
 
 use super::KEY_FROM_OUTSIDE;
 use super::key::{
-    Key, is_deployed, is_generated, is_given, is_guessable, is_no_key, key_bytes, keys, paths,
-    replacing_overlay, session_uses, variable,
+    Key, computed, is_deployed, is_generated, is_given, is_guessable, is_no_key, is_outside, key_bytes, keys,
+    paths, replacing_overlay, session_uses, variable,
 };
 use crate::Rule;
 
@@ -182,8 +182,11 @@ fn judge_origin(cx: &Context<'_>, key: &Key<'_>, out: &mut Assessment) {
         out.support(KEY_FROM_OUTSIDE, cx.evidence(at, format!("the key is read from `{name}`")));
         return;
     }
-    let from_library = matches!(value.kind, FactKind::Path(_)) || !paths(value).is_empty();
-    if from_library && let Some(at) = place {
+    if alternatives.iter().any(|value| computed(cx, value).is_some()) {
+        return;
+    }
+    let from_outside = paths(value).iter().any(|path| is_outside(path));
+    if from_outside && let Some(at) = place {
         out.support(KEY_FROM_OUTSIDE, cx.evidence(at, "the key is read where the program runs"));
         return;
     }

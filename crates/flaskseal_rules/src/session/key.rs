@@ -3,6 +3,7 @@
 use flaskseal_core::{Layer, Span};
 use flaskseal_project::semantic::{App, Event, Fact, FactKind, Guard, Overlay, Source, VariableValue};
 use flaskseal_project::{Context, Role, role_of};
+use flaskseal_python::ast::Expr;
 
 /// Settings that hold a key. Namespace salts are public by design; `SECURITY_PASSWORD_SALT` is the key of an HMAC.
 static SETTINGS: &[&str] = &["SECRET_KEY", "WTF_CSRF_SECRET_KEY", "JWT_SECRET_KEY", "SECURITY_PASSWORD_SALT"];
@@ -65,15 +66,18 @@ impl Key<'_> {
             .into_iter()
             .filter_map(|(value, guard)| {
                 let at = value.at.or_else(|| self.used.first().copied())?;
-                let bytes = key_bytes(value).filter(|bytes| !bytes.is_empty())?;
+                let bytes =
+                    key_bytes(value).or_else(|| computed(cx, value)).filter(|bytes| !bytes.is_empty())?;
                 (in_production(at) && !is_given(cx, &bytes)).then_some(Constant { bytes, at, guard })
             })
             .collect()
     }
 
     /// Whether every alternative that is a key at all is a constant.
-    pub(super) fn is_constant(&self) -> bool {
-        self.value.alternatives().iter().all(|(value, _)| is_no_key(value) || key_bytes(value).is_some())
+    pub(super) fn is_constant(&self, cx: &Context<'_>) -> bool {
+        let is_constant =
+            |value| is_no_key(value) || key_bytes(value).is_some() || computed(cx, value).is_some();
+        self.value.alternatives().iter().all(|(value, _)| is_constant(value))
     }
 }
 
@@ -93,6 +97,53 @@ pub(super) fn key_bytes(fact: &Fact) -> Option<Vec<u8>> {
         FactKind::Bytes(bytes) => Some(bytes.to_vec()),
         _ => None,
     }
+}
+
+/// The literal that a key is computed from, where nothing else goes into it: `bytes.fromhex("…")`,
+/// `hashlib.sha256(b"…").hexdigest()`.
+pub(super) fn computed(cx: &Context<'_>, fact: &Fact) -> Option<Vec<u8>> {
+    let path = paths(fact).first().copied()?;
+    let is_pure = ["hashlib.", "base64.", "binascii.", "codecs.", "builtins.bytes", "builtins.bytearray"];
+    if !is_pure.iter().any(|known| path.starts_with(known)) {
+        return None;
+    }
+    literal_in(&flaskseal_python::parse_expression(cx.text(fact.at?))?)
+}
+
+fn literal_in(expression: &Expr) -> Option<Vec<u8>> {
+    match expression {
+        Expr::StringLiteral(literal) => Some(literal.value.to_str().as_bytes().to_vec()),
+        Expr::BytesLiteral(literal) => Some(literal.value.bytes().collect()),
+        Expr::Attribute(node) => literal_in(&node.value),
+        Expr::Call(call) if call.arguments.keywords.is_empty() => match &*call.arguments.args {
+            [] => literal_in(&call.func),
+            [argument] => literal_in(argument),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Access paths that bring a key from outside the process: files, secret stores, keyrings.
+pub(super) fn is_outside(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    [
+        "open",
+        "read",
+        "secret",
+        "vault",
+        "hvac",
+        "keyring",
+        "environ",
+        "ssm",
+        "kms",
+        "parameter",
+        "config",
+        "boto",
+        "load",
+    ]
+    .iter()
+    .any(|word| lower.contains(word))
 }
 
 /// `None`, the empty text, or nothing at all: Flask refuses to sign with it.

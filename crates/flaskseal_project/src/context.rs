@@ -102,6 +102,11 @@ impl<'p> Context<'p> {
         })
     }
 
+    /// Whether what is called has the role.
+    pub fn is(&self, event: &Event, role: &str) -> bool {
+        Models::bundled().has_role(&event.path, role)
+    }
+
     pub fn has_call(&self, role: &'static str) -> bool {
         self.calls(role).next().is_some()
     }

@@ -5,7 +5,9 @@ use flaskseal_project::{Context, Project};
 use rayon::prelude::*;
 
 mod credential;
+mod code;
 mod debug;
+mod purpose;
 mod secret;
 mod session;
 mod token;

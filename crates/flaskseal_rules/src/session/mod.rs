@@ -35,6 +35,21 @@ mod fs314_hardcoded_credential;
 mod fs316_default_account;
 mod key;
 mod scan;
+mod access;
+mod coverage;
+mod fs301_hardcoded_secret_key;
+mod fs341_disabled_login_check;
+mod fs342_misordered_decorators;
+mod fs343_unprotected_route;
+mod fs345_missing_login_throttling;
+mod fs346_weak_password_policy;
+mod fs351_unsafe_password_storage;
+mod fs353_weak_hash;
+mod fs354_weak_crypto;
+mod fs356_insecure_random;
+mod fs357_non_constant_time_compare;
+mod fs361_flawed_token_verification;
+mod fs364_token_without_expiry;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
@@ -61,6 +76,18 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs312_secret_in_repository::SecretInRepository,
     &fs314_hardcoded_credential::HardcodedCredential,
     &fs316_default_account::DefaultAccount,
+    &fs341_disabled_login_check::DisabledLoginCheck,
+    &fs342_misordered_decorators::MisorderedDecorators,
+    &fs343_unprotected_route::UnprotectedRoute,
+    &fs345_missing_login_throttling::MissingLoginThrottling,
+    &fs346_weak_password_policy::WeakPasswordPolicy,
+    &fs351_unsafe_password_storage::UnsafePasswordStorage,
+    &fs353_weak_hash::WeakHash,
+    &fs354_weak_crypto::WeakCrypto,
+    &fs356_insecure_random::InsecureRandom,
+    &fs357_non_constant_time_compare::NonConstantTimeCompare,
+    &fs361_flawed_token_verification::FlawedTokenVerification,
+    &fs364_token_without_expiry::TokenWithoutExpiry,
 ];
 
 const fn control(number: u8) -> ControlId {

@@ -21,17 +21,60 @@ pub(crate) struct Purpose {
 
 /// Single words that name a secret.
 static SECRET: &[&str] = &[
-    "apikey", "auth", "cookie", "credential", "credentials", "csrf", "jti", "nonce", "otp", "passcode", "passphrase", "passwd",
-    "password", "passwords", "pwd", "salt", "secret", "secrets", "session", "sessionid", "sessions", "mysession", "sid", "token",
-    "tokens", "totp", "xsrf",
+    "apikey",
+    "auth",
+    "cookie",
+    "credential",
+    "credentials",
+    "csrf",
+    "jti",
+    "nonce",
+    "otp",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwords",
+    "pwd",
+    "salt",
+    "secret",
+    "secrets",
+    "session",
+    "sessionid",
+    "sessions",
+    "mysession",
+    "sid",
+    "token",
+    "tokens",
+    "totp",
+    "xsrf",
 ];
 
 /// Words that name one together.
 static SECRET_PAIRS: &[(&str, &str)] = &[
-    ("access", "code"), ("access", "key"), ("activation", "code"), ("activation", "key"), ("api", "key"), ("auth", "code"),
-    ("backup", "code"), ("confirm", "code"), ("confirmation", "code"), ("encryption", "key"), ("invite", "code"),
-    ("login", "code"), ("private", "key"), ("recovery", "code"), ("remember", "me"), ("reset", "code"), ("reset", "key"),
-    ("reset", "link"), ("secret", "key"), ("security", "code"), ("sms", "code"), ("verification", "code"), ("verify", "code"),
+    ("access", "code"),
+    ("access", "key"),
+    ("activation", "code"),
+    ("activation", "key"),
+    ("api", "key"),
+    ("auth", "code"),
+    ("backup", "code"),
+    ("confirm", "code"),
+    ("confirmation", "code"),
+    ("encryption", "key"),
+    ("invite", "code"),
+    ("login", "code"),
+    ("private", "key"),
+    ("recovery", "code"),
+    ("remember", "me"),
+    ("reset", "code"),
+    ("reset", "key"),
+    ("reset", "link"),
+    ("secret", "key"),
+    ("security", "code"),
+    ("sms", "code"),
+    ("verification", "code"),
+    ("verify", "code"),
 ];
 
 static PASSWORD: &[&str] = &["passphrase", "passwd", "password", "passwords", "passwrd", "pwd", "pw"];
@@ -43,14 +86,15 @@ impl Purpose {
         let nodes = enclosing(cx, span);
         if let Some(AnyNodeRef::ExprCall(call)) = nodes.first() {
             for argument in &call.arguments.args {
-                purpose.made_of.extend(identifiers(argument.into()));
+                purpose.made_of.extend(ingredients(argument));
             }
         }
         let function = nodes.iter().find_map(|node| match node {
             AnyNodeRef::StmtFunctionDef(function) => Some(*function),
             _ => None,
         });
-        let mut follower = Follower { cx, file: span.file, function, purpose: &mut purpose, followed: BTreeSet::new() };
+        let mut follower =
+            Follower { cx, file: span.file, function, purpose: &mut purpose, followed: BTreeSet::new() };
         follower.follow(&nodes, 0);
         purpose
     }
@@ -65,9 +109,14 @@ impl Purpose {
         self.becomes.iter().any(|name| words(name).iter().any(|word| candidates.contains(&word.as_str())))
     }
 
-    /// Whether a password goes into it.
+    /// Whether a password goes into it; not the hash of one.
     pub(crate) fn is_made_of_password(&self) -> bool {
-        self.made_of.iter().any(|name| names_password(name))
+        self.made_of.iter().any(|name| {
+            names_password(name)
+                && !words(name)
+                    .iter()
+                    .any(|word| matches!(word.as_str(), "digest" | "hash" | "hashed" | "reset"))
+        })
     }
 }
 
@@ -104,7 +153,9 @@ impl<'p> Follower<'p, '_> {
             let is_in = |expression: &Expr| range_of(expression).encloses(here);
             inner = range_of(node);
             match node {
-                AnyNodeRef::Keyword(keyword) => self.becomes(keyword.arg.as_ref().map(|name| name.id.as_str())),
+                AnyNodeRef::Keyword(keyword) => {
+                    self.becomes(keyword.arg.as_ref().map(|name| name.id.as_str()))
+                }
                 AnyNodeRef::ExprCall(call) => self.pass_to(call, &is_in, step),
                 AnyNodeRef::ExprDict(dict) => {
                     for item in dict.items.iter().filter(|item| is_in(&item.value)) {
@@ -112,7 +163,10 @@ impl<'p> Follower<'p, '_> {
                     }
                 }
                 AnyNodeRef::ExprCompare(compare) => {
-                    for side in std::iter::once(&*compare.left).chain(&compare.comparators).filter(|side| !is_in(side)) {
+                    for side in std::iter::once(&*compare.left)
+                        .chain(&compare.comparators)
+                        .filter(|side| !is_in(side))
+                    {
                         self.becomes(last_name(side));
                     }
                 }
@@ -150,7 +204,7 @@ impl<'p> Follower<'p, '_> {
         if is_in(&call.func) {
             // `h.update(password)`: what goes in.
             for argument in &call.arguments.args {
-                self.purpose.made_of.extend(identifiers(argument.into()));
+                self.purpose.made_of.extend(ingredients(argument));
             }
             return;
         }
@@ -158,7 +212,9 @@ impl<'p> Follower<'p, '_> {
         let Expr::Attribute(method) = &*call.func else { return };
         // `session.update(...)`, `response.set_cookie("sid", value)`, `parts.append(value)`.
         self.becomes(last_name(&method.value));
-        if let (Some(Expr::StringLiteral(name)), true) = (call.arguments.args.first(), call.arguments.args.len() > 1) {
+        if let (Some(Expr::StringLiteral(name)), true) =
+            (call.arguments.args.first(), call.arguments.args.len() > 1)
+        {
             self.becomes(Some(name.value.to_str()));
         }
         if matches!(method.attr.id.as_str(), "append" | "extend" | "add" | "insert" | "write") {
@@ -201,6 +257,22 @@ impl<'p> Follower<'p, '_> {
             _ => {}
         }
     }
+}
+
+/// The names of what an expression is made of, keys such as that of `request.form["password"]` among them.
+fn ingredients(expression: &Expr) -> BTreeSet<String> {
+    let mut names = identifiers(expression.into());
+    names.extend(within(expression.into()).into_iter().filter_map(|node| match node {
+        AnyNodeRef::ExprSubscript(subscript) => key_name(&subscript.slice).map(str::to_owned),
+        AnyNodeRef::ExprCall(call) => match call.arguments.args.first() {
+            Some(Expr::StringLiteral(key)) if last_name(&call.func) == Some("get") => {
+                Some(key.value.to_str().to_owned())
+            }
+            _ => None,
+        },
+        _ => None,
+    }));
+    names
 }
 
 /// The name that a key of a mapping gives to its value.

@@ -16,7 +16,8 @@ pub(super) fn decorator_name(cx: &Context<'_>, span: Span) -> String {
 
 /// Whether a decorator lets only some callers through: by its name, or by its code where the program has it.
 pub(super) fn is_access_check(cx: &Context<'_>, decorator: &Fact, span: Span) -> bool {
-    names_check(&decorator_name(cx, span)) || function_of(cx, decorator).is_some_and(|function| checks_caller(function))
+    names_check(&decorator_name(cx, span))
+        || function_of(cx, decorator).is_some_and(|function| checks_caller(function))
 }
 
 /// Whether a function's own code looks at who is asking.
@@ -29,9 +30,34 @@ pub(super) fn checks_caller(function: &ast::StmtFunctionDef) -> bool {
             matches!(node, AnyNodeRef::ExprNumberLiteral(number)
                 if matches!(&number.value, ast::Number::Int(value) if matches!(value.as_i64(), Some(401 | 403))))
         });
-    mentions(&["is_authenticated", "verify_jwt_in_request", "get_jwt_identity", "get_jwt", "login_required", "compare_digest", "check_auth"])
-        || mentioned.iter().any(|name| names_check(name))
-        || refuses && mentions(&["current_user", "session", "g", "authorization", "headers", "user", "token", "api_key", "check_password_hash"])
+    mentions(&[
+        "is_authenticated",
+        "verify_jwt_in_request",
+        "get_jwt_identity",
+        "get_jwt",
+        "login_required",
+        "compare_digest",
+        "check_auth",
+    ]) || mentioned.iter().any(|name| names_check(name))
+        || refuses
+            && (mentions(&["current_user", "authorization", "check_password_hash"])
+                || looks_at_session(function))
+}
+
+/// Whether a condition reads the session, `g` or the headers of the request.
+fn looks_at_session(function: &ast::StmtFunctionDef) -> bool {
+    let is_read = |expression: &Expr| {
+        within(expression.into()).into_iter().any(|node| match node {
+            AnyNodeRef::ExprName(name) => matches!(name.id.as_str(), "session" | "g"),
+            AnyNodeRef::ExprAttribute(attribute) => attribute.attr.id.as_str() == "headers",
+            _ => false,
+        })
+    };
+    within(function.into()).into_iter().any(|node| match node {
+        AnyNodeRef::StmtIf(statement) => is_read(&statement.test),
+        AnyNodeRef::ExprIf(choice) => is_read(&choice.test),
+        _ => false,
+    })
 }
 
 /// The program's function that a fact is.
@@ -51,8 +77,21 @@ pub(super) fn function_at<'p>(cx: &Context<'p>, span: Span) -> Option<&'p ast::S
 /// Whether the program has anything to do with users who log in.
 pub(super) fn has_authentication(cx: &Context<'_>) -> bool {
     const WORDS: &[&str] = &[
-        "apikey", "auth", "authenticate", "authenticated", "authentication", "authorization", "jwt", "login", "logout", "password",
-        "passwd", "pwd", "signin", "token", "tokens",
+        "apikey",
+        "auth",
+        "authenticate",
+        "authenticated",
+        "authentication",
+        "authorization",
+        "jwt",
+        "login",
+        "logout",
+        "password",
+        "passwd",
+        "pwd",
+        "signin",
+        "token",
+        "tokens",
     ];
     nodes(cx).any(|(_, node)| {
         let name = match node {
@@ -84,7 +123,10 @@ pub(super) fn name_span(file: FileId, function: &ast::StmtFunctionDef) -> Span {
 pub(super) fn class_attribute<'p>(class: &'p ast::StmtClassDef, name: &str) -> Option<&'p Expr> {
     class.body.iter().find_map(|statement| match statement {
         ast::Stmt::Assign(assign) => {
-            let is_it = assign.targets.iter().any(|target| matches!(target, Expr::Name(target) if target.id.as_str() == name));
+            let is_it = assign
+                .targets
+                .iter()
+                .any(|target| matches!(target, Expr::Name(target) if target.id.as_str() == name));
             is_it.then_some(&*assign.value)
         }
         ast::Stmt::AnnAssign(assign) => match &*assign.target {
@@ -97,9 +139,37 @@ pub(super) fn class_attribute<'p>(class: &'p ast::StmtClassDef, name: &str) -> O
 
 fn names_check(name: &str) -> bool {
     const WHO: &[&str] = &[
-        "access", "admin", "admins", "apikey", "auth", "authenticated", "authentication", "authorization", "authorized", "fresh", "jwt",
-        "key", "logged", "login", "member", "mfa", "oauth", "owner", "permission", "permissions", "privilege", "role", "roles", "scope",
-        "scopes", "session", "signin", "staff", "superuser", "token", "user",
+        "access",
+        "admin",
+        "admins",
+        "apikey",
+        "auth",
+        "authenticated",
+        "authentication",
+        "authorization",
+        "authorized",
+        "fresh",
+        "jwt",
+        "key",
+        "logged",
+        "login",
+        "member",
+        "mfa",
+        "oauth",
+        "owner",
+        "permission",
+        "permissions",
+        "privilege",
+        "role",
+        "roles",
+        "scope",
+        "scopes",
+        "session",
+        "signin",
+        "staff",
+        "superuser",
+        "token",
+        "user",
     ];
     let words = words(name.rsplit('.').next().unwrap_or(name));
     let has = |set: &[&str]| words.iter().any(|word| set.contains(&word.as_str()));
@@ -107,5 +177,6 @@ fn names_check(name: &str) -> bool {
         || has(&["authenticated", "authorize", "authorized", "requireauth"]) && !has(&["is", "not"])
         || has(&["accepted"]) && has(&["roles"])
         || matches!(name, "protected" | "restricted")
-        || name.ends_with("auth.required") || name.ends_with("admin.require")
+        || name.ends_with("auth.required")
+        || name.ends_with("admin.require")
 }

@@ -57,12 +57,22 @@ fn disabled_by_setting(cx: &Context<'_>, out: &mut Assessment) {
     if value.truth() != Some(true) {
         return;
     }
-    let trail = setting.written.iter().filter(|written| **written != at).map(|written| cx.evidence(*written, "set here"));
+    let trail = setting
+        .written
+        .iter()
+        .filter(|written| **written != at)
+        .map(|written| cx.evidence(*written, "set here"));
     let trail: Vec<_> = trail.collect();
     out.fail(
-        Finding::new(META.id, Severity::High, Confidence::Certain, cx.evidence(at, "every `login_required` lets everybody in"), "`LOGIN_DISABLED` is on")
-            .with_trail(trail)
-            .with_fix(Fix::advice("remove the setting; tests set it for themselves")),
+        Finding::new(
+            META.id,
+            Severity::High,
+            Confidence::Certain,
+            cx.evidence(at, "every `login_required` lets everybody in"),
+            "`LOGIN_DISABLED` is on",
+        )
+        .with_trail(trail)
+        .with_fix(Fix::advice("remove the setting; tests set it for themselves")),
     );
 }
 
@@ -91,16 +101,30 @@ fn unprotected_sessions(cx: &Context<'_>, out: &mut Assessment) {
 /// Functions that a login extension asks who somebody is, and that never look at what they are given.
 fn loaders(cx: &Context<'_>, out: &mut Assessment) {
     for decorated in &cx.evaluation.decorated {
-        let Some(loader) = decorated.decorators.iter().find_map(|(_, span)| loader(&decorator_name(cx, *span))) else { continue };
-        let Some(function) = function_at(cx, decorated.function) else { continue };
-        let Some(parameter) = function.parameters.args.iter().map(|parameter| parameter.parameter.name.id.as_str()).nth(loader.parameter) else {
+        let Some(loader) =
+            decorated.decorators.iter().find_map(|(_, span)| loader(&decorator_name(cx, *span)))
+        else {
             continue;
         };
-        let is_used = function.body.iter().any(|statement| identifiers(AnyNodeRef::from(statement)).contains(parameter));
+        let Some(function) = function_at(cx, decorated.function) else { continue };
+        let Some(parameter) = function
+            .parameters
+            .args
+            .iter()
+            .map(|parameter| parameter.parameter.name.id.as_str())
+            .nth(loader.parameter)
+        else {
+            continue;
+        };
+        let is_used = function
+            .body
+            .iter()
+            .any(|statement| identifiers(AnyNodeRef::from(statement)).contains(parameter));
         if is_used || !lets_somebody_in(function) {
             continue;
         }
-        let place = cx.evidence(name_span(decorated.function.file, function), format!("never looks at `{parameter}`"));
+        let place = cx
+            .evidence(name_span(decorated.function.file, function), format!("never looks at `{parameter}`"));
         out.fail(
             Finding::new(META.id, Severity::High, Confidence::Firm, place, loader.message)
                 .with_scope(&*decorated.qualified_name)
@@ -144,7 +168,9 @@ fn lets_somebody_in(function: &ast::StmtFunctionDef) -> bool {
             None | Some(Expr::NoneLiteral(_)) => false,
             Some(Expr::BooleanLiteral(value)) => value.value,
             // Somebody else decides.
-            Some(Expr::Call(call)) => !last_name(&call.func).is_some_and(|name| name.contains("anonym") || name.contains("Anonym")),
+            Some(Expr::Call(call)) => {
+                !last_name(&call.func).is_some_and(|name| name.contains("anonym") || name.contains("Anonym"))
+            }
             Some(_) => true,
         },
         _ => false,
@@ -159,7 +185,9 @@ fn first_user(cx: &Context<'_>, out: &mut Assessment) {
         if !matches!(user.kind, FactKind::Path(_) | FactKind::Unknown) {
             continue;
         }
-        let Some(AnyNodeRef::ExprCall(node)) = crate::code::enclosing(cx, call.span).first().copied() else { continue };
+        let Some(AnyNodeRef::ExprCall(node)) = crate::code::enclosing(cx, call.span).first().copied() else {
+            continue;
+        };
         let Some(Expr::Call(query)) = node.arguments.args.first() else { continue };
         let Expr::Attribute(method) = &*query.func else { continue };
         let is_unfiltered = match &*method.value {
@@ -169,9 +197,15 @@ fn first_user(cx: &Context<'_>, out: &mut Assessment) {
         if method.attr.id.as_str() == "first" && is_unfiltered && !seen.contains(&call.span) {
             seen.push(call.span);
             out.fail(
-                Finding::new(META.id, Severity::High, Confidence::Firm, cx.evidence(call.span, "without a word about who asks"), "whoever asks is logged in as the first user")
-                    .with_scope(&*call.scope)
-                    .with_fix(Fix::advice("log in the user whose password was checked")),
+                Finding::new(
+                    META.id,
+                    Severity::High,
+                    Confidence::Firm,
+                    cx.evidence(call.span, "without a word about who asks"),
+                    "whoever asks is logged in as the first user",
+                )
+                .with_scope(&*call.scope)
+                .with_fix(Fix::advice("log in the user whose password was checked")),
             );
         }
     }

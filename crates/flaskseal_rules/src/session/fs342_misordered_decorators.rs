@@ -1,6 +1,8 @@
 //! FS342: a check above the route decorator guards a function that nobody calls.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
@@ -33,7 +35,8 @@ impl Rule for MisorderedDecorators {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         for decorated in &cx.evaluation.decorated {
-            let is_route = |fact: &Fact| matches!(&fact.kind, FactKind::Instance(class, _) if class.is("flask.route()"));
+            let is_route =
+                |fact: &Fact| matches!(&fact.kind, FactKind::Instance(class, _) if class.is("flask.route()"));
             let decorators = &decorated.decorators;
             // The innermost route registers what stands below it; decorators above it wrap something that is not served.
             let Some(last_route) = decorators.iter().rposition(|(fact, _)| is_route(fact)) else { continue };
@@ -51,12 +54,19 @@ impl Rule for MisorderedDecorators {
                     continue;
                 };
                 let route = decorators.get(last_route).map(|(_, span)| *span).unwrap_or(*span);
-                let message = format!("`{}` is above the route of `{}` and never runs", name, decorated.qualified_name);
+                let message =
+                    format!("`{}` is above the route of `{}` and never runs", name, decorated.qualified_name);
                 out.fail(
-                    Finding::new(META.id, severity, META.confidence, cx.evidence(route, "registers the function below it, unprotected"), message)
-                        .with_trail([cx.evidence(*span, "wraps the function after it was registered")])
-                        .with_scope(&*decorated.qualified_name)
-                        .with_fix(Fix::advice(format!("move `@{name}` below the route decorators"))),
+                    Finding::new(
+                        META.id,
+                        severity,
+                        META.confidence,
+                        cx.evidence(route, "registers the function below it, unprotected"),
+                        message,
+                    )
+                    .with_trail([cx.evidence(*span, "wraps the function after it was registered")])
+                    .with_scope(&*decorated.qualified_name)
+                    .with_fix(Fix::advice(format!("move `@{name}` below the route decorators"))),
                 );
             }
         }
@@ -66,6 +76,8 @@ impl Rule for MisorderedDecorators {
 /// Decorators that limit or remember what a view does, and that are lost in the same way.
 fn is_limit(name: &str) -> bool {
     let words = words(name);
-    words.iter().any(|word| matches!(word.as_str(), "limit" | "limiter" | "ratelimit" | "throttle" | "cached"))
+    words
+        .iter()
+        .any(|word| matches!(word.as_str(), "limit" | "limiter" | "ratelimit" | "throttle" | "cached"))
         && !words.iter().any(|word| word == "exempt")
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use flaskseal_core::{Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{FactKind, Route};
 
@@ -63,11 +65,22 @@ impl Rule for UnprotectedRoute {
                     continue;
                 }
                 let name = &function.name.id;
-                let place = cx.evidence(name_span(span.file, function), format!("{checked} of its neighbours check who asks"));
+                let place = cx.evidence(
+                    name_span(span.file, function),
+                    format!("{checked} of its neighbours check who asks"),
+                );
                 out.fail(
-                    Finding::new(META.id, META.severity, META.confidence, place, format!("`{name}` has no access check"))
-                        .with_scope(name.as_str())
-                        .with_fix(Fix::advice("add the check that its neighbours have, or say in a comment why everybody may")),
+                    Finding::new(
+                        META.id,
+                        META.severity,
+                        META.confidence,
+                        place,
+                        format!("`{name}` has no access check"),
+                    )
+                    .with_scope(name.as_str())
+                    .with_fix(Fix::advice(
+                        "add the check that its neighbours have, or say in a comment why everybody may",
+                    )),
                 );
             }
         }
@@ -85,12 +98,52 @@ fn matters(route: &Route) -> bool {
 /// Whether a name or a path says that everybody may come here.
 fn is_public(name: &str) -> bool {
     const PUBLIC: &[&str] = &[
-        "activate", "auth", "callback", "confirm", "contact", "csp", "feedback", "forgot", "forgotten", "health", "healthz", "hook",
-        "index", "join", "login", "logout", "newsletter", "oauth", "password", "ping", "public", "register", "registration", "report",
-        "reset", "saml", "search", "session", "setup", "signin", "signup", "sso", "status", "subscribe", "token", "unsubscribe",
-        "verify", "webhook", "webhooks",
+        "activate",
+        "auth",
+        "callback",
+        "confirm",
+        "contact",
+        "csp",
+        "feedback",
+        "forgot",
+        "forgotten",
+        "health",
+        "healthz",
+        "hook",
+        "index",
+        "join",
+        "login",
+        "logout",
+        "newsletter",
+        "oauth",
+        "password",
+        "ping",
+        "public",
+        "register",
+        "registration",
+        "report",
+        "reset",
+        "saml",
+        "search",
+        "session",
+        "setup",
+        "signin",
+        "signup",
+        "sso",
+        "status",
+        "subscribe",
+        "token",
+        "unsubscribe",
+        "verify",
+        "webhook",
+        "webhooks",
     ];
     let words = words(name);
     words.iter().any(|word| PUBLIC.contains(&word.as_str()))
-        || words.windows(2).any(|pair| matches!((pair[0].as_str(), pair[1].as_str()), ("log", "in" | "out") | ("sign", "in" | "up" | "out")))
+        || words.windows(2).any(|pair| {
+            matches!(
+                (pair[0].as_str(), pair[1].as_str()),
+                ("log", "in" | "out") | ("sign", "in" | "up" | "out")
+            )
+        })
 }

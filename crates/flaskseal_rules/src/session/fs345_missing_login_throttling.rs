@@ -1,6 +1,8 @@
 //! FS345: a login that can be tried as often as anybody likes.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::FactKind;
 use flaskseal_python::ast::AnyNodeRef;
@@ -40,17 +42,21 @@ impl Rule for MissingLoginThrottling {
         let mut seen = Vec::new();
         for route in &app.routes {
             let FactKind::Function(view) = &route.view.kind else { continue };
-            let takes_forms = route.methods.as_ref().is_none_or(|methods| methods.iter().any(|method| method == "POST"));
+            let takes_forms =
+                route.methods.as_ref().is_none_or(|methods| methods.iter().any(|method| method == "POST"));
             if !takes_forms || seen.contains(&view.span) {
                 continue;
             }
             let Some(function) = function_at(cx, view.span) else { continue };
             let mentioned = identifiers(function.into());
-            if !mentioned.iter().any(|name| checks_password(name)) || !names_login(&function.name.id) && !mentioned.contains("login_user") {
+            if !mentioned.iter().any(|name| checks_password(name))
+                || !names_login(&function.name.id) && !mentioned.contains("login_user")
+            {
                 continue;
             }
             seen.push(view.span);
-            let place = cx.evidence(name_span(view.span.file, function), "passwords can be tried here without end");
+            let place =
+                cx.evidence(name_span(view.span.file, function), "passwords can be tried here without end");
             out.fail(
                 Finding::new(META.id, META.severity, META.confidence, place, "nothing limits login attempts")
                     .with_scope(&*view.qualified_name)
@@ -63,8 +69,19 @@ impl Rule for MissingLoginThrottling {
 /// Whether anything in the program or in front of it counts attempts.
 fn is_limited(cx: &Context<'_>) -> bool {
     const WORDS: &[&str] = &[
-        "attempt", "attempts", "captcha", "failures", "hcaptcha", "limiter", "lockout", "ratelimit", "ratelimiter", "recaptcha", "throttle",
-        "throttled", "turnstile",
+        "attempt",
+        "attempts",
+        "captcha",
+        "failures",
+        "hcaptcha",
+        "limiter",
+        "lockout",
+        "ratelimit",
+        "ratelimiter",
+        "recaptcha",
+        "throttle",
+        "throttled",
+        "turnstile",
     ];
     let in_program = nodes(cx).any(|(_, node)| {
         let name = match node {
@@ -75,11 +92,26 @@ fn is_limited(cx: &Context<'_>) -> bool {
         };
         let words = words(name);
         words.iter().any(|word| WORDS.contains(&word.as_str()))
-            || words.windows(2).any(|pair| matches!((pair[0].as_str(), pair[1].as_str()), ("rate", "limit" | "limiter" | "limited") | ("failed", _)))
+            || words.windows(2).any(|pair| {
+                matches!(
+                    (pair[0].as_str(), pair[1].as_str()),
+                    ("rate", "limit" | "limiter" | "limited") | ("failed", _)
+                )
+            })
     });
     in_program
-        || cx.project.deployment.files.iter().any(|(file, _)| cx.project.tree.file(*file).text.contains("limit_req "))
-        || cx.project.tree.files.iter().any(|file| file.path.ends_with(".conf") && file.text.contains("limit_req "))
+        || cx
+            .project
+            .deployment
+            .files
+            .iter()
+            .any(|(file, _)| cx.project.tree.file(*file).text.contains("limit_req "))
+        || cx
+            .project
+            .tree
+            .files
+            .iter()
+            .any(|file| file.path.ends_with(".conf") && file.text.contains("limit_req "))
 }
 
 fn checks_password(name: &str) -> bool {

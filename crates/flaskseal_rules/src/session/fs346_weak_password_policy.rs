@@ -1,6 +1,8 @@
 //! FS346: a new password may be as short as its owner likes.
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact};
 use flaskseal_python::ast::{self, AnyNodeRef, Expr};
@@ -83,7 +85,37 @@ fn judge_field(cx: &Context<'_>, field: &Event, out: &mut Assessment) {
     let own_check = class.body.iter().any(|statement| {
         matches!(statement, ast::Stmt::FunctionDef(method) if method.name.id.as_str() == format!("validate_{name}"))
     });
-    let known = ["PasswordField", "DataRequired", "InputRequired", "Length", "EqualTo", "Required", "Optional", "Email", "wtforms", "validators", "description", "render_kw", "label", "message", "min", "max", "fieldname", "required", "input_required", "data_required", "length", "equal_to", "_", "_l", "lazy_gettext", "gettext", "filters", "autocomplete", "id"];
+    let known = [
+        "PasswordField",
+        "DataRequired",
+        "InputRequired",
+        "Length",
+        "EqualTo",
+        "Required",
+        "Optional",
+        "Email",
+        "wtforms",
+        "validators",
+        "description",
+        "render_kw",
+        "label",
+        "message",
+        "min",
+        "max",
+        "fieldname",
+        "required",
+        "input_required",
+        "data_required",
+        "length",
+        "equal_to",
+        "_",
+        "_l",
+        "lazy_gettext",
+        "gettext",
+        "filters",
+        "autocomplete",
+        "id",
+    ];
     let is_open = own_check || mentioned.iter().any(|name| !known.contains(&name.as_str()));
     match minimum {
         Some(minimum) if minimum >= 8 => {}
@@ -91,7 +123,8 @@ fn judge_field(cx: &Context<'_>, field: &Event, out: &mut Assessment) {
             let at = lengths.first().map_or(field.span, |length| length.span);
             report(cx, at, Some(minimum), &field.scope, out);
         }
-        _ if is_open || !lengths.is_empty() && lengths.iter().all(|length| length.argument(0, "min").is_some()) => {}
+        _ if is_open
+            || !lengths.is_empty() && lengths.iter().all(|length| length.argument(0, "min").is_some()) => {}
         _ => report(cx, field.span, None, &field.scope, out),
     }
 }
@@ -103,9 +136,15 @@ fn report(cx: &Context<'_>, at: Span, minimum: Option<i64>, scope: &str, out: &m
         None => "a new password may have any length".to_owned(),
     };
     out.fail(
-        Finding::new(META.id, severity, META.confidence, cx.evidence(at, "8 are the least that counts as safe"), message)
-            .with_scope(scope)
-            .with_fix(Fix::advice("ask for at least 8 characters, better 15: `Length(min=8, max=128)`")),
+        Finding::new(
+            META.id,
+            severity,
+            META.confidence,
+            cx.evidence(at, "8 are the least that counts as safe"),
+            message,
+        )
+        .with_scope(scope)
+        .with_fix(Fix::advice("ask for at least 8 characters, better 15: `Length(min=8, max=128)`")),
     );
 }
 
@@ -123,16 +162,57 @@ fn is_for_new_password(class: &ast::StmtClassDef, field: &str) -> bool {
     let field_words = words(field);
     let field_is = |candidates: &[&str]| field_words.iter().any(|word| candidates.contains(&word.as_str()));
     // The second time, or the old one, or a secret of another kind.
-    if field_is(&["confirm", "confirmation", "repeat", "repeated", "again", "2", "password2", "retype", "verify", "old", "current", "existing", "token", "secret", "key", "api"]) || !names_password(field) && !field_is(&["password1"]) {
+    if field_is(&[
+        "confirm",
+        "confirmation",
+        "repeat",
+        "repeated",
+        "again",
+        "2",
+        "password2",
+        "retype",
+        "verify",
+        "old",
+        "current",
+        "existing",
+        "token",
+        "secret",
+        "key",
+        "api",
+    ]) || !names_password(field) && !field_is(&["password1"])
+    {
         return false;
     }
     let class_words = words(&class.name.id);
     let class_is = |candidates: &[&str]| class_words.iter().any(|word| candidates.contains(&word.as_str()));
-    if class_is(&["login", "signin", "auth", "authenticate", "delete", "smtp", "mail", "server", "connection", "database"]) {
+    if class_is(&[
+        "login",
+        "signin",
+        "auth",
+        "authenticate",
+        "delete",
+        "smtp",
+        "mail",
+        "server",
+        "connection",
+        "database",
+    ]) {
         return false;
     }
     field_is(&["new"])
-        || class_is(&["register", "registration", "signup", "join", "reset", "change", "create", "new", "invite", "recover", "set"])
+        || class_is(&[
+            "register",
+            "registration",
+            "signup",
+            "join",
+            "reset",
+            "change",
+            "create",
+            "new",
+            "invite",
+            "recover",
+            "set",
+        ])
         || class_words.windows(2).any(|pair| pair[0] == "sign" && pair[1] == "up")
         || class.body.iter().any(|statement| identifiers(statement.into()).contains("EqualTo"))
 }

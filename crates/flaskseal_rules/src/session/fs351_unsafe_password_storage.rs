@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 use flaskseal_python::ast::{self, AnyNodeRef, Expr};
@@ -47,19 +49,34 @@ impl Rule for UnsafePasswordStorage {
             report(fast_hash(cx, call));
         }
         for call in cx.calls("password.weak-hash") {
-            let name = call.path.trim_start_matches("passlib.hash.").split('.').next().unwrap_or_default().to_owned();
-            report(Some(finding(cx, call.span, &call.scope, Severity::High, format!("`{name}` is no hash for passwords"))));
+            let name = call
+                .path
+                .trim_start_matches("passlib.hash.")
+                .split('.')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            report(Some(finding(
+                cx,
+                call.span,
+                &call.scope,
+                Severity::High,
+                format!("`{name}` is no hash for passwords"),
+            )));
         }
         for call in cx.calls("password.hash") {
             report(weak_method(cx, call));
         }
-        for call in ["kdf.pbkdf2", "kdf.scrypt", "bcrypt.gensalt"].into_iter().flat_map(|role| cx.calls(role)) {
+        for call in ["kdf.pbkdf2", "kdf.scrypt", "bcrypt.gensalt"].into_iter().flat_map(|role| cx.calls(role))
+        {
             report(weak_cost(cx, call));
         }
         for (file, node) in nodes(cx) {
             match node {
                 AnyNodeRef::ExprCompare(compare) => report(plain_comparison(cx, file, compare)),
-                AnyNodeRef::ExprCall(call) => report(plain_query(cx, file, call).or_else(|| plain_model(cx, file, call))),
+                AnyNodeRef::ExprCall(call) => {
+                    report(plain_query(cx, file, call).or_else(|| plain_model(cx, file, call)))
+                }
                 _ => {}
             }
         }
@@ -69,9 +86,15 @@ impl Rule for UnsafePasswordStorage {
 const ADVICE: &str = "store `generate_password_hash(password)` and check with `check_password_hash`, both of werkzeug.security";
 
 fn finding(cx: &Context<'_>, at: Span, scope: &str, severity: Severity, message: String) -> Finding {
-    Finding::new(META.id, severity, META.confidence, cx.evidence(at, "whoever reads the database can find the passwords"), message)
-        .with_scope(scope)
-        .with_fix(Fix::advice(ADVICE))
+    Finding::new(
+        META.id,
+        severity,
+        META.confidence,
+        cx.evidence(at, "whoever reads the database can find the passwords"),
+        message,
+    )
+    .with_scope(scope)
+    .with_fix(Fix::advice(ADVICE))
 }
 
 /// `hashlib.sha256(password.encode())`, salted or not.
@@ -83,24 +106,37 @@ fn fast_hash(cx: &Context<'_>, call: &Event) -> Option<Finding> {
     }
     // Asks a service whether a password leaked; shortens it for bcrypt; derives a key.
     let elsewhere = [
-        "pwned", "hibp", "breach", "breached", "leaked", "hashpw", "bcrypt", "argon2", "pbkdf2", "scrypt", "cache", "fernet", "strength", "hsts",
+        "pwned", "hibp", "breach", "breached", "leaked", "hashpw", "bcrypt", "argon2", "pbkdf2", "scrypt",
+        "cache", "fernet", "strength", "hsts",
     ];
-    if purpose.becomes_any(&elsewhere) || purpose.becomes.iter().any(|name| name.contains("generate_password_hash")) {
+    if purpose.becomes_any(&elsewhere)
+        || purpose.becomes.iter().any(|name| name.contains("generate_password_hash"))
+    {
         return None;
     }
-    if function_around(cx, call.span).is_some_and(|function| words(&function.name.id).iter().any(|word| elsewhere.contains(&word.as_str()))) {
+    if function_around(cx, call.span).is_some_and(|function| {
+        words(&function.name.id).iter().any(|word| elsewhere.contains(&word.as_str()))
+    }) {
         return None;
     }
     let name = match &*call.path {
         "hashlib.new" => call.argument(0, "name").and_then(Fact::as_str).unwrap_or("a fast hash").to_owned(),
         path => path.rsplit('.').find(|part| *part != "new").unwrap_or(path).to_owned(),
     };
-    Some(finding(cx, call.span, &call.scope, Severity::High, format!("a password is hashed with {name}, which is made to be fast")))
+    Some(finding(
+        cx,
+        call.span,
+        &call.scope,
+        Severity::High,
+        format!("a password is hashed with {name}, which is made to be fast"),
+    ))
 }
 
 /// A value that is known to be a password of a request: `flask.request.form["password"]`.
 fn mentions_password(fact: &Fact) -> bool {
-    let path_names = |path: &str| path.contains("flask.request") && names_password(path.rsplit(['[', '(']).next().unwrap_or(path));
+    let path_names = |path: &str| {
+        path.contains("flask.request") && names_password(path.rsplit(['[', '(']).next().unwrap_or(path))
+    };
     match &fact.kind {
         FactKind::Path(path) => path_names(path),
         FactKind::Str(rope) | FactKind::EncodedText(rope) => rope.holes().any(
@@ -152,11 +188,19 @@ fn weak_cost(cx: &Context<'_>, call: &Event) -> Option<Finding> {
     let report = |severity, message: String| Some(finding(cx, call.span, &call.scope, severity, message));
     if is_bcrypt {
         let rounds = int(0, "rounds")?;
-        return if rounds < 10 { report(Severity::Medium, format!("bcrypt with a cost of {rounds} is too fast")) } else { None };
+        return if rounds < 10 {
+            report(Severity::Medium, format!("bcrypt with a cost of {rounds} is too fast"))
+        } else {
+            None
+        };
     }
     if cx.is(call, "kdf.scrypt") {
         let n = int(usize::MAX, "n")?;
-        return if n < 1 << 14 { report(Severity::Medium, format!("scrypt with n={n} is too fast")) } else { None };
+        return if n < 1 << 14 {
+            report(Severity::Medium, format!("scrypt with n={n} is too fast"))
+        } else {
+            None
+        };
     }
     let rounds = int(3, "iterations").or_else(|| call.keyword("count").and_then(Fact::as_int));
     if let Some(rounds) = rounds {
@@ -179,13 +223,24 @@ fn weak_cost(cx: &Context<'_>, call: &Event) -> Option<Finding> {
 
 /// `user.password == form.password.data`: what is stored is the password itself.
 fn plain_comparison(cx: &Context<'_>, file: FileId, compare: &ast::ExprCompare) -> Option<Finding> {
-    let ([ast::CmpOp::Eq | ast::CmpOp::NotEq], [right]) = (&*compare.ops, &*compare.comparators) else { return None };
+    let ([ast::CmpOp::Eq | ast::CmpOp::NotEq], [right]) = (&*compare.ops, &*compare.comparators) else {
+        return None;
+    };
     let span = span_of(file, compare);
     let sides = [(&*compare.left, right), (right, &*compare.left)];
-    let is_plain = sides.into_iter().any(|(stored, given)| is_stored_password(stored) && is_plain_password(cx, file, given));
+    let is_plain = sides
+        .into_iter()
+        .any(|(stored, given)| is_stored_password(stored) && is_plain_password(cx, file, given));
     is_plain.then(|| {
-        let scope = function_around(cx, span).map(|function| function.name.id.to_string()).unwrap_or_default();
-        finding(cx, span, &scope, Severity::High, "a password is compared with the stored one, which is plain text".to_owned())
+        let scope =
+            function_around(cx, span).map(|function| function.name.id.to_string()).unwrap_or_default();
+        finding(
+            cx,
+            span,
+            &scope,
+            Severity::High,
+            "a password is compared with the stored one, which is plain text".to_owned(),
+        )
     })
 }
 
@@ -200,19 +255,50 @@ fn is_stored_password(expression: &Expr) -> bool {
         _ => return false,
     };
     let outside = [
-        "form", "forms", "request", "req", "args", "json", "values", "config", "environ", "env", "settings", "data", "payload", "body", "self", "auth", "authorization",
-        "app", "credentials", "params", "get_json", "conf", "options", "session",
+        "form",
+        "forms",
+        "request",
+        "req",
+        "args",
+        "json",
+        "values",
+        "config",
+        "environ",
+        "env",
+        "settings",
+        "data",
+        "payload",
+        "body",
+        "self",
+        "auth",
+        "authorization",
+        "app",
+        "credentials",
+        "params",
+        "get_json",
+        "conf",
+        "options",
+        "session",
     ];
-    !identifiers((&**owner).into()).iter().any(|name| outside.contains(&name.to_ascii_lowercase().as_str()) || words(name).iter().any(|word| matches!(word.as_str(), "form" | "config" | "settings")))
+    !identifiers((&**owner).into()).iter().any(|name| {
+        outside.contains(&name.to_ascii_lowercase().as_str())
+            || words(name).iter().any(|word| matches!(word.as_str(), "form" | "config" | "settings"))
+    })
 }
 
 /// Something that is a password as its owner typed it, as far as its name and its origin say.
 fn is_plain_password(cx: &Context<'_>, file: FileId, expression: &Expr) -> bool {
     match expression {
-        Expr::Name(name) => names_plain_password(&name.id) && !is_hashed_before(cx, file, expression, &name.id),
-        Expr::Attribute(attribute) if attribute.attr.id.as_str() == "data" => last_name(&attribute.value).is_some_and(names_plain_password),
+        Expr::Name(name) => {
+            names_plain_password(&name.id) && !is_hashed_before(cx, file, expression, &name.id)
+        }
+        Expr::Attribute(attribute) if attribute.attr.id.as_str() == "data" => {
+            last_name(&attribute.value).is_some_and(names_plain_password)
+        }
         Expr::Attribute(attribute) => names_plain_password(&attribute.attr.id) && is_from_request(expression),
-        Expr::Subscript(_) => last_name(expression).is_some_and(names_plain_password) && is_from_request(expression),
+        Expr::Subscript(_) => {
+            last_name(expression).is_some_and(names_plain_password) && is_from_request(expression)
+        }
         Expr::Call(call) => {
             let is_get = matches!(&*call.func, Expr::Attribute(method) if method.attr.id.as_str() == "get");
             is_get
@@ -225,14 +311,43 @@ fn is_plain_password(cx: &Context<'_>, file: FileId, expression: &Expr) -> bool 
 
 fn is_from_request(expression: &Expr) -> bool {
     let names = identifiers(expression.into());
-    ["request", "form", "json", "get_json", "data", "payload", "body", "auth", "params", "content", "req"].iter().any(|name| names.contains(*name))
+    const WORDS: &[&str] =
+        &["auth", "body", "content", "data", "form", "json", "params", "payload", "req", "request"];
+    names.iter().flat_map(|name| words(name)).any(|word| WORDS.contains(&word.as_str()))
 }
 
 /// `password`, but not `password_hash` or `confirm_password`.
 fn names_plain_password(name: &str) -> bool {
     const OTHER: &[&str] = &[
-        "again", "algorithm", "check", "checker", "confirm", "confirmation", "confirmed", "crypt", "digest", "encrypted", "enc", "error", "expires", "field", "file",
-        "hash", "hashed", "hasher", "id", "length", "old", "repeat", "reset", "retype", "salt", "token", "url", "valid", "verify",
+        "again",
+        "algorithm",
+        "check",
+        "checker",
+        "confirm",
+        "confirmation",
+        "confirmed",
+        "crypt",
+        "digest",
+        "encrypted",
+        "enc",
+        "error",
+        "expires",
+        "field",
+        "file",
+        "hash",
+        "hashed",
+        "hasher",
+        "id",
+        "length",
+        "old",
+        "repeat",
+        "reset",
+        "retype",
+        "salt",
+        "token",
+        "url",
+        "valid",
+        "verify",
     ];
     names_password(name) && !words(name).iter().any(|word| OTHER.contains(&word.as_str()))
 }
@@ -242,7 +357,10 @@ fn is_hashed_before(cx: &Context<'_>, file: FileId, at: &Expr, name: &str) -> bo
     let Some(function) = function_around(cx, span_of(file, at)) else { return true };
     within(function.into()).into_iter().any(|node| match node {
         AnyNodeRef::StmtAssign(assign) => {
-            let is_it = assign.targets.iter().any(|target| matches!(target, Expr::Name(target) if target.id.as_str() == name));
+            let is_it = assign
+                .targets
+                .iter()
+                .any(|target| matches!(target, Expr::Name(target) if target.id.as_str() == name));
             is_it && (hashes((&*assign.value).into()) || !is_taken(&assign.value))
         }
         _ => false,
@@ -253,7 +371,10 @@ fn is_hashed_before(cx: &Context<'_>, file: FileId, at: &Expr, name: &str) -> bo
 fn is_taken(value: &Expr) -> bool {
     match value {
         Expr::Call(call) => match &*call.func {
-            Expr::Attribute(method) => matches!(method.attr.id.as_str(), "get" | "strip" | "getlist" | "pop" | "get_json" | "decode" | "encode"),
+            Expr::Attribute(method) => matches!(
+                method.attr.id.as_str(),
+                "get" | "strip" | "getlist" | "pop" | "get_json" | "decode" | "encode"
+            ),
             Expr::Name(name) => matches!(name.id.as_str(), "str" | "input" | "escape"),
             _ => false,
         },
@@ -267,7 +388,9 @@ fn hashes(node: AnyNodeRef<'_>) -> bool {
 
 fn is_hashing(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["hash", "crypt", "argon", "digest", "pbkdf", "kdf", "md5", "sha1", "sha256", "sha512"].iter().any(|part| name.contains(part))
+    ["hash", "crypt", "argon", "digest", "pbkdf", "kdf", "md5", "sha1", "sha256", "sha512"]
+        .iter()
+        .any(|part| name.contains(part))
 }
 
 /// `filter_by(username=u, password=p)` and its SQL.
@@ -276,14 +399,16 @@ fn plain_query(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> Option<F
     let span = span_of(file, call);
     let is_plain = match method.attr.id.as_str() {
         "filter_by" | "find_one" | "get_or_none" => call.arguments.keywords.iter().any(|keyword| {
-            keyword.arg.as_ref().is_some_and(|name| names_plain_password(&name.id)) && is_plain_password(cx, file, &keyword.value)
+            keyword.arg.as_ref().is_some_and(|name| names_plain_password(&name.id))
+                && is_plain_password(cx, file, &keyword.value)
         }),
         "execute" => {
             let statement = call.arguments.args.first()?;
             let text = statement_text(cx, file, statement).to_ascii_lowercase();
             let stores = text.contains("insert into") || text.contains("update ") && text.contains(" set ");
             let asks = text.contains("select") && text.contains("where");
-            let column = words(&text).iter().any(|word| matches!(word.as_str(), "password" | "passwd" | "pwd"));
+            let column =
+                words(&text).iter().any(|word| matches!(word.as_str(), "password" | "passwd" | "pwd"));
             (stores || asks)
                 && column
                 && within(call.into()).into_iter().any(|node| match node {
@@ -291,7 +416,9 @@ fn plain_query(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> Option<F
                         let name = Expr::Name(name.clone());
                         is_plain_password(cx, file, &name)
                     }
-                    AnyNodeRef::ExprSubscript(value) => is_plain_password(cx, file, &Expr::Subscript(value.clone())),
+                    AnyNodeRef::ExprSubscript(value) => {
+                        is_plain_password(cx, file, &Expr::Subscript(value.clone()))
+                    }
                     _ => false,
                 })
                 && !hashes(call.into())
@@ -299,7 +426,9 @@ fn plain_query(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> Option<F
         _ => false,
     };
     let scope = || function_around(cx, span).map(|function| function.name.id.to_string()).unwrap_or_default();
-    is_plain.then(|| finding(cx, span, &scope(), Severity::High, "the database holds passwords in plain text".to_owned()))
+    is_plain.then(|| {
+        finding(cx, span, &scope(), Severity::High, "the database holds passwords in plain text".to_owned())
+    })
 }
 
 /// The text of an SQL statement, where it stands in the call or in a variable of the function.
@@ -309,7 +438,10 @@ fn statement_text<'p>(cx: &Context<'p>, file: FileId, statement: &Expr) -> &'p s
     let Some(function) = function_around(cx, span) else { return "" };
     let assigned = within(function.into()).into_iter().find_map(|node| match node {
         AnyNodeRef::StmtAssign(assign) => {
-            let is_it = assign.targets.iter().any(|target| matches!(target, Expr::Name(target) if target.id == name.id));
+            let is_it = assign
+                .targets
+                .iter()
+                .any(|target| matches!(target, Expr::Name(target) if target.id == name.id));
             is_it.then(|| span_of(file, &*assign.value))
         }
         _ => None,
@@ -321,7 +453,8 @@ fn statement_text<'p>(cx: &Context<'p>, file: FileId, statement: &Expr) -> &'p s
 fn plain_model(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> Option<Finding> {
     let name = last_name(&call.func)?;
     let keyword = call.arguments.keywords.iter().find(|keyword| {
-        keyword.arg.as_ref().is_some_and(|name| names_plain_password(&name.id)) && is_plain_password(cx, file, &keyword.value)
+        keyword.arg.as_ref().is_some_and(|name| names_plain_password(&name.id))
+            && is_plain_password(cx, file, &keyword.value)
     })?;
     let class = nodes(cx).find_map(|(_, node)| match node {
         AnyNodeRef::StmtClassDef(class) if class.name.id.as_str() == name => Some(class),
@@ -333,7 +466,8 @@ fn plain_model(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> Option<F
         return None;
     }
     // Somebody else may hash on the way: event listeners, custom column types.
-    let column_type = last_name(&call.func).is_some_and(|_| identifiers(column.into()).iter().any(|name| names_password(name)));
+    let column_type = last_name(&call.func)
+        .is_some_and(|_| identifiers(column.into()).iter().any(|name| names_password(name)));
     if column_type {
         return None;
     }
@@ -343,5 +477,11 @@ fn plain_model(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> Option<F
         AnyNodeRef::StmtFunctionDef(function) => Some(function.name.id.to_string()),
         _ => None,
     });
-    Some(finding(cx, span, &scope.unwrap_or_default(), Severity::High, "a password is stored in plain text".to_owned()))
+    Some(finding(
+        cx,
+        span,
+        &scope.unwrap_or_default(),
+        Severity::High,
+        "a password is stored in plain text".to_owned(),
+    ))
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 
@@ -48,14 +50,53 @@ impl Rule for WeakHash {
 
 /// Words for uses that need no collision resistance: a name for a cache entry, a picture, a bucket.
 static HARMLESS: &[&str] = &[
-    "asset", "avatar", "blob", "bucket", "cache", "cached", "caching", "checksum", "checksums", "color", "colour", "commit",
-    "dedup", "dedupe", "duplicate", "duplicates", "etag", "fingerprint", "git", "gravatar", "hue", "icon", "identicon",
-    "image", "memo", "memoize", "partition", "revision", "shard", "static", "thumbnail", "version",
+    "asset",
+    "avatar",
+    "blob",
+    "bucket",
+    "cache",
+    "cached",
+    "caching",
+    "checksum",
+    "checksums",
+    "color",
+    "colour",
+    "commit",
+    "dedup",
+    "dedupe",
+    "duplicate",
+    "duplicates",
+    "etag",
+    "fingerprint",
+    "git",
+    "gravatar",
+    "hue",
+    "icon",
+    "identicon",
+    "image",
+    "memo",
+    "memoize",
+    "partition",
+    "revision",
+    "shard",
+    "static",
+    "thumbnail",
+    "version",
 ];
 
 /// Words for uses that do, besides those for secrets.
 static SECURITY: &[&str] = &[
-    "authenticate", "authentication", "authorization", "hmac", "integrity", "mac", "sig", "sign", "signature", "signed", "signing",
+    "authenticate",
+    "authentication",
+    "authorization",
+    "hmac",
+    "integrity",
+    "mac",
+    "sig",
+    "sign",
+    "signature",
+    "signed",
+    "signing",
     "verify",
 ];
 
@@ -85,9 +126,15 @@ fn finding(cx: &Context<'_>, call: &Event) -> Option<Finding> {
         "use `hashlib.sha256`, or say that it is not for security: `usedforsecurity=False`"
     };
     Some(
-        Finding::new(META.id, severity, META.confidence, cx.evidence(call.span, format!("{algorithm} is used here")), message)
-            .with_scope(&*call.scope)
-            .with_fix(Fix::advice(advice)),
+        Finding::new(
+            META.id,
+            severity,
+            META.confidence,
+            cx.evidence(call.span, format!("{algorithm} is used here")),
+            message,
+        )
+        .with_scope(&*call.scope)
+        .with_fix(Fix::advice(advice)),
     )
 }
 

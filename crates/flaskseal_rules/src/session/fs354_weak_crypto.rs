@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 
@@ -38,9 +40,15 @@ impl Rule for WeakCrypto {
                 let Some((severity, message, advice)) = judge(cx, call, role) else { continue };
                 if seen.insert(call.span) {
                     out.fail(
-                        Finding::new(META.id, severity, META.confidence, cx.evidence(call.span, "used here"), message)
-                            .with_scope(&*call.scope)
-                            .with_fix(Fix::advice(advice)),
+                        Finding::new(
+                            META.id,
+                            severity,
+                            META.confidence,
+                            cx.evidence(call.span, "used here"),
+                            message,
+                        )
+                        .with_scope(&*call.scope)
+                        .with_fix(Fix::advice(advice)),
                     );
                 }
             }
@@ -48,8 +56,15 @@ impl Rule for WeakCrypto {
     }
 }
 
-static ROLES: &[&str] =
-    &["cipher.weak", "cipher.new", "cipher.mode-ecb", "cipher.mode-unauthenticated", "cipher.aead", "key.generate", "curve.weak"];
+static ROLES: &[&str] = &[
+    "cipher.weak",
+    "cipher.new",
+    "cipher.mode-ecb",
+    "cipher.mode-unauthenticated",
+    "cipher.aead",
+    "key.generate",
+    "curve.weak",
+];
 
 const USE_AEAD: &str = "use `cryptography.fernet.Fernet`, or AES-GCM with a new nonce for every message";
 
@@ -64,22 +79,37 @@ fn judge(cx: &Context<'_>, call: &Event, role: &str) -> Option<(Severity, String
         "cipher.weak" => Some((Severity::High, format!("{} is a broken cipher", spelled(name)), USE_AEAD)),
         "cipher.mode-ecb" => Some((Severity::High, ECB.to_owned(), USE_AEAD)),
         "cipher.new" => aes(cx, call),
-        "cipher.mode-unauthenticated" => {
-            unauthenticated(cx, call, name, call.argument(0, "initialization_vector").or_else(|| call.argument(0, "nonce")))
-        }
+        "cipher.mode-unauthenticated" => unauthenticated(
+            cx,
+            call,
+            name,
+            call.argument(0, "initialization_vector").or_else(|| call.argument(0, "nonce")),
+        ),
         "cipher.aead" => {
             let nonce = call.argument(0, "nonce").or_else(|| call.argument(0, "initialization_vector"))?;
-            is_constant(nonce).then(|| (Severity::High, "the nonce is always the same".to_owned(), "make a new nonce for every message: `os.urandom(12)`"))
+            is_constant(nonce).then(|| {
+                (
+                    Severity::High,
+                    "the nonce is always the same".to_owned(),
+                    "make a new nonce for every message: `os.urandom(12)`",
+                )
+            })
         }
         "key.generate" => {
             let bits = call.keyword("key_size").or_else(|| call.keyword("bits")).or_else(|| {
                 // `rsa.generate_private_key(65537, 1024)`, `RSA.generate(1024)`.
-                call.positional.get(usize::from(call.path.contains("rsa.generate_private_key") || call.path.contains("dh.")))
+                call.positional.get(usize::from(
+                    call.path.contains("rsa.generate_private_key") || call.path.contains("dh."),
+                ))
             })?;
             let bits = bits.by_default().as_int()?;
-            (bits < 2048).then(|| (Severity::High, format!("a key of {bits} bits can be broken"), "use at least 3072 bits"))
+            (bits < 2048).then(|| {
+                (Severity::High, format!("a key of {bits} bits can be broken"), "use at least 3072 bits")
+            })
         }
-        "curve.weak" => Some((Severity::High, format!("the curve {name} is too small"), "use P-256 or Curve25519")),
+        "curve.weak" => {
+            Some((Severity::High, format!("the curve {name} is too small"), "use P-256 or Curve25519"))
+        }
         _ => None,
     }
 }
@@ -90,7 +120,8 @@ const ECB: &str = "ECB mode shows which blocks of the text are equal";
 fn aes(cx: &Context<'_>, call: &Event) -> Option<(Severity, String, &'static str)> {
     let Some(mode) = call.argument(1, "mode") else {
         // The default of old PyCrypto.
-        return (!call.open && call.positional.len() == 1 && call.keywords.is_empty()).then(|| (Severity::High, ECB.to_owned(), USE_AEAD));
+        return (!call.open && call.positional.len() == 1 && call.keywords.is_empty())
+            .then(|| (Severity::High, ECB.to_owned(), USE_AEAD));
     };
     let mode = mode.by_default();
     let mode = match &mode.kind {
@@ -102,18 +133,35 @@ fn aes(cx: &Context<'_>, call: &Event) -> Option<(Severity, String, &'static str
     let iv = call.argument(2, "iv").or_else(|| call.keyword("nonce")).or_else(|| call.keyword("IV"));
     match mode.as_str() {
         "MODE_ECB" => Some((Severity::High, ECB.to_owned(), USE_AEAD)),
-        "MODE_CBC" | "MODE_CFB" | "MODE_OFB" | "MODE_CTR" => unauthenticated(cx, call, mode.trim_start_matches("MODE_"), iv),
-        "MODE_GCM" | "MODE_EAX" | "MODE_CCM" | "MODE_OCB" | "MODE_SIV" => iv.filter(|iv| is_constant(iv)).map(|_| {
-            (Severity::High, "the nonce is always the same".to_owned(), "leave the nonce out: the library makes a new one for every message")
-        }),
+        "MODE_CBC" | "MODE_CFB" | "MODE_OFB" | "MODE_CTR" => {
+            unauthenticated(cx, call, mode.trim_start_matches("MODE_"), iv)
+        }
+        "MODE_GCM" | "MODE_EAX" | "MODE_CCM" | "MODE_OCB" | "MODE_SIV" => {
+            iv.filter(|iv| is_constant(iv)).map(|_| {
+                (
+                    Severity::High,
+                    "the nonce is always the same".to_owned(),
+                    "leave the nonce out: the library makes a new one for every message",
+                )
+            })
+        }
         _ => None,
     }
 }
 
-fn unauthenticated(cx: &Context<'_>, call: &Event, mode: &str, iv: Option<&Fact>) -> Option<(Severity, String, &'static str)> {
+fn unauthenticated(
+    cx: &Context<'_>,
+    call: &Event,
+    mode: &str,
+    iv: Option<&Fact>,
+) -> Option<(Severity, String, &'static str)> {
     if iv.is_some_and(is_constant) {
         let severity = if mode == "CTR" { Severity::High } else { Severity::Medium };
-        return Some((severity, "the initialisation vector is always the same".to_owned(), "make a new one for every message: `os.urandom(16)`"));
+        return Some((
+            severity,
+            "the initialisation vector is always the same".to_owned(),
+            "make a new one for every message: `os.urandom(16)`",
+        ));
     }
     // Encrypt-then-MAC in the same file.
     if cx.calls("hmac").any(|hmac| hmac.span.file == call.span.file) {

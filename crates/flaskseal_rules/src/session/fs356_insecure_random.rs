@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::Event;
 use flaskseal_python::ast::{AnyNodeRef, Expr};
@@ -51,8 +53,8 @@ static CAPABILITY: &[&str] = &["reset", "session", "sessionid", "sessions", "mys
 
 /// Words for values that may be guessed.
 static HARMLESS: &[&str] = &[
-    "backoff", "color", "colour", "delay", "demo", "dummy", "example", "fake", "fixture", "jitter", "mock", "quote", "quotes",
-    "sample", "seed", "shuffle", "sleep", "slug", "timeout", "wait",
+    "backoff", "color", "colour", "delay", "demo", "dummy", "example", "fake", "fixture", "jitter", "mock",
+    "quote", "quotes", "sample", "seed", "shuffle", "sleep", "slug", "timeout", "wait",
 ];
 
 fn finding(cx: &Context<'_>, call: &Event) -> Option<Finding> {
@@ -65,7 +67,11 @@ fn finding(cx: &Context<'_>, call: &Event) -> Option<Finding> {
         let severity = if purpose.becomes_any(CAPABILITY) { Severity::High } else { Severity::Medium };
         (severity, Confidence::Firm, format!("`{generator}` makes a value that nobody may guess"))
     } else if is_joined(cx, call) {
-        (Severity::Low, Confidence::Tentative, format!("`{generator}` makes text that looks like a key or a code"))
+        (
+            Severity::Low,
+            Confidence::Tentative,
+            format!("`{generator}` makes text that looks like a key or a code"),
+        )
     } else {
         return None;
     };
@@ -91,15 +97,14 @@ fn finding(cx: &Context<'_>, call: &Event) -> Option<Finding> {
 fn is_joined(cx: &Context<'_>, call: &Event) -> bool {
     let text = cx.text(call.span);
     let draws = ["ascii", "letters", "digits", "chars", "alphabet"].iter().any(|word| text.contains(word));
-    draws
-        && enclosing(cx, call.span).iter().any(|node| match node {
-            AnyNodeRef::ExprCall(outer) => match &*outer.func {
-                Expr::Attribute(method) => {
-                    method.attr.id.as_str() == "join"
-                        && matches!(&*method.value, Expr::StringLiteral(glue) if glue.value.to_str().is_empty())
-                }
-                _ => false,
-            },
+    draws && enclosing(cx, call.span).iter().any(|node| match node {
+        AnyNodeRef::ExprCall(outer) => match &*outer.func {
+            Expr::Attribute(method) => {
+                method.attr.id.as_str() == "join"
+                    && matches!(&*method.value, Expr::StringLiteral(glue) if glue.value.to_str().is_empty())
+            }
             _ => false,
-        })
+        },
+        _ => false,
+    })
 }

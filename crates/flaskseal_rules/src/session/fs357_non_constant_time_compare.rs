@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind, Source};
 use flaskseal_python::ast::{AnyNodeRef, CmpOp, Expr};
@@ -37,14 +39,18 @@ impl Rule for NonConstantTimeCompare {
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let mut seen = BTreeSet::new();
         for event in cx.calls("compare") {
-            let (Some(left), Some(right)) = (event.positional.first(), event.positional.get(1)) else { continue };
-            let Some(AnyNodeRef::ExprCompare(compare)) = enclosing(cx, event.span).first().copied() else { continue };
+            let (Some(left), Some(right)) = (event.positional.first(), event.positional.get(1)) else {
+                continue;
+            };
+            let Some(AnyNodeRef::ExprCompare(compare)) = enclosing(cx, event.span).first().copied() else {
+                continue;
+            };
             let ([op], [second]) = (&*compare.ops, &*compare.comparators) else { continue };
             let sides = [(&*compare.left, left, second, right), (second, right, &*compare.left, left)];
             let is_secret = match op {
-                CmpOp::Eq | CmpOp::NotEq => sides
-                    .iter()
-                    .any(|(secret, secret_fact, given, given_fact)| is_secret(secret, secret_fact) && is_given(given, given_fact)),
+                CmpOp::Eq | CmpOp::NotEq => sides.iter().any(|(secret, secret_fact, given, given_fact)| {
+                    is_secret(secret, secret_fact) && is_given(given, given_fact)
+                }),
                 // A key looked for in a list of keys.
                 CmpOp::In | CmpOp::NotIn => is_given(&compare.left, left) && is_secret_list(second, right),
                 _ => false,
@@ -54,9 +60,15 @@ impl Rule for NonConstantTimeCompare {
             }
             let place = cx.evidence(event.span, "its time tells how much of a guess is right");
             out.fail(
-                Finding::new(META.id, META.severity, META.confidence, place, "a secret is compared with `==`")
-                    .with_scope(&*event.scope)
-                    .with_fix(Fix::advice("use `hmac.compare_digest(a, b)`")),
+                Finding::new(
+                    META.id,
+                    META.severity,
+                    META.confidence,
+                    place,
+                    "a secret is compared with `==`",
+                )
+                .with_scope(&*event.scope)
+                .with_fix(Fix::advice("use `hmac.compare_digest(a, b)`")),
             );
         }
     }
@@ -64,7 +76,10 @@ impl Rule for NonConstantTimeCompare {
 
 /// What the request brings.
 fn is_given(expression: &Expr, fact: &Fact) -> bool {
-    !matches!(expression, Expr::StringLiteral(_) | Expr::BytesLiteral(_) | Expr::NumberLiteral(_) | Expr::NoneLiteral(_)) && is_from_request(fact)
+    !matches!(
+        expression,
+        Expr::StringLiteral(_) | Expr::BytesLiteral(_) | Expr::NumberLiteral(_) | Expr::NoneLiteral(_)
+    ) && is_from_request(fact)
 }
 
 fn is_from_request(fact: &Fact) -> bool {
@@ -84,12 +99,28 @@ fn any_path(fact: &Fact, test: &dyn Fn(&str) -> bool) -> bool {
 
 /// What only the server knows: a computed signature, or something whose name says that it is secret.
 fn is_secret(expression: &Expr, fact: &Fact) -> bool {
-    if is_from_request(fact) && !any_path(fact, &is_digest)
-        || matches!(expression, Expr::StringLiteral(_) | Expr::BytesLiteral(_) | Expr::NumberLiteral(_) | Expr::NoneLiteral(_) | Expr::BooleanLiteral(_))
+    // `User.token == token` is a condition for the database.
+    if let Expr::Attribute(attribute) = expression
+        && let Expr::Name(owner) = &*attribute.value
+        && owner.id.starts_with(|c: char| c.is_ascii_uppercase())
+        && owner.id.contains(|c: char| c.is_ascii_lowercase())
     {
         return false;
     }
-    any_path(fact, &is_digest) || name_of(expression).is_some_and(|name| names_compared_secret(&name, expression))
+    if is_from_request(fact) && !any_path(fact, &is_digest)
+        || matches!(
+            expression,
+            Expr::StringLiteral(_)
+                | Expr::BytesLiteral(_)
+                | Expr::NumberLiteral(_)
+                | Expr::NoneLiteral(_)
+                | Expr::BooleanLiteral(_)
+        )
+    {
+        return false;
+    }
+    any_path(fact, &is_digest)
+        || name_of(expression).is_some_and(|name| names_compared_secret(&name, expression))
 }
 
 /// The digest of a keyed or a secret text; a hash of a request's data alone says nothing that is secret.
@@ -102,7 +133,12 @@ fn is_secret_list(expression: &Expr, fact: &Fact) -> bool {
     !is_from_request(fact)
         && name_of(expression).is_some_and(|name| {
             let words = words(&name);
-            words.windows(2).any(|pair| matches!((pair[0].as_str(), pair[1].as_str()), ("api" | "access" | "secret" | "auth" | "valid", "keys" | "tokens")))
+            words.windows(2).any(|pair| {
+                matches!(
+                    (pair[0].as_str(), pair[1].as_str()),
+                    ("api" | "access" | "secret" | "auth" | "valid", "keys" | "tokens")
+                )
+            })
         })
 }
 
@@ -120,15 +156,19 @@ fn name_of(expression: &Expr) -> Option<String> {
 fn names_compared_secret(name: &str, expression: &Expr) -> bool {
     let words = words(name);
     let has = |candidates: &[&str]| words.iter().any(|word| candidates.contains(&word.as_str()));
-    if has(&["id", "type", "name", "public", "length", "len", "version", "header", "count", "url", "status"]) {
+    if has(&["id", "type", "name", "public", "length", "len", "version", "header", "count", "url", "status"])
+    {
         return false;
     }
     // A password of the configuration; one of a user's record is FS351's.
-    let is_configured = identifiers(expression.into())
-        .iter()
-        .any(|name| matches!(name.as_str(), "config" | "environ" | "getenv" | "settings") || name.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+    let is_configured = identifiers(expression.into()).iter().any(|name| {
+        matches!(name.as_str(), "config" | "environ" | "getenv" | "settings")
+            || name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    });
     has(&["apikey", "digest", "hmac", "secret", "sig", "signature"])
         || has(&["token"])
-        || words.windows(2).any(|pair| matches!((pair[0].as_str(), pair[1].as_str()), ("api" | "access" | "auth" | "admin", "key")))
+        || words.windows(2).any(|pair| {
+            matches!((pair[0].as_str(), pair[1].as_str()), ("api" | "access" | "auth" | "admin", "key"))
+        })
         || names_password(name) && is_configured && !has(&["hash"])
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use flaskseal_core::{Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 
 use super::SOUND_CRYPTO;
 use crate::Rule;
-use crate::code::{function_around, identifiers, last_name, nodes, span_of};
+use crate::code::{function_around, identifiers, last_name, nodes, span_of, within};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(361),
@@ -38,9 +40,15 @@ impl Rule for FlawedTokenVerification {
         let mut report = |severity, at: Span, scope: &str, message: &str, advice: &str| {
             if seen.insert(at) {
                 out.fail(
-                    Finding::new(META.id, severity, META.confidence, cx.evidence(at, "believed from here on"), message)
-                        .with_scope(scope)
-                        .with_fix(Fix::advice(advice)),
+                    Finding::new(
+                        META.id,
+                        severity,
+                        META.confidence,
+                        cx.evidence(at, "believed from here on"),
+                        message,
+                    )
+                    .with_scope(scope)
+                    .with_fix(Fix::advice(advice)),
                 );
             }
         };
@@ -50,11 +58,23 @@ impl Rule for FlawedTokenVerification {
             if severity == Severity::Critical && is_verified_too(cx, call) {
                 continue;
             }
-            report(severity, call.span, &call.scope, message, "verify with a key and a fixed list of algorithms: `jwt.decode(token, key, algorithms=[\"HS256\"])`");
+            report(
+                severity,
+                call.span,
+                &call.scope,
+                message,
+                "verify with a key and a fixed list of algorithms: `jwt.decode(token, key, algorithms=[\"HS256\"])`",
+            );
         }
         for call in cx.calls("jwt.unverified") {
             if call.path.ends_with("get_unverified_claims") && !is_verified_too(cx, call) {
-                report(Severity::Critical, call.span, &call.scope, "the claims of a token are read without a look at its signature", "use `jwt.decode(token, key, algorithms=[\"HS256\"])`");
+                report(
+                    Severity::Critical,
+                    call.span,
+                    &call.scope,
+                    "the claims of a token are read without a look at its signature",
+                    "use `jwt.decode(token, key, algorithms=[\"HS256\"])`",
+                );
             }
         }
         for (file, node) in nodes(cx) {
@@ -62,8 +82,16 @@ impl Rule for FlawedTokenVerification {
                 && is_payload_by_hand(cx, file, call)
             {
                 let span = span_of(file, call);
-                let scope = function_around(cx, span).map(|function| function.name.id.to_string()).unwrap_or_default();
-                report(Severity::High, span, &scope, "a token's payload is decoded by hand, without a look at its signature", "use a library that verifies: `jwt.decode(token, key, algorithms=[\"HS256\"])`");
+                let scope = function_around(cx, span)
+                    .map(|function| function.name.id.to_string())
+                    .unwrap_or_default();
+                report(
+                    Severity::High,
+                    span,
+                    &scope,
+                    "a token's payload is decoded by hand, without a look at its signature",
+                    "use a library that verifies: `jwt.decode(token, key, algorithms=[\"HS256\"])`",
+                );
             }
         }
     }
@@ -88,8 +116,15 @@ fn flaw(call: &Event) -> Option<(Severity, &'static str)> {
             return Some((Severity::High, "the token itself says how it is to be verified"));
         }
         let shared = names.iter().any(|name| name.starts_with("HS"));
-        if shared && names.iter().any(|name| name.starts_with("RS") || name.starts_with("ES") || name.starts_with("PS")) {
-            return Some((Severity::High, "the public key can be used as the shared one: algorithms of both kinds are accepted"));
+        if shared
+            && names
+                .iter()
+                .any(|name| name.starts_with("RS") || name.starts_with("ES") || name.starts_with("PS"))
+        {
+            return Some((
+                Severity::High,
+                "the public key can be used as the shared one: algorithms of both kinds are accepted",
+            ));
         }
     }
     if option(call, "verify_exp") == Some(false) {
@@ -129,12 +164,16 @@ fn from_token(fact: &Fact) -> bool {
 
 /// Whether the same function verifies a token as well.
 fn is_verified_too(cx: &Context<'_>, call: &Event) -> bool {
-    cx.calls("jwt.decode").any(|other| {
-        other.span != call.span
-            && other.span.file == call.span.file
-            && other.function == call.function
-            && other.function.is_some()
-            && flaw(other).is_none()
+    let Some(function) = function_around(cx, call.span) else { return false };
+    within(function.into()).into_iter().any(|node| match node {
+        AnyNodeRef::ExprCall(other) => {
+            let span = span_of(call.span.file, other);
+            span != call.span
+                && last_name(&other.func) == Some("decode")
+                && other.arguments.find_argument_value("algorithms", 2).is_some()
+                && !cx.text(span).contains("verify_signature\": False")
+        }
+        _ => false,
     })
 }
 
@@ -154,12 +193,16 @@ fn is_payload_by_hand(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> b
         }
         _ => false,
     };
-    let by_hand = call.arguments.args.iter().any(|argument| crate::code::within(argument.into()).into_iter().any(takes_second_part));
+    let by_hand =
+        call.arguments.args.iter().any(|argument| within(argument.into()).into_iter().any(takes_second_part));
     by_hand
         && function_around(cx, span_of(file, call)).is_none_or(|function| {
             !identifiers(function.into()).iter().any(|name| {
                 let name = name.to_ascii_lowercase();
-                name.contains("hmac") || name.contains("verify") || name.contains("compare_digest") || name.contains("signature")
+                name.contains("hmac")
+                    || name.contains("verify")
+                    || name.contains("compare_digest")
+                    || name.contains("signature")
             })
         })
 }

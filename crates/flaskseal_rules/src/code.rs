@@ -104,17 +104,15 @@ pub(crate) fn words(identifier: &str) -> Vec<String> {
     let mut was_lower = false;
     let mut open = false;
     for character in identifier.chars() {
-        if !character.is_alphanumeric() {
-            open = false;
-        } else {
+        if character.is_alphanumeric() {
             if !open || (was_lower && character.is_uppercase()) {
                 words.push(String::new());
             }
-            open = true;
             if let Some(word) = words.last_mut() {
                 word.extend(character.to_lowercase());
             }
         }
+        open = character.is_alphanumeric();
         was_lower = character.is_lowercase() || character.is_ascii_digit();
     }
     words

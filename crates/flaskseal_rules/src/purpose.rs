@@ -77,6 +77,42 @@ static SECRET_PAIRS: &[(&str, &str)] = &[
     ("verify", "code"),
 ];
 
+/// Functions whose result is as secret as what goes in.
+static CONVERSIONS: &[&str] = &[
+    "Hash",
+    "abs",
+    "b16encode",
+    "b32encode",
+    "b64encode",
+    "blake2b",
+    "bytes",
+    "chr",
+    "decode",
+    "encode",
+    "escape",
+    "format",
+    "hex",
+    "hexlify",
+    "int",
+    "join",
+    "list",
+    "map",
+    "md5",
+    "new",
+    "quote",
+    "repr",
+    "round",
+    "sha1",
+    "sha256",
+    "sha512",
+    "sorted",
+    "standard_b64encode",
+    "str",
+    "tuple",
+    "urlsafe_b64encode",
+    "zfill",
+];
+
 static PASSWORD: &[&str] = &["passphrase", "passwd", "password", "passwords", "passwrd", "pwd", "pw"];
 
 impl Purpose {
@@ -156,7 +192,13 @@ impl<'p> Follower<'p, '_> {
                 AnyNodeRef::Keyword(keyword) => {
                     self.becomes(keyword.arg.as_ref().map(|name| name.id.as_str()))
                 }
-                AnyNodeRef::ExprCall(call) => self.pass_to(call, &is_in, step),
+                AnyNodeRef::ExprCall(call) => {
+                    self.pass_to(call, &is_in, step);
+                    // What another function makes of it is something else.
+                    if !is_in(&call.func) && !last_name(&call.func).is_some_and(|name| CONVERSIONS.contains(&name)) {
+                        return;
+                    }
+                }
                 AnyNodeRef::ExprDict(dict) => {
                     for item in dict.items.iter().filter(|item| is_in(&item.value)) {
                         self.becomes(item.key.as_ref().and_then(key_name));

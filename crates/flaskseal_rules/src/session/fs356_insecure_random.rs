@@ -7,7 +7,7 @@ use flaskseal_core::{
 };
 use flaskseal_project::Context;
 use flaskseal_project::semantic::Event;
-use flaskseal_python::ast::{AnyNodeRef, Expr};
+use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 
 use super::SOUND_CRYPTO;
 use crate::Rule;
@@ -58,6 +58,13 @@ static HARMLESS: &[&str] = &[
 ];
 
 fn finding(cx: &Context<'_>, call: &Event) -> Option<Finding> {
+    // One of some words is no secret.
+    if let Some(AnyNodeRef::ExprCall(node)) = enclosing(cx, call.span).first()
+        && let Some(Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. })) = node.arguments.args.first()
+        && elts.iter().any(|word| matches!(word, Expr::StringLiteral(word) if word.value.to_str().chars().nth(1).is_some()))
+    {
+        return None;
+    }
     let purpose = Purpose::of(cx, call.span);
     if purpose.becomes_any(HARMLESS) {
         return None;

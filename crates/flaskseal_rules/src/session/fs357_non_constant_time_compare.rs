@@ -52,7 +52,7 @@ impl Rule for NonConstantTimeCompare {
                     is_secret(secret, secret_fact) && is_given(given, given_fact)
                 }),
                 // A key looked for in a list of keys.
-                CmpOp::In | CmpOp::NotIn => is_given(&compare.left, left) && is_secret_list(second, right),
+                CmpOp::In | CmpOp::NotIn => is_given(&compare.left, left) && !names_id(&compare.left) && is_secret_list(second, right),
                 _ => false,
             };
             if !is_secret || !seen.insert(event.span) {
@@ -102,7 +102,7 @@ fn is_secret(expression: &Expr, fact: &Fact) -> bool {
     // `User.token == token` is a condition for the database.
     if let Expr::Attribute(attribute) = expression
         && let Expr::Name(owner) = &*attribute.value
-        && owner.id.starts_with(|c: char| c.is_ascii_uppercase())
+        && (owner.id.as_str() == "cls" || owner.id.starts_with(|c: char| c.is_ascii_uppercase()))
         && owner.id.contains(|c: char| c.is_ascii_lowercase())
     {
         return false;
@@ -142,6 +142,10 @@ fn is_secret_list(expression: &Expr, fact: &Fact) -> bool {
         })
 }
 
+fn names_id(expression: &Expr) -> bool {
+    name_of(expression).is_some_and(|name| words(&name).iter().any(|word| word == "id"))
+}
+
 /// The name, the key of `config["API_KEY"]` or of `os.environ.get("API_KEY")`.
 fn name_of(expression: &Expr) -> Option<String> {
     if let Expr::Call(call) = expression {
@@ -156,7 +160,7 @@ fn name_of(expression: &Expr) -> Option<String> {
 fn names_compared_secret(name: &str, expression: &Expr) -> bool {
     let words = words(name);
     let has = |candidates: &[&str]| words.iter().any(|word| candidates.contains(&word.as_str()));
-    if has(&["id", "type", "name", "public", "length", "len", "version", "header", "count", "url", "status"])
+    if has(&["id", "type", "name", "public", "default", "form", "formid", "length", "placeholder", "len", "version", "header", "count", "url", "status"])
     {
         return false;
     }

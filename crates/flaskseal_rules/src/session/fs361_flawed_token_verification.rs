@@ -11,7 +11,7 @@ use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 
 use super::SOUND_CRYPTO;
 use crate::Rule;
-use crate::code::{function_around, identifiers, last_name, nodes, span_of, within};
+use crate::code::{enclosing, function_around, identifiers, last_name, nodes, span_of, within};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(361),
@@ -55,7 +55,7 @@ impl Rule for FlawedTokenVerification {
         for call in cx.calls("jwt.decode") {
             let Some((severity, message)) = flaw(call) else { continue };
             // Read for routing, then verified.
-            if severity == Severity::Critical && is_verified_too(cx, call) {
+            if severity == Severity::Critical && (is_verified_too(cx, call) || is_for_expiry(cx, call)) {
                 continue;
             }
             report(
@@ -175,6 +175,28 @@ fn is_verified_too(cx: &Context<'_>, call: &Event) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether nothing but the expiry is read from the claims: to renew a token of one's own in time.
+fn is_for_expiry(cx: &Context<'_>, call: &Event) -> bool {
+    let nodes = enclosing(cx, call.span);
+    let reads_expiry = |node: AnyNodeRef<'_>| matches!(node, AnyNodeRef::ExprSubscript(subscript)
+        if matches!(&*subscript.slice, Expr::StringLiteral(key) if key.value.to_str() == "exp"));
+    if nodes.get(1).copied().is_some_and(reads_expiry) {
+        return true;
+    }
+    let Some(AnyNodeRef::StmtAssign(assign)) = nodes.get(1) else { return false };
+    let (Some(Expr::Name(claims)), Some(function)) = (assign.targets.first(), function_around(cx, call.span)) else { return false };
+    let uses: Vec<bool> = within(function.into())
+        .into_iter()
+        .filter_map(|node| match node {
+            AnyNodeRef::ExprName(name) if name.id == claims.id && name.ctx.is_load() => {
+                Some(enclosing(cx, span_of(call.span.file, name)).get(1).copied().is_some_and(reads_expiry))
+            }
+            _ => None,
+        })
+        .collect();
+    !uses.is_empty() && uses.into_iter().all(|is_expiry| is_expiry)
 }
 
 /// `base64.urlsafe_b64decode(token.split(".")[1] + "==")`.

@@ -7,10 +7,11 @@ use flaskseal_core::{
 };
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
+use flaskseal_python::ast::{AnyNodeRef, Expr};
 
 use super::SOUND_CRYPTO;
 use crate::Rule;
-use crate::code::{function_around, words};
+use crate::code::{enclosing, function_around, words};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(364),
@@ -64,7 +65,7 @@ impl Rule for TokenWithoutExpiry {
         for call in cx.calls("serializer.loads") {
             let is_limited =
                 call.argument(1, "max_age").is_some_and(|age| !matches!(age.kind, FactKind::None));
-            if !is_limited && !call.open {
+            if !is_limited && !call.open && !passes_more(cx, call) {
                 report(call, "the token is accepted at any age", "give `max_age`, in seconds");
             }
         }
@@ -79,6 +80,17 @@ impl Rule for TokenWithoutExpiry {
             }
         }
         lifetimes(cx, out);
+    }
+}
+
+/// `loads(token, **options)`: the limit may be among them.
+fn passes_more(cx: &Context<'_>, call: &Event) -> bool {
+    match enclosing(cx, call.span).first() {
+        Some(AnyNodeRef::ExprCall(node)) => {
+            node.arguments.keywords.iter().any(|keyword| keyword.arg.is_none())
+                || node.arguments.args.iter().any(|argument| matches!(argument, Expr::Starred(_)))
+        }
+        _ => false,
     }
 }
 

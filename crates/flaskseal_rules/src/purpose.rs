@@ -190,12 +190,14 @@ impl<'p> Follower<'p, '_> {
             inner = range_of(node);
             match node {
                 AnyNodeRef::Keyword(keyword) => {
-                    self.becomes(keyword.arg.as_ref().map(|name| name.id.as_str()))
+                    self.becomes(keyword.arg.as_ref().map(|name| name.id.as_str()));
                 }
                 AnyNodeRef::ExprCall(call) => {
                     self.pass_to(call, &is_in, step);
                     // What another function makes of it is something else.
-                    if !is_in(&call.func) && !last_name(&call.func).is_some_and(|name| CONVERSIONS.contains(&name)) {
+                    if !is_in(&call.func)
+                        && !last_name(&call.func).is_some_and(|name| CONVERSIONS.contains(&name))
+                    {
                         return;
                     }
                 }
@@ -213,9 +215,11 @@ impl<'p> Follower<'p, '_> {
                     }
                 }
                 // A condition says nothing of what the branches give.
-                AnyNodeRef::StmtIf(_) | AnyNodeRef::StmtWhile(_) => return,
+                AnyNodeRef::StmtIf(_)
+                | AnyNodeRef::StmtWhile(_)
+                | AnyNodeRef::StmtFunctionDef(_)
+                | AnyNodeRef::StmtClassDef(_) => return,
                 AnyNodeRef::ExprIf(choice) if is_in(&choice.test) => return,
-                AnyNodeRef::ExprSubscript(subscript) if is_in(&subscript.slice) => {}
                 AnyNodeRef::ExprNamed(named) => self.assign(&named.target, step),
                 AnyNodeRef::StmtAssign(assign) => {
                     for target in &assign.targets {
@@ -231,7 +235,6 @@ impl<'p> Follower<'p, '_> {
                     }
                     return;
                 }
-                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => return,
                 _ => {}
             }
         }

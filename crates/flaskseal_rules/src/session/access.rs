@@ -16,8 +16,7 @@ pub(super) fn decorator_name(cx: &Context<'_>, span: Span) -> String {
 
 /// Whether a decorator lets only some callers through: by its name, or by its code where the program has it.
 pub(super) fn is_access_check(cx: &Context<'_>, decorator: &Fact, span: Span) -> bool {
-    names_check(&decorator_name(cx, span))
-        || function_of(cx, decorator).is_some_and(|function| checks_caller(function))
+    names_check(&decorator_name(cx, span)) || function_of(cx, decorator).is_some_and(checks_caller)
 }
 
 /// Whether a function's own code looks at who is asking.
@@ -104,8 +103,8 @@ pub(super) fn has_authentication(cx: &Context<'_>) -> bool {
     })
 }
 
-/// The decorators of a function that are checks.
-pub(super) fn checks_on<'p>(cx: &Context<'p>, function: Span) -> bool {
+/// Whether a decorator of a function is a check.
+pub(super) fn checks_on(cx: &Context<'_>, function: Span) -> bool {
     cx.evaluation
         .decorated
         .iter()

@@ -53,7 +53,7 @@ impl Rule for MisorderedDecorators {
                 } else {
                     continue;
                 };
-                let route = decorators.get(last_route).map(|(_, span)| *span).unwrap_or(*span);
+                let route = decorators.get(last_route).map_or(*span, |(_, route)| *route);
                 let message =
                     format!("`{}` is above the route of `{}` and never runs", name, decorated.qualified_name);
                 out.fail(

@@ -233,9 +233,8 @@ fn minimum(compare: &ast::ExprCompare) -> Option<i64> {
         return None;
     }
     let minimum = match op {
-        ast::CmpOp::Lt => number,
+        ast::CmpOp::Lt | ast::CmpOp::GtE => number,
         ast::CmpOp::LtE => number + 1,
-        ast::CmpOp::GtE => number,
         _ => return None,
     };
     // `len(password) < 1` asks whether there is one at all.

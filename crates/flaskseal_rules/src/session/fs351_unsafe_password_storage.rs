@@ -75,7 +75,7 @@ impl Rule for UnsafePasswordStorage {
             match node {
                 AnyNodeRef::ExprCompare(compare) => report(plain_comparison(cx, file, compare)),
                 AnyNodeRef::ExprCall(call) => {
-                    report(plain_query(cx, file, call).or_else(|| plain_model(cx, file, call)))
+                    report(plain_query(cx, file, call).or_else(|| plain_model(cx, file, call)));
                 }
                 _ => {}
             }

@@ -72,8 +72,12 @@ static HARMLESS: &[&str] = &[
     "git",
     "gravatar",
     "hue",
-    "icon", "id", "identicon",
-    "image", "job", "memo",
+    "icon",
+    "id",
+    "identicon",
+    "image",
+    "job",
+    "memo",
     "memoize",
     "partition",
     "revision",
@@ -114,7 +118,9 @@ fn finding(cx: &Context<'_>, call: &Event) -> Option<Finding> {
         (Severity::Low, format!("the signature is an HMAC with {algorithm}"))
     } else if purpose.becomes_any(SECURITY) || purpose.is_secret() && !purpose.becomes_any(HARMLESS) {
         (Severity::Medium, format!("{algorithm} protects something that nobody may forge"))
-    } else if purpose.becomes_any(HARMLESS) || words(cx.path(call.span.file)).iter().any(|word| word == "cache") {
+    } else if purpose.becomes_any(HARMLESS)
+        || words(cx.path(call.span.file)).iter().any(|word| word == "cache")
+    {
         return None;
     } else {
         (Severity::Low, format!("{algorithm} is broken: two inputs with the same hash can be made"))

@@ -60,8 +60,11 @@ static HARMLESS: &[&str] = &[
 fn finding(cx: &Context<'_>, call: &Event) -> Option<Finding> {
     // One of some words is no secret.
     if let Some(AnyNodeRef::ExprCall(node)) = enclosing(cx, call.span).first()
-        && let Some(Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. })) = node.arguments.args.first()
-        && elts.iter().any(|word| matches!(word, Expr::StringLiteral(word) if word.value.to_str().chars().nth(1).is_some()))
+        && let Some(Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. })) =
+            node.arguments.args.first()
+        && elts.iter().any(
+            |word| matches!(word, Expr::StringLiteral(word) if word.value.to_str().chars().nth(1).is_some()),
+        )
     {
         return None;
     }

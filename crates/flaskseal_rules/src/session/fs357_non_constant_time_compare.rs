@@ -52,7 +52,9 @@ impl Rule for NonConstantTimeCompare {
                     is_secret(secret, secret_fact) && is_given(given, given_fact)
                 }),
                 // A key looked for in a list of keys.
-                CmpOp::In | CmpOp::NotIn => is_given(&compare.left, left) && !names_id(&compare.left) && is_secret_list(second, right),
+                CmpOp::In | CmpOp::NotIn => {
+                    is_given(&compare.left, left) && !names_id(&compare.left) && is_secret_list(second, right)
+                }
                 _ => false,
             };
             if !is_secret || !seen.insert(event.span) {
@@ -160,8 +162,23 @@ fn name_of(expression: &Expr) -> Option<String> {
 fn names_compared_secret(name: &str, expression: &Expr) -> bool {
     let words = words(name);
     let has = |candidates: &[&str]| words.iter().any(|word| candidates.contains(&word.as_str()));
-    if has(&["id", "type", "name", "public", "default", "form", "formid", "length", "placeholder", "len", "version", "header", "count", "url", "status"])
-    {
+    if has(&[
+        "id",
+        "type",
+        "name",
+        "public",
+        "default",
+        "form",
+        "formid",
+        "length",
+        "placeholder",
+        "len",
+        "version",
+        "header",
+        "count",
+        "url",
+        "status",
+    ]) {
         return false;
     }
     // A password of the configuration; one of a user's record is FS351's.

@@ -180,13 +180,18 @@ fn is_verified_too(cx: &Context<'_>, call: &Event) -> bool {
 /// Whether nothing but the expiry is read from the claims: to renew a token of one's own in time.
 fn is_for_expiry(cx: &Context<'_>, call: &Event) -> bool {
     let nodes = enclosing(cx, call.span);
-    let reads_expiry = |node: AnyNodeRef<'_>| matches!(node, AnyNodeRef::ExprSubscript(subscript)
-        if matches!(&*subscript.slice, Expr::StringLiteral(key) if key.value.to_str() == "exp"));
+    let reads_expiry = |node: AnyNodeRef<'_>| {
+        matches!(node, AnyNodeRef::ExprSubscript(subscript)
+        if matches!(&*subscript.slice, Expr::StringLiteral(key) if key.value.to_str() == "exp"))
+    };
     if nodes.get(1).copied().is_some_and(reads_expiry) {
         return true;
     }
     let Some(AnyNodeRef::StmtAssign(assign)) = nodes.get(1) else { return false };
-    let (Some(Expr::Name(claims)), Some(function)) = (assign.targets.first(), function_around(cx, call.span)) else { return false };
+    let (Some(Expr::Name(claims)), Some(function)) = (assign.targets.first(), function_around(cx, call.span))
+    else {
+        return false;
+    };
     let uses: Vec<bool> = within(function.into())
         .into_iter()
         .filter_map(|node| match node {

@@ -2,7 +2,7 @@
 
 use flaskseal_core::{FileId, Span};
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Fact, FactKind};
+use flaskseal_project::semantic::{Fact, FactKind, Route};
 use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 
 use crate::code::{enclosing, identifiers, nodes, within, words};
@@ -101,6 +101,18 @@ pub(super) fn has_authentication(cx: &Context<'_>) -> bool {
         };
         name == "current_user" || words(name).iter().any(|word| WORDS.contains(&word.as_str()))
     })
+}
+
+/// The function that was written for a route, below all its decorators.
+pub(super) fn view_span(cx: &Context<'_>, route: &Route) -> Option<Span> {
+    let decorated = cx.evaluation.decorated.iter().find(|decorated| {
+        route.span.is_some_and(|span| decorated.decorators.iter().any(|(_, decorator)| *decorator == span))
+    });
+    match (decorated, &route.view.kind) {
+        (Some(decorated), _) => Some(decorated.function),
+        (None, FactKind::Function(view)) => Some(view.span),
+        _ => None,
+    }
 }
 
 /// Whether a decorator of a function is a check.

@@ -6,10 +6,10 @@ use flaskseal_core::{
     Assessment, Confidence, FileId, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
 };
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{FactKind, Route};
+use flaskseal_project::semantic::Route;
 
 use super::AUTHENTICATION;
-use super::access::{checks_caller, checks_on, function_at, function_of, name_span};
+use super::access::{checks_caller, checks_on, function_at, function_of, name_span, view_span};
 use crate::Rule;
 use crate::code::words;
 
@@ -43,13 +43,13 @@ impl Rule for UnprotectedRoute {
         }
         let mut neighbourhoods: BTreeMap<FileId, Vec<(Span, bool, bool)>> = BTreeMap::new();
         for route in app.routes.iter().filter(|route| matters(route)) {
-            let FactKind::Function(view) = &route.view.kind else { continue };
-            let Some(function) = function_at(cx, view.span) else { continue };
-            let is_checked = checks_on(cx, view.span) || checks_caller(function);
+            let Some(view) = view_span(cx, route) else { continue };
+            let Some(function) = function_at(cx, view) else { continue };
+            let is_checked = checks_on(cx, view) || checks_caller(function);
             let is_public = is_public(&function.name.id) || route.rule.as_str().is_some_and(is_public);
-            let routes = neighbourhoods.entry(view.span.file).or_default();
-            if !routes.iter().any(|(known, ..)| *known == view.span) {
-                routes.push((view.span, is_checked, is_public));
+            let routes = neighbourhoods.entry(view.file).or_default();
+            if !routes.iter().any(|(known, ..)| *known == view) {
+                routes.push((view, is_checked, is_public));
             }
         }
         for routes in neighbourhoods.values() {

@@ -4,11 +4,10 @@ use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
 use flaskseal_project::Context;
-use flaskseal_project::semantic::FactKind;
 use flaskseal_python::ast::AnyNodeRef;
 
 use super::AUTHENTICATION;
-use super::access::{function_at, name_span};
+use super::access::{function_at, name_span, view_span};
 use crate::Rule;
 use crate::code::{identifiers, nodes, words};
 
@@ -41,25 +40,25 @@ impl Rule for MissingLoginThrottling {
         }
         let mut seen = Vec::new();
         for route in &app.routes {
-            let FactKind::Function(view) = &route.view.kind else { continue };
+            let Some(view) = view_span(cx, route) else { continue };
             let takes_forms =
                 route.methods.as_ref().is_none_or(|methods| methods.iter().any(|method| method == "POST"));
-            if !takes_forms || seen.contains(&view.span) {
+            if !takes_forms || seen.contains(&view) {
                 continue;
             }
-            let Some(function) = function_at(cx, view.span) else { continue };
+            let Some(function) = function_at(cx, view) else { continue };
             let mentioned = identifiers(function.into());
             if !mentioned.iter().any(|name| checks_password(name))
                 || !names_login(&function.name.id) && !mentioned.contains("login_user")
             {
                 continue;
             }
-            seen.push(view.span);
+            seen.push(view);
             let place =
-                cx.evidence(name_span(view.span.file, function), "passwords can be tried here without end");
+                cx.evidence(name_span(view.file, function), "passwords can be tried here without end");
             out.fail(
                 Finding::new(META.id, META.severity, META.confidence, place, "nothing limits login attempts")
-                    .with_scope(&*view.qualified_name)
+                    .with_scope(function.name.id.as_str())
                     .with_fix(Fix::advice("limit the route with Flask-Limiter, `@limiter.limit(\"5/minute\")`, or with nginx's `limit_req`")),
             );
         }

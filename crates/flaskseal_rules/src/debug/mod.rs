@@ -9,6 +9,14 @@ mod broad_handler;
 mod coverage;
 mod fs101_debug_app_run;
 mod fs102_debug_in_config;
+mod fs103_debug_in_environment;
+mod fs104_boolean_from_string;
+mod fs106_dev_server_in_production;
+mod fs107_werkzeug_debugger;
+mod fs109_leftover_debugger;
+mod fs111_testing_mode;
+mod fs115_removed_flask_env;
+mod fs116_insecure_config_fallback;
 mod fs121_error_detail_in_response;
 mod fs122_config_in_response;
 mod fs125_diagnostic_endpoint;
@@ -18,14 +26,6 @@ mod fs131_unprotected_admin;
 mod fs135_source_in_static_folder;
 mod fs138_version_disclosure;
 mod secret_name;
-mod fs103_debug_in_environment;
-mod fs104_boolean_from_string;
-mod fs106_dev_server_in_production;
-mod fs107_werkzeug_debugger;
-mod fs109_leftover_debugger;
-mod fs111_testing_mode;
-mod fs115_removed_flask_env;
-mod fs116_insecure_config_fallback;
 mod serving;
 mod syntax;
 
@@ -33,14 +33,6 @@ mod syntax;
 pub(crate) static RULES: &[&dyn Rule] = &[
     &fs101_debug_app_run::DebugAppRun,
     &fs102_debug_in_config::DebugInConfig,
-    &fs121_error_detail_in_response::ErrorDetailInResponse,
-    &fs122_config_in_response::ConfigInResponse,
-    &fs125_diagnostic_endpoint::DiagnosticEndpoint,
-    &fs126_verbose_logging::VerboseLogging,
-    &fs127_secret_in_log::SecretInLog,
-    &fs131_unprotected_admin::UnprotectedAdmin,
-    &fs135_source_in_static_folder::SourceInStaticFolder,
-    &fs138_version_disclosure::VersionDisclosure,
     &fs103_debug_in_environment::DebugInEnvironment,
     &fs104_boolean_from_string::BooleanFromString,
     &fs106_dev_server_in_production::DevServerInProduction,
@@ -49,6 +41,14 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs111_testing_mode::TestingMode,
     &fs115_removed_flask_env::RemovedFlaskEnv,
     &fs116_insecure_config_fallback::InsecureConfigFallback,
+    &fs121_error_detail_in_response::ErrorDetailInResponse,
+    &fs122_config_in_response::ConfigInResponse,
+    &fs125_diagnostic_endpoint::DiagnosticEndpoint,
+    &fs126_verbose_logging::VerboseLogging,
+    &fs127_secret_in_log::SecretInLog,
+    &fs131_unprotected_admin::UnprotectedAdmin,
+    &fs135_source_in_static_folder::SourceInStaticFolder,
+    &fs138_version_disclosure::VersionDisclosure,
 ];
 
 const fn control(number: u8) -> ControlId {

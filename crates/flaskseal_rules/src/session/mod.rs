@@ -4,9 +4,20 @@ use flaskseal_core::{ControlId, Item};
 
 use crate::Rule;
 
+mod access;
 mod cookie;
 mod coverage;
+mod fallback;
 mod fs301_hardcoded_secret_key;
+mod fs302_default_secret_key;
+mod fs303_weak_secret_key;
+mod fs304_missing_secret_key;
+mod fs305_regenerated_secret_key;
+mod fs307_exposed_fallback_key;
+mod fs311_secret_in_deploy_file;
+mod fs312_secret_in_repository;
+mod fs314_hardcoded_credential;
+mod fs316_default_account;
 mod fs321_insecure_session_cookie;
 mod fs322_script_readable_session_cookie;
 mod fs323_session_cookie_without_samesite;
@@ -19,25 +30,6 @@ mod fs335_unsafe_session_store;
 mod fs337_session_fixation;
 mod fs338_incomplete_logout;
 mod fs339_untrusted_data_in_session;
-mod fs368_cacheable_session_response;
-mod guards;
-mod identity;
-mod fallback;
-mod fs301_hardcoded_secret_key;
-mod fs302_default_secret_key;
-mod fs303_weak_secret_key;
-mod fs304_missing_secret_key;
-mod fs305_regenerated_secret_key;
-mod fs307_exposed_fallback_key;
-mod fs311_secret_in_deploy_file;
-mod fs312_secret_in_repository;
-mod fs314_hardcoded_credential;
-mod fs316_default_account;
-mod key;
-mod scan;
-mod access;
-mod coverage;
-mod fs301_hardcoded_secret_key;
 mod fs341_disabled_login_check;
 mod fs342_misordered_decorators;
 mod fs343_unprotected_route;
@@ -50,10 +42,24 @@ mod fs356_insecure_random;
 mod fs357_non_constant_time_compare;
 mod fs361_flawed_token_verification;
 mod fs364_token_without_expiry;
+mod fs368_cacheable_session_response;
+mod guards;
+mod identity;
+mod key;
+mod scan;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
     &fs301_hardcoded_secret_key::HardcodedSecretKey,
+    &fs302_default_secret_key::DefaultSecretKey,
+    &fs303_weak_secret_key::WeakSecretKey,
+    &fs304_missing_secret_key::MissingSecretKey,
+    &fs305_regenerated_secret_key::RegeneratedSecretKey,
+    &fs307_exposed_fallback_key::ExposedFallbackKey,
+    &fs311_secret_in_deploy_file::SecretInDeployFile,
+    &fs312_secret_in_repository::SecretInRepository,
+    &fs314_hardcoded_credential::HardcodedCredential,
+    &fs316_default_account::DefaultAccount,
     &fs321_insecure_session_cookie::InsecureSessionCookie,
     &fs322_script_readable_session_cookie::ScriptReadableSessionCookie,
     &fs323_session_cookie_without_samesite::SessionCookieWithoutSamesite,
@@ -66,16 +72,6 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs337_session_fixation::SessionFixation,
     &fs338_incomplete_logout::IncompleteLogout,
     &fs339_untrusted_data_in_session::UntrustedDataInSession,
-    &fs368_cacheable_session_response::CacheableSessionResponse,
-    &fs302_default_secret_key::DefaultSecretKey,
-    &fs303_weak_secret_key::WeakSecretKey,
-    &fs304_missing_secret_key::MissingSecretKey,
-    &fs305_regenerated_secret_key::RegeneratedSecretKey,
-    &fs307_exposed_fallback_key::ExposedFallbackKey,
-    &fs311_secret_in_deploy_file::SecretInDeployFile,
-    &fs312_secret_in_repository::SecretInRepository,
-    &fs314_hardcoded_credential::HardcodedCredential,
-    &fs316_default_account::DefaultAccount,
     &fs341_disabled_login_check::DisabledLoginCheck,
     &fs342_misordered_decorators::MisorderedDecorators,
     &fs343_unprotected_route::UnprotectedRoute,
@@ -88,6 +84,7 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs357_non_constant_time_compare::NonConstantTimeCompare,
     &fs361_flawed_token_verification::FlawedTokenVerification,
     &fs364_token_without_expiry::TokenWithoutExpiry,
+    &fs368_cacheable_session_response::CacheableSessionResponse,
 ];
 
 const fn control(number: u8) -> ControlId {

@@ -1,18 +1,22 @@
-//! The developers' commands: `cargo xtask test`, `lint`, `ci`, `setup`.
+//! The developers' commands: `cargo xtask test`, `lint`, `docs`, `bench`, `fuzz` and their kin.
 //!
 //! One module a command; [`step`] runs the programs they need and says so on standard error. A new command is a
 //! module and a row in [`COMMANDS`].
 
-#![allow(clippy::print_stderr, reason = "a developer's command talks to its developer")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a developer's command talks to its developer")]
 #![allow(
     clippy::disallowed_methods,
     reason = "flaskseal_system is for the product; this only starts its tests"
 )]
 
+mod bench;
+mod docs;
+mod fuzz;
 mod lint;
 mod python;
 mod step;
 mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -37,6 +41,14 @@ const COMMANDS: &[Command] = &[
         about: "formatting, clippy, documentation, licences and sources",
         run: lint::run,
     },
+    Command { name: "tidy", about: "crate edges, module headers, links", run: tidy::run },
+    Command { name: "docs", about: "write the generated documents; --check compares", run: docs::run },
+    Command {
+        name: "bench",
+        about: "time and memory beside ruff and bandit: [TREE...] [--rounds N] [--semgrep RULES]",
+        run: bench::run,
+    },
+    Command { name: "fuzz", about: "hostile input: [TARGET...] [--minutes N]", run: fuzz::run },
     Command { name: "ci", about: "lint, then test", run: ci },
 ];
 

@@ -45,6 +45,26 @@ pub(crate) fn ensure_cargo_tool(name: &str) -> Result<()> {
     run(cargo().args(["install", "--locked", &format!("cargo-{name}")]))
 }
 
+/// The standard output of a program that has to end well.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let line = line(command);
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{line}`"))?;
+    ensure!(output.status.success(), "`{line}` failed ({})", output.status);
+    String::from_utf8(output.stdout).with_context(|| format!("`{line}` does not write UTF-8"))
+}
+
+/// The files of the repository below a folder that end in `.extension` (any, when it is empty), in order; what
+/// version control ignores is left out.
+pub(crate) fn files(folder: &str, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut git = command("git");
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder]);
+    let listing = output(&mut git)?;
+    let paths = listing.split('\0').filter(|path| !path.is_empty()).map(|path| root().join(path));
+    let wanted = |path: &PathBuf| extension.is_empty() || path.extension().is_some_and(|found| found == extension);
+    Ok(paths.filter(wanted).filter(|path| path.is_file()).collect())
+}
+
 fn line(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
     let name = program.strip_prefix(root()).unwrap_or(&program);

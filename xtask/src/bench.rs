@@ -1,0 +1,268 @@
+//! `cargo xtask bench`: time and memory of the gate beside its peers and beside the physical limit, which is walking,
+//! reading and parsing the same files with the same parser on all cores. Prints a Markdown table; asserts nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use wait4::Wait4;
+
+use crate::step::{cargo, command, root, run as run_step};
+
+/// Trees that are measured when none is named.
+const CORPUS: &[&str] = &["apache-superset==6.1.0", "apache-airflow==2.10.5"];
+
+/// The peers, as they are installed.
+const PEERS: &[&str] = &["ruff==0.17.6", "bandit==1.9.4"];
+const SEMGREP: &str = "semgrep==1.182.0";
+
+const FOLDER: &str = "target/bench";
+
+/// What the command line asks for.
+struct Options {
+    /// Folders, or packages by their names on the index.
+    corpus: Vec<String>,
+    rounds: usize,
+    /// Rules for semgrep: a file or a folder. Without them semgrep is left out.
+    semgrep: Option<String>,
+}
+
+/// A program that is measured.
+struct Contender {
+    name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// Statuses that mean that it did its work.
+    statuses: &'static [i32],
+}
+
+/// One run of a contender.
+#[derive(Clone, Copy)]
+struct Sample {
+    wall: Duration,
+    /// User and system time, of all threads.
+    cpu: Duration,
+    /// Largest resident set of the process, in bytes.
+    memory: u64,
+}
+
+/// Measures every contender on every tree, in turn, several times.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let options = Options::read(arguments)?;
+    run_step(cargo().args(["build", "--release", "--package", "flaskseal", "--bins", "--example", "parse_only"]))?;
+    install_peers(options.semgrep.is_some())?;
+    let trees: Vec<(String, PathBuf)> =
+        options.corpus.iter().map(|name| Ok((name.clone(), tree(name)?))).collect::<Result<_>>()?;
+    println!("{}\n", machine(&options));
+    println!("| tree | program | wall s | CPU s | peak MiB | wall time against parsing alone |");
+    println!("|---|---|---|---|---|---|");
+    for (name, folder) in trees {
+        let (files, lines) = size(&folder)?;
+        let contenders = contenders(&folder, options.semgrep.as_deref());
+        // Fills the file cache.
+        for contender in contenders.iter().take(2) {
+            contender.measure()?;
+        }
+        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); contenders.len()];
+        for round in 1..=options.rounds {
+            eprintln!("> {name}: round {round} of {}", options.rounds);
+            for (contender, samples) in contenders.iter().zip(&mut samples) {
+                samples.push(contender.measure()?);
+            }
+        }
+        let limit = samples.first().cloned().unwrap_or_default();
+        for (index, (contender, samples)) in contenders.iter().zip(&samples).enumerate() {
+            let label = if index == 0 { format!("{name}: {files} files, {lines} lines") } else { String::new() };
+            println!("{}", row(&label, &contender.name, samples, &limit));
+        }
+    }
+    Ok(())
+}
+
+impl Options {
+    fn read(arguments: &[String]) -> Result<Self> {
+        let mut options = Self { corpus: Vec::new(), rounds: 5, semgrep: None };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--rounds" => {
+                    let rounds = words.next().context("`--rounds` needs a number")?;
+                    options.rounds = rounds.parse().with_context(|| format!("`{rounds}` is no number"))?;
+                    ensure!(options.rounds > 0, "`--rounds` must be at least 1");
+                }
+                "--semgrep" => {
+                    options.semgrep = Some(words.next().context("`--semgrep` needs a folder of rules")?.clone());
+                }
+                word if word.starts_with('-') => bail!("`bench` has no option `{word}`"),
+                tree => options.corpus.push(tree.to_owned()),
+            }
+        }
+        if options.corpus.is_empty() {
+            options.corpus = CORPUS.iter().map(|name| (*name).to_owned()).collect();
+        }
+        Ok(options)
+    }
+}
+
+impl Contender {
+    fn measure(&self) -> Result<Sample> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).current_dir(root());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let started = Instant::now();
+        let mut process =
+            command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
+        let ended = process.wait4().with_context(|| format!("cannot wait for {}", self.name))?;
+        let wall = started.elapsed();
+        let status = ended.status.code();
+        ensure!(
+            status.is_some_and(|status| self.statuses.contains(&status)),
+            "`{}` failed ({})",
+            self.name,
+            ended.status
+        );
+        let usage = ended.rusage;
+        Ok(Sample { wall, cpu: usage.utime + usage.stime, memory: usage.maxrss })
+    }
+}
+
+/// The physical limit first; ratios are against it.
+fn contenders(folder: &Path, semgrep: Option<&str>) -> Vec<Contender> {
+    let tree = folder.display().to_string();
+    let own = |path: &str| root().join("target/release").join(path);
+    let peer = |name: &str| root().join(FOLDER).join("venv/bin").join(name);
+    let contender = |name: &str, program: PathBuf, arguments: &[&str], statuses| Contender {
+        name: name.to_owned(),
+        program,
+        arguments: arguments.iter().map(|word| (*word).to_owned()).chain([tree.clone()]).collect(),
+        statuses,
+    };
+    let mut contenders = vec![
+        contender("walk, read and parse alone", own("examples/parse_only"), &[], &[0]),
+        contender(
+            "flaskseal check",
+            own("flaskseal"),
+            &["check", "--isolated", "--force", "--no-progress", "--format", "json"],
+            &[0, 1],
+        ),
+        contender(
+            "ruff check --select S",
+            peer("ruff"),
+            &["check", "--no-cache", "--isolated", "--select", "S", "--output-format", "json", "--exit-zero"],
+            &[0],
+        ),
+        contender("bandit -r", peer("bandit"), &["-q", "-f", "json", "-r"], &[0, 1]),
+    ];
+    if let Some(rules) = semgrep {
+        let options =
+            ["scan", "--metrics", "off", "--disable-version-check", "--no-git-ignore", "--json", "--config", rules];
+        contenders.push(contender("semgrep scan", peer("semgrep"), &options, &[0, 1]));
+    }
+    contenders
+}
+
+fn install_peers(semgrep: bool) -> Result<()> {
+    let wanted: Vec<&str> = PEERS.iter().copied().chain(semgrep.then_some(SEMGREP)).collect();
+    let stamp = root().join(FOLDER).join("venv/peers.stamp");
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted.join("\n")) {
+        return Ok(());
+    }
+    run_step(command("python3").args(["-m", "venv", &format!("{FOLDER}/venv")]))?;
+    run_step(pip().arg("install").arg("--quiet").args(&wanted))?;
+    fs::write(&stamp, wanted.join("\n")).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+fn pip() -> Command {
+    let mut pip = command(root().join(FOLDER).join("venv/bin/python"));
+    pip.args(["-m", "pip", "--disable-pip-version-check"]);
+    pip
+}
+
+/// The folder of a name: itself, or the package's wheel, fetched and unpacked. Nothing of it is installed or run.
+fn tree(name: &str) -> Result<PathBuf> {
+    let path = root().join(name);
+    if path.is_dir() {
+        return Ok(path);
+    }
+    let folder = root().join(FOLDER).join("trees").join(name);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let wheels = root().join(FOLDER).join("wheels").join(name);
+    let mut download = pip();
+    download.args(["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest"]).arg(&wheels);
+    run_step(download.arg(name))?;
+    let wheel = fs::read_dir(&wheels)?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
+        .with_context(|| format!("{name} has no wheel"))?;
+    run_step(command("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(&folder))?;
+    Ok(folder)
+}
+
+/// Python files below a folder, and their lines.
+fn size(folder: &Path) -> Result<(usize, usize)> {
+    let (mut files, mut lines) = (0, 0);
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "py") {
+                files += 1;
+                lines += fs::read(&path)?.split(|byte| *byte == b'\n').count();
+            }
+        }
+    }
+    Ok((files, lines))
+}
+
+fn machine(options: &Options) -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let semgrep = options.semgrep.is_some().then_some(SEMGREP);
+    let peers: Vec<String> = PEERS.iter().copied().chain(semgrep).map(|peer| peer.replace("==", " ")).collect();
+    format!(
+        "{cores} vCPU, {}, {}; {} rounds, programs in turn, file cache warm; median (least to most); {}.",
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        options.rounds,
+        peers.join(", ")
+    )
+}
+
+fn row(label: &str, name: &str, samples: &[Sample], limit: &[Sample]) -> String {
+    let column = |number: fn(&Sample) -> f64, digits| spread(samples.iter().map(number).collect(), digits);
+    let wall = column(|sample| sample.wall.as_secs_f64(), 3);
+    let cpu = column(|sample| sample.cpu.as_secs_f64(), 3);
+    #[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
+    let memory = column(|sample| sample.memory as f64 / f64::from(1 << 20), 0);
+    // Within a round, so that what else the machine did weighs on both.
+    let ratios = samples.iter().zip(limit).map(|(own, limit)| own.wall.as_secs_f64() / limit.wall.as_secs_f64());
+    format!("| {label} | {name} | {wall} | {cpu} | {memory} | {} |", spread(ratios.collect(), 1))
+}
+
+/// `median (least to most)`.
+fn spread(mut numbers: Vec<f64>, digits: usize) -> String {
+    numbers.sort_by(f64::total_cmp);
+    match (numbers.first(), numbers.get(numbers.len() / 2), numbers.last()) {
+        (Some(least), Some(median), Some(most)) => {
+            format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_is_of_sorted_numbers() {
+        assert_eq!(spread(vec![3.0, 1.0, 2.0], 1), "2.0 (1.0 to 3.0)");
+        assert_eq!(spread(Vec::new(), 1), "");
+    }
+}

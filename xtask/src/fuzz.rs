@@ -1,0 +1,185 @@
+//! `cargo xtask fuzz`: hostile input into every reader. The targets are in `fuzz/`; seeds are the rule pages, the
+//! evaluator's pages and the examples.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use flaskseal_mdtest::Page;
+
+use crate::step::{command, ensure_cargo_tool, files, root, run as run_step};
+
+/// A fuzz target: its name, the longest input in bytes, and which files are seeds for it.
+struct Target {
+    name: &'static str,
+    max_len: u32,
+    seeds: Seeds,
+}
+
+enum Seeds {
+    /// Files whose path contains one of these words.
+    Files(&'static [&'static str]),
+    /// Whole projects, in the form that `flaskseal_fuzz::tree` reads.
+    Projects,
+    /// These texts.
+    Texts(&'static [&'static str]),
+}
+
+const TARGETS: &[Target] = &[
+    Target { name: "python", max_len: 8192, seeds: Seeds::Files(&[".py"]) },
+    Target { name: "project", max_len: 16384, seeds: Seeds::Projects },
+    Target { name: "dockerfile", max_len: 4096, seeds: Seeds::Files(&["Dockerfile"]) },
+    Target { name: "compose", max_len: 4096, seeds: Seeds::Files(&["compose"]) },
+    Target { name: "kubernetes", max_len: 4096, seeds: Seeds::Files(&["k8s", "deployment.y"]) },
+    Target { name: "procfile", max_len: 2048, seeds: Seeds::Files(&["Procfile"]) },
+    Target { name: "systemd", max_len: 4096, seeds: Seeds::Files(&[".service"]) },
+    Target { name: "supervisor", max_len: 4096, seeds: Seeds::Files(&["supervisor"]) },
+    Target { name: "uwsgi", max_len: 4096, seeds: Seeds::Files(&["uwsgi"]) },
+    Target { name: "apache", max_len: 4096, seeds: Seeds::Files(&["apache", "httpd"]) },
+    Target { name: "dotenv", max_len: 2048, seeds: Seeds::Files(&[".env", ".flaskenv"]) },
+    Target { name: "shell", max_len: 4096, seeds: Seeds::Files(&[".sh", "Procfile"]) },
+    Target {
+        name: "platform",
+        max_len: 4096,
+        seeds: Seeds::Files(&["app.y", "zappa", "serverless", "render.y", "fly.toml", "railway", "heroku"]),
+    },
+    Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
+    Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
+    Target { name: "suppression", max_len: 2048, seeds: Seeds::Texts(SUPPRESSIONS) },
+];
+
+const CONFIGURATIONS: &[&str] = &[
+    "entry = ['gunicorn shop:app']\nenv-file = ['a.env']\nenv-complete = true\nonly = ['session']\nskip = ['FS101']\n\
+     fail-on = 'high'\nrequire = ['debug']\nbaseline = 'b.toml'\nexclude = ['*.gen.py']\nproduction-paths = ['a/**']\n\
+     aside-paths = ['b/**']\nsession-lifetime-hours = 24\n[[ignore]]\nrule = 'FS301'\npath = 'x/**'\nreason = 'y'\n\
+     until = 2027-01-31\n",
+    "[project]\nname = 'shop'\n[tool.flaskseal]\nfail-on = 'low'\n",
+];
+
+const BASELINES: &[&str] = &[
+    "version = 1\n[[finding]]\npath = 'app.py'\nrule = 'FS101'\nfingerprint = '00ff'\nmessage = 'm'\naccepted = 'why'\n",
+    "version = 1\n",
+];
+
+const SUPPRESSIONS: &[&str] = &[
+    "app.run(debug=True)  # flaskseal: ignore[FS101,FS106] the demo runs here alone until=2027-03-31\n",
+    "# flaskseal: ignore[hardcoded-secret-key] why\nx = 1\n",
+    "{# flaskseal: ignore[FS501] why #}\n<!-- flaskseal: ignore[FS501] why -->\n; flaskseal: ignore[FS101] why\n",
+];
+
+/// What the command line asks for.
+struct Options {
+    targets: Vec<&'static Target>,
+    seconds: u32,
+}
+
+/// Runs every target, or those that are named, for a minute each or as many as `--minutes` says.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let options = Options::read(arguments)?;
+    ensure_cargo_tool("fuzz")?;
+    let seeds = Sources::read()?;
+    let mut failed = Vec::new();
+    for target in options.targets {
+        let corpus = seeds.write(target)?;
+        let limits = [
+            format!("-max_total_time={}", options.seconds),
+            format!("-max_len={}", target.max_len),
+            // A second a file is the promise; the instrumented build is several times slower.
+            "-timeout=5".to_owned(),
+            "-rss_limit_mb=1024".to_owned(),
+            "-print_final_stats=1".to_owned(),
+        ];
+        // Nothing here is unsafe, so a sanitizer would only cost time and blur the limit on memory.
+        let mut fuzz = command("cargo");
+        fuzz.args(["fuzz", "run", "--sanitizer", "none", target.name, &corpus, "--"]).args(limits);
+        if let Err(error) = run_step(fuzz.env("RUSTC_BOOTSTRAP", "1")) {
+            eprintln!("xtask: {error:#}");
+            failed.push(target.name);
+        }
+    }
+    ensure!(failed.is_empty(), "findings in: {}; their inputs are below fuzz/artifacts", failed.join(", "));
+    Ok(())
+}
+
+impl Options {
+    fn read(arguments: &[String]) -> Result<Self> {
+        let mut options = Self { targets: Vec::new(), seconds: 60 };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            if word == "--minutes" {
+                let minutes = words.next().context("`--minutes` needs a number")?;
+                let minutes: f32 = minutes.parse().with_context(|| format!("`{minutes}` is no number"))?;
+                ensure!(minutes > 0.0 && minutes < 10_000.0, "`--minutes` must be between 0 and 10000");
+                #[expect(clippy::cast_sign_loss, reason = "it is positive")]
+                let seconds = (minutes * 60.0) as u32;
+                options.seconds = seconds.max(1);
+            } else if let Some(target) = TARGETS.iter().find(|target| target.name == word) {
+                options.targets.push(target);
+            } else {
+                let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+                bail!("there is no fuzz target `{word}`; the targets are {}", names.join(", "));
+            }
+        }
+        if options.targets.is_empty() {
+            options.targets = TARGETS.iter().collect();
+        }
+        Ok(options)
+    }
+}
+
+/// Where seeds are taken from.
+struct Sources {
+    /// Small projects: the cases of all pages, and the examples.
+    projects: Vec<Vec<(String, String)>>,
+}
+
+impl Sources {
+    fn read() -> Result<Self> {
+        let mut projects = Vec::new();
+        for page in files("crates", "md")? {
+            let text = fs::read_to_string(&page)?;
+            // Not every Markdown file is a page of tests.
+            if let Ok(page) = Page::parse(&text) {
+                projects.extend(page.cases.into_iter().map(|case| case.files));
+            }
+        }
+        for example in ["examples/shop", "examples/shop-hardened"] {
+            let mut project = Vec::new();
+            for file in files(example, "")? {
+                if let Ok(text) = fs::read_to_string(&file) {
+                    let path = file.strip_prefix(root().join(example)).unwrap_or(&file);
+                    project.push((path.display().to_string(), text));
+                }
+            }
+            projects.push(project);
+        }
+        Ok(Self { projects })
+    }
+
+    /// Writes the seeds of a target and returns the folder, relative to the workspace.
+    fn write(&self, target: &Target) -> Result<String> {
+        let folder = format!("fuzz/corpus/{}", target.name);
+        fs::create_dir_all(root().join(&folder)).with_context(|| format!("cannot create {folder}"))?;
+        for (number, seed) in self.of(target).into_iter().enumerate() {
+            let path = root().join(&folder).join(format!("seed-{number:04}"));
+            fs::write(&path, seed).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(folder)
+    }
+
+    fn of(&self, target: &Target) -> Vec<String> {
+        match &target.seeds {
+            Seeds::Texts(texts) => texts.iter().map(|text| (*text).to_owned()).collect(),
+            Seeds::Projects => self.projects.iter().map(|files| marked(files)).collect(),
+            Seeds::Files(words) => {
+                let wanted = |path: &str| words.iter().any(|word| path.contains(word));
+                let all = self.projects.iter().flatten();
+                all.filter(|(path, _)| wanted(path)).map(|(_, text)| text.clone()).collect()
+            }
+        }
+    }
+}
+
+/// One text for a whole project.
+fn marked(files: &[(String, String)]) -> String {
+    files.iter().map(|(path, text)| format!("#### {path}\n{text}\n")).collect()
+}

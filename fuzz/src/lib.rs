@@ -33,7 +33,10 @@ pub fn tree(text: &str) -> Tree {
 
 /// What the walk could have found: relative, without empty or dotted parts.
 fn is_path(path: &str) -> bool {
-    !path.is_empty() && path.len() < 128 && path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\0')
+    !path.is_empty()
+        && path.len() < 128
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        && !path.contains('\0')
 }
 
 /// Judges a tree as the command does and writes the report in every format.
@@ -41,7 +44,10 @@ pub fn judge(tree: &Tree, entry: Option<&str>) {
     let request = Request {
         root: ".".into(),
         discover: DiscoverOptions::default(),
-        build: BuildOptions { entries: entry.map(str::to_owned).into_iter().collect(), ..BuildOptions::default() },
+        build: BuildOptions {
+            entries: entry.map(str::to_owned).into_iter().collect(),
+            ..BuildOptions::default()
+        },
         selection: Selection::default(),
         policy: Policy::default(),
         baseline: None,
@@ -103,5 +109,8 @@ pub fn deploy(path: &str, text: &str) {
 
 fn assert_range(tree: &Tree, file: FileId, range: TextRange) {
     let text = &tree.file(file).text;
-    assert!(text.get(range.start as usize..range.end as usize).is_some(), "{range:?} is not a range of {text:?}");
+    assert!(
+        text.get(range.start as usize..range.end as usize).is_some(),
+        "{range:?} is not a range of {text:?}"
+    );
 }

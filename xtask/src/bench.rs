@@ -51,7 +51,15 @@ struct Sample {
 /// Measures every contender on every tree, in turn, several times.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let options = Options::read(arguments)?;
-    run_step(cargo().args(["build", "--release", "--package", "flaskseal", "--bins", "--example", "parse_only"]))?;
+    run_step(cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "flaskseal",
+        "--bins",
+        "--example",
+        "parse_only",
+    ]))?;
     install_peers(options.semgrep.is_some())?;
     let trees: Vec<(String, PathBuf)> =
         options.corpus.iter().map(|name| Ok((name.clone(), tree(name)?))).collect::<Result<_>>()?;
@@ -74,7 +82,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         }
         let limit = samples.first().cloned().unwrap_or_default();
         for (index, (contender, samples)) in contenders.iter().zip(&samples).enumerate() {
-            let label = if index == 0 { format!("{name}: {files} files, {lines} lines") } else { String::new() };
+            let label =
+                if index == 0 { format!("{name}: {files} files, {lines} lines") } else { String::new() };
             println!("{}", row(&label, &contender.name, samples, &limit));
         }
     }
@@ -93,7 +102,8 @@ impl Options {
                     ensure!(options.rounds > 0, "`--rounds` must be at least 1");
                 }
                 "--semgrep" => {
-                    options.semgrep = Some(words.next().context("`--semgrep` needs a folder of rules")?.clone());
+                    options.semgrep =
+                        Some(words.next().context("`--semgrep` needs a folder of rules")?.clone());
                 }
                 word if word.starts_with('-') => bail!("`bench` has no option `{word}`"),
                 tree => options.corpus.push(tree.to_owned()),
@@ -156,8 +166,16 @@ fn contenders(folder: &Path, semgrep: Option<&str>) -> Vec<Contender> {
         contender("bandit -r", peer("bandit"), &["-q", "-f", "json", "-r"], &[0, 1]),
     ];
     if let Some(rules) = semgrep {
-        let options =
-            ["scan", "--metrics", "off", "--disable-version-check", "--no-git-ignore", "--json", "--config", rules];
+        let options = [
+            "scan",
+            "--metrics",
+            "off",
+            "--disable-version-check",
+            "--no-git-ignore",
+            "--json",
+            "--config",
+            rules,
+        ];
         contenders.push(contender("semgrep scan", peer("semgrep"), &options, &[0, 1]));
     }
     contenders
@@ -224,7 +242,8 @@ fn size(folder: &Path) -> Result<(usize, usize)> {
 fn machine(options: &Options) -> String {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let semgrep = options.semgrep.is_some().then_some(SEMGREP);
-    let peers: Vec<String> = PEERS.iter().copied().chain(semgrep).map(|peer| peer.replace("==", " ")).collect();
+    let peers: Vec<String> =
+        PEERS.iter().copied().chain(semgrep).map(|peer| peer.replace("==", " ")).collect();
     format!(
         "{cores} vCPU, {}, {}; {} rounds, programs in turn, file cache warm; median (least to most); {}.",
         std::env::consts::ARCH,
@@ -241,7 +260,8 @@ fn row(label: &str, name: &str, samples: &[Sample], limit: &[Sample]) -> String 
     #[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
     let memory = column(|sample| sample.memory as f64 / f64::from(1 << 20), 0);
     // Within a round, so that what else the machine did weighs on both.
-    let ratios = samples.iter().zip(limit).map(|(own, limit)| own.wall.as_secs_f64() / limit.wall.as_secs_f64());
+    let ratios =
+        samples.iter().zip(limit).map(|(own, limit)| own.wall.as_secs_f64() / limit.wall.as_secs_f64());
     format!("| {label} | {name} | {wall} | {cpu} | {memory} | {} |", spread(ratios.collect(), 1))
 }
 

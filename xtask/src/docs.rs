@@ -75,12 +75,15 @@ fn rules() -> Result<String> {
         if word("item") != item {
             item = word("item");
             let hundred = id.get(..3).unwrap_or_default();
-            let _ = write!(text, "\n## {hundred}xx {item}\n\n| rule | name | severity | what is wrong | CWE |\n|---|---|---|---|---|\n");
+            let _ = write!(
+                text,
+                "\n## {hundred}xx {item}\n\n| rule | name | severity | what is wrong | CWE |\n|---|---|---|---|---|\n"
+            );
         }
         let stem = format!("{}_", id.to_lowercase());
-        let page = pages.iter().find(|page| {
-            page.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&stem))
-        });
+        let page = pages
+            .iter()
+            .find(|page| page.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&stem)));
         let page = page.with_context(|| format!("{id} has no page"))?;
         let page = page.strip_prefix(root()).unwrap_or(page).display().to_string();
         let cwe: Vec<String> =
@@ -104,7 +107,8 @@ fn command_line() -> Result<String> {
         &["config", "show"],
         &["completions"],
     ];
-    let mut text = "# Command line\n\nWritten by `cargo xtask docs` from the program's own help.\n".to_owned();
+    let mut text =
+        "# Command line\n\nWritten by `cargo xtask docs` from the program's own help.\n".to_owned();
     for words in COMMANDS {
         let help = output(flaskseal().args(*words).arg("--help"))?;
         let title = std::iter::once("flaskseal").chain(words.iter().copied()).collect::<Vec<_>>().join(" ");

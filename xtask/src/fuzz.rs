@@ -181,5 +181,5 @@ impl Sources {
 
 /// One text for a whole project.
 fn marked(files: &[(String, String)]) -> String {
-    files.iter().map(|(path, text)| format!("#### {path}\n{text}\n")).collect()
+    files.iter().flat_map(|(path, text)| ["#### ", path, "\n", text, "\n"]).collect()
 }

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use crate::{docs, tidy};
 use crate::step::{cargo, ensure_cargo_tool, run as run_step};
+use crate::{docs, tidy};
 
 /// Checks formatting, lints, documentation, architecture, and the dependencies' licences and sources.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {

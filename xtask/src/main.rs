@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod difftest;
 mod docs;
 mod fuzz;
 mod lint;
@@ -48,6 +49,11 @@ const COMMANDS: &[Command] = &[
         about: "time and memory beside ruff and bandit: [TREE...] [--rounds N] [--semgrep RULES]",
         run: bench::run,
     },
+    Command {
+        name: "difftest",
+        about: "the evaluator beside real Flask: PATH --entry ENTRY [--env NAME=VALUE]... [--python PYTHON]",
+        run: difftest::run,
+    },
     Command { name: "fuzz", about: "hostile input: [TARGET...] [--minutes N]", run: fuzz::run },
     Command { name: "ci", about: "lint, then test", run: ci },
 ];
@@ -78,7 +84,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
 }
 
 fn usage() -> String {
-    let rows = COMMANDS.iter().map(|command| format!("  cargo xtask {:<8} {}", command.name, command.about));
+    let rows = COMMANDS.iter().map(|command| format!("  cargo xtask {:<9} {}", command.name, command.about));
     rows.collect::<Vec<_>>().join("\n")
 }
 

@@ -61,7 +61,8 @@ pub(crate) fn files(folder: &str, extension: &str) -> Result<Vec<PathBuf>> {
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder]);
     let listing = output(&mut git)?;
     let paths = listing.split('\0').filter(|path| !path.is_empty()).map(|path| root().join(path));
-    let wanted = |path: &PathBuf| extension.is_empty() || path.extension().is_some_and(|found| found == extension);
+    let wanted =
+        |path: &PathBuf| extension.is_empty() || path.extension().is_some_and(|found| found == extension);
     Ok(paths.filter(wanted).filter(|path| path.is_file()).collect())
 }
 

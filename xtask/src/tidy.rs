@@ -117,7 +117,9 @@ fn headers() -> Result<Vec<String>> {
 fn links() -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     let documents = files(".", "md")?;
-    let own = documents.iter().filter(|path| !shown(path).starts_with("crates/") && !shown(path).starts_with("examples/"));
+    let own = documents
+        .iter()
+        .filter(|path| !shown(path).starts_with("crates/") && !shown(path).starts_with("examples/"));
     for document in own {
         let text = fs::read_to_string(document)?;
         let folder = document.parent().unwrap_or(root());
@@ -136,7 +138,9 @@ fn link_targets(text: &str) -> Vec<&str> {
         .skip(1)
         .filter_map(|rest| rest.split_once(')'))
         .map(|(target, _)| target.split('#').next().unwrap_or_default())
-        .filter(|target| !target.is_empty() && !target.contains("://") && !target.contains(char::is_whitespace))
+        .filter(|target| {
+            !target.is_empty() && !target.contains("://") && !target.contains(char::is_whitespace)
+        })
         .collect()
 }
 

@@ -16,8 +16,8 @@ struct Target {
 }
 
 enum Seeds {
-    /// Files whose path contains one of these words.
-    Files(&'static [&'static str]),
+    /// Files whose path contains one of the words, and these texts.
+    Files(&'static [&'static str], &'static [&'static str]),
     /// Whole projects, in the form that `flaskseal_fuzz::tree` reads.
     Projects,
     /// These texts.
@@ -25,26 +25,68 @@ enum Seeds {
 }
 
 const TARGETS: &[Target] = &[
-    Target { name: "python", max_len: 8192, seeds: Seeds::Files(&[".py"]) },
+    Target { name: "python", max_len: 8192, seeds: Seeds::Files(&[".py"], &[]) },
     Target { name: "project", max_len: 16384, seeds: Seeds::Projects },
-    Target { name: "dockerfile", max_len: 4096, seeds: Seeds::Files(&["Dockerfile"]) },
-    Target { name: "compose", max_len: 4096, seeds: Seeds::Files(&["compose"]) },
-    Target { name: "kubernetes", max_len: 4096, seeds: Seeds::Files(&["k8s", "deployment.y"]) },
-    Target { name: "procfile", max_len: 2048, seeds: Seeds::Files(&["Procfile"]) },
-    Target { name: "systemd", max_len: 4096, seeds: Seeds::Files(&[".service"]) },
-    Target { name: "supervisor", max_len: 4096, seeds: Seeds::Files(&["supervisor"]) },
-    Target { name: "uwsgi", max_len: 4096, seeds: Seeds::Files(&["uwsgi"]) },
-    Target { name: "apache", max_len: 4096, seeds: Seeds::Files(&["apache", "httpd"]) },
-    Target { name: "dotenv", max_len: 2048, seeds: Seeds::Files(&[".env", ".flaskenv"]) },
-    Target { name: "shell", max_len: 4096, seeds: Seeds::Files(&[".sh", "Procfile"]) },
+    Target { name: "dockerfile", max_len: 4096, seeds: Seeds::Files(&["Dockerfile"], &[]) },
+    Target { name: "compose", max_len: 4096, seeds: Seeds::Files(&["compose"], &[]) },
+    Target { name: "kubernetes", max_len: 4096, seeds: Seeds::Files(&["k8s", "deployment.y"], MANIFESTS) },
+    Target { name: "procfile", max_len: 2048, seeds: Seeds::Files(&["Procfile"], &[]) },
+    Target { name: "systemd", max_len: 4096, seeds: Seeds::Files(&[".service"], &[]) },
+    Target { name: "supervisor", max_len: 4096, seeds: Seeds::Files(&["supervisor"], SUPERVISORS) },
+    Target { name: "uwsgi", max_len: 4096, seeds: Seeds::Files(&["uwsgi"], UWSGIS) },
+    Target { name: "apache", max_len: 4096, seeds: Seeds::Files(&["apache", "httpd"], APACHES) },
+    Target { name: "dotenv", max_len: 2048, seeds: Seeds::Files(&[".env", ".flaskenv"], &[]) },
+    Target { name: "shell", max_len: 4096, seeds: Seeds::Files(&[".sh", "Procfile"], SCRIPTS) },
     Target {
         name: "platform",
         max_len: 4096,
-        seeds: Seeds::Files(&["app.y", "zappa", "serverless", "render.y", "fly.toml", "railway", "heroku"]),
+        seeds: Seeds::Files(
+            &["app.y", "zappa", "serverless", "render.y", "fly.toml", "railway", "heroku"],
+            PLATFORMS,
+        ),
     },
     Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
     Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
     Target { name: "suppression", max_len: 2048, seeds: Seeds::Texts(SUPPRESSIONS) },
+];
+
+const MANIFESTS: &[&str] = &[
+    "apiVersion: v1\nkind: List\nitems:\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata: {name: a}\n  spec:\n    \
+     template:\n      spec:\n        containers:\n        - name: c\n          command: [gunicorn, \"$(A)\"]\n          \
+     env: [{name: A, value: \"app:app\"}]\n          envFrom: [{configMapRef: {name: m}}]\n\
+     - {apiVersion: v1, kind: ConfigMap, metadata: {name: m}, data: {K: v}}\n\
+     - {apiVersion: v1, kind: Secret, metadata: {name: s}, data: {K: ZGV2}}\n",
+];
+
+const SUPERVISORS: &[&str] = &[
+    "[supervisord]\nenvironment=A=\"b\",B=c\n[program:w]\ndirectory=/srv\ncommand=gunicorn \"a b\" ; c\n  app:app\n",
+];
+
+const UWSGIS: &[&str] = &[
+    "[uwsgi]\nmodule = app:app\nenv = A=1\nchdir = %d/x\nif-env = B\nplugin = python3\nendif =\n",
+    "uwsgi:\n  module: app:app\n  env: A=1\n",
+    "{\"uwsgi\": {\"wsgi-file\": \"app.py\", \"callable\": \"app\"}}",
+    "<uwsgi><module>app</module><master/><!-- c --></uwsgi>\n",
+];
+
+const APACHES: &[&str] = &["<VirtualHost *:80>\nWSGIScriptAlias / \\\n \"/srv/app.wsgi\"\nSetEnv A b\n\
+     WSGIDaemonProcess s user=w python-path=/srv\n</VirtualHost>\n"];
+
+const PLATFORMS: &[&str] = &[
+    "runtime: python3\nentrypoint: gunicorn app:app\nenv_variables: {A: 1}\n",
+    "[env]\nA = \"b\"\n[processes]\nweb = \"gunicorn app:app\"\n",
+    "{\"p\": {\"app_function\": \"app.app\", \"environment_variables\": {\"A\": \"b\"}}}",
+    "services:\n- type: web\n  startCommand: gunicorn app:app\n  envVars: [{key: A, value: b}]\n",
+    "custom: {wsgi: {app: app.app}}\nprovider: {environment: {A: b}}\n",
+    "{\"deploy\": {\"startCommand\": \"gunicorn app:app\"}}",
+    "setup:\n  config: {A: b}\nrun: {web: gunicorn app:app}\n",
+];
+
+const SCRIPTS: &[&str] = &[
+    "#!/bin/sh\nset -a; . ./.env\nif [ \"$A\" = b ]; then exec flask run; elif x; then :; else B=${C:-\"d\"}; fi\n\
+     case $1 in a|b) f ;; *) exec \"$@\" ;; esac\nf() { cat <<-EOF | g & }\n\tx\n\tEOF\nwhile x; do y; done\n\
+     `z` $(w) $((1+2)) && a || b\n",
+    "sh -c 'exec gunicorn -b :${PORT:-80} -w 4 \"shop:create_app()\"'",
 ];
 
 const CONFIGURATIONS: &[&str] = &[
@@ -170,10 +212,11 @@ impl Sources {
         match &target.seeds {
             Seeds::Texts(texts) => texts.iter().map(|text| (*text).to_owned()).collect(),
             Seeds::Projects => self.projects.iter().map(|files| marked(files)).collect(),
-            Seeds::Files(words) => {
+            Seeds::Files(words, texts) => {
                 let wanted = |path: &str| words.iter().any(|word| path.contains(word));
-                let all = self.projects.iter().flatten();
-                all.filter(|(path, _)| wanted(path)).map(|(_, text)| text.clone()).collect()
+                let found = self.projects.iter().flatten().filter(|(path, _)| wanted(path));
+                let texts = texts.iter().map(|text| (*text).to_owned());
+                found.map(|(_, text)| text.clone()).chain(texts).collect()
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
-use anstyle_svg::Term;
+use anstyle_svg::{Term, WIN10_CONSOLE};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -134,5 +134,7 @@ fn picture() -> Result<String> {
         lines.extend(["", "..."]);
     }
     let shown = format!("$ flaskseal check examples/shop\n\n{}\n", lines.join("\n"));
-    Ok(Term::new().render_svg(&shown))
+    let picture = Term::new().palette(WIN10_CONSOLE).min_width_px(880).render_svg(&shown);
+    // Dimmed text has to stay readable on black.
+    Ok(picture.replace("opacity: 0.4;", "opacity: 0.7;"))
 }

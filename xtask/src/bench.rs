@@ -27,6 +27,8 @@ struct Options {
     rounds: usize,
     /// Rules for semgrep: a file or a folder. Without them semgrep is left out.
     semgrep: Option<String>,
+    /// Put the table into README.md.
+    write: bool,
 }
 
 /// A program that is measured.
@@ -63,9 +65,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     install_peers(options.semgrep.is_some())?;
     let trees: Vec<(String, PathBuf)> =
         options.corpus.iter().map(|name| Ok((name.clone(), tree(name)?))).collect::<Result<_>>()?;
-    println!("{}\n", machine(&options));
-    println!("| tree | program | wall s | CPU s | peak MiB | wall against parsing | CPU against parsing |");
-    println!("|---|---|---|---|---|---|---|");
+    let mut table = format!("{}\n\n", machine(&options));
+    table.push_str(
+        "| tree | program | wall s | CPU s | peak MiB | wall against parsing | CPU against parsing |\n",
+    );
+    table.push_str("|---|---|---|---|---|---|---|\n");
     for (name, folder) in trees {
         let (files, lines) = size(&folder)?;
         let contenders = contenders(&folder, options.semgrep.as_deref());
@@ -84,15 +88,30 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         for (index, (contender, samples)) in contenders.iter().zip(&samples).enumerate() {
             let label =
                 if index == 0 { format!("{name}: {files} files, {lines} lines") } else { String::new() };
-            println!("{}", row(&label, &contender.name, samples, &limit));
+            table.push_str(&row(&label, &contender.name, samples, &limit));
         }
     }
-    Ok(())
+    println!("{table}");
+    if options.write { write(&table) } else { Ok(()) }
+}
+
+/// Puts the table into README.md, between its two marks.
+fn write(table: &str) -> Result<()> {
+    const MARKS: [&str; 2] = ["<!-- bench -->\n", "<!-- end of bench -->\n"];
+    let path = root().join("README.md");
+    let readme = fs::read_to_string(&path).context("cannot read README.md")?;
+    let parts = readme.split_once(MARKS[0]).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(MARKS[1])?;
+        Some((before, after))
+    });
+    let (before, after) = parts.context("README.md has no marks for the table")?;
+    let text = [before, MARKS[0], "\n", table, "\n", MARKS[1], after].concat();
+    fs::write(&path, text).context("cannot write README.md")
 }
 
 impl Options {
     fn read(arguments: &[String]) -> Result<Self> {
-        let mut options = Self { corpus: Vec::new(), rounds: 5, semgrep: None };
+        let mut options = Self { corpus: Vec::new(), rounds: 5, semgrep: None, write: false };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -105,6 +124,7 @@ impl Options {
                     options.semgrep =
                         Some(words.next().context("`--semgrep` needs a folder of rules")?.clone());
                 }
+                "--write" => options.write = true,
                 word if word.starts_with('-') => bail!("`bench` has no option `{word}`"),
                 tree => options.corpus.push(tree.to_owned()),
             }
@@ -265,7 +285,7 @@ fn row(label: &str, name: &str, samples: &[Sample], limit: &[Sample]) -> String 
         spread(pairs.map(|(own, limit)| time(own).as_secs_f64() / time(limit).as_secs_f64()).collect(), 1)
     };
     let (wall_ratio, cpu_ratio) = (ratio(|sample| sample.wall), ratio(|sample| sample.cpu));
-    format!("| {label} | {name} | {wall} | {cpu} | {memory} | {wall_ratio} | {cpu_ratio} |")
+    format!("| {label} | {name} | {wall} | {cpu} | {memory} | {wall_ratio} | {cpu_ratio} |\n")
 }
 
 /// `median (least to most)`.

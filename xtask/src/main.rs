@@ -46,7 +46,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "docs", about: "write the generated documents; --check compares", run: docs::run },
     Command {
         name: "bench",
-        about: "time and memory beside ruff and bandit: [TREE...] [--rounds N] [--semgrep RULES]",
+        about: "time and memory beside ruff and bandit: [TREE...] [--rounds N] [--semgrep RULES] [--write]",
         run: bench::run,
     },
     Command {

@@ -186,7 +186,7 @@ fn spoken(arguments: &OutputArguments, matches: &ArgMatches) -> Vec<Word> {
 }
 
 /// Stack for a worker, in bytes: analysis follows the nesting of the code that it reads. Only what is touched costs.
-const STACK: usize = 32 << 20;
+const STACK: usize = 256 << 20;
 
 fn judge(
     configuration: &Configuration,

@@ -64,6 +64,8 @@ pub struct Start {
 
 /// Guesses beyond this number would say nothing.
 const MAX_GUESSED_APPS: usize = 16;
+/// Files that may be what production starts, tried in the order of how usual that is.
+const MAX_CANDIDATES: usize = 24;
 
 impl<'t> Project<'t> {
     /// Understands a tree. Cannot fail: what is not understood becomes a gap.
@@ -272,20 +274,28 @@ impl<'t> Project<'t> {
             })
             .collect();
         candidates.sort();
-        candidates.truncate(48);
+        candidates.truncate(MAX_CANDIDATES);
+        let mut tried: Vec<FileId> = Vec::new();
         let mut found: Vec<Start> = Vec::new();
         for (_, _, id) in candidates {
             if found.len() >= MAX_GUESSED_APPS {
                 break;
             }
             // A file that an accepted start loads already is part of that application.
-            if found.iter().any(|start| start.evaluation.loaded.binary_search(&id).is_ok()) {
+            if found.iter().any(|start| start.evaluation.loaded.binary_search(&id).is_ok())
+                || tried.contains(&id)
+            {
                 continue;
             }
             let entry = Entry::guess(self.tree, id, extra, complete);
             let program = self.program(entry.roots.clone());
             let evaluation = evaluate(&program, &entry.environment, &entry.target, scripts);
-            if !evaluation.apps.is_empty() {
+            if evaluation.apps.is_empty() {
+                // What a failed start imported without making an application will not make one by itself, unless
+                // it has a factory of its own.
+                let has_factory = |file: &FileId| self.tree.file(*file).text.contains("def create_app");
+                tried.extend(evaluation.loaded.iter().copied().filter(|file| !has_factory(file)));
+            } else {
                 found.push(Start { entry, evaluation });
             }
         }

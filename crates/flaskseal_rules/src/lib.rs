@@ -4,8 +4,8 @@ use flaskseal_core::{AppAssessment, Assessment, EntryReport, RuleId, RuleMeta};
 use flaskseal_project::{Context, Project};
 use rayon::prelude::*;
 
-mod credential;
 mod code;
+mod credential;
 mod debug;
 mod purpose;
 mod secret;

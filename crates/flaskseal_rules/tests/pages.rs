@@ -54,19 +54,40 @@ fn observe(tree: &Tree, apps: Vec<AppAssessment>, case: &Case) -> Vec<Observed> 
     let mut push = |span, kind, rule, severity: Option<Severity>, confidence, message: String| {
         let (path, line, column_start, column_end) = at(span);
         let known = observed.iter_mut().find(|known| {
-            known.path == path && known.line == line && known.column_start == column_start && known.kind == kind && known.rule == rule
+            known.path == path
+                && known.line == line
+                && known.column_start == column_start
+                && known.kind == kind
+                && known.rule == rule
                 && (kind == Kind::Finding || known.message == message)
         });
         match known {
             Some(known) => known.severity = known.severity.max(severity),
-            None => observed.push(Observed { path, line, column_start, column_end, kind, rule, severity, confidence, message }),
+            None => observed.push(Observed {
+                path,
+                line,
+                column_start,
+                column_end,
+                kind,
+                rule,
+                severity,
+                confidence,
+                message,
+            }),
         }
     };
     for app in apps {
         for finding in app.assessment.findings {
             let rule = Subject::Rule(finding.rule);
             let message = format!("{} {}", finding.message, finding.primary.claim);
-            push(finding.primary.span, Kind::Finding, rule, Some(finding.severity), Some(finding.confidence), message);
+            push(
+                finding.primary.span,
+                Kind::Finding,
+                rule,
+                Some(finding.severity),
+                Some(finding.confidence),
+                message,
+            );
             if speaks(Kind::Trail) {
                 for Evidence { span, claim, .. } in finding.trail {
                     push(span, Kind::Trail, rule, None, None, claim);

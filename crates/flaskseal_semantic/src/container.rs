@@ -167,7 +167,8 @@ pub(crate) fn call_dict(
     if id == machine.environ {
         return environ_method(machine, name, arguments);
     }
-    let Some(dict) = machine.heap.dict(id).cloned() else { return Ok(None) };
+    let Some(dict) = machine.heap.dict(id) else { return Ok(None) };
+    let (is_open, rest, class) = (dict.rest.is_some(), dict.rest.clone(), dict.class.clone());
     let span = arguments.span;
     let first = arguments.positional.first().cloned();
     Ok(Some(match (name, first) {
@@ -189,7 +190,7 @@ pub(crate) fn call_dict(
                                 _ => alternative,
                             }
                         })),
-                        None if dict.rest.is_some() => Value::either(default, Value::UNKNOWN),
+                        None if is_open => Value::either(default, Value::UNKNOWN),
                         None => default,
                     };
                     machine.dict_set(id, &key, value.clone(), span);
@@ -226,24 +227,27 @@ pub(crate) fn call_dict(
             value
         }
         ("items", _) => {
-            let items = present(&dict)
+            let items = present(dict)
                 .map(|(key, value)| Value::tuple(vec![key.to_value(), value.without_absent()]))
                 .collect();
-            let rest = dict.rest.map(|value| Value::tuple(vec![Value::UNKNOWN, value]));
+            let rest = rest.map(|value| Value::tuple(vec![Value::UNKNOWN, value]));
             machine.list_of(List { items, rest, ..List::default() })
         }
         ("keys", _) => {
-            let items = present(&dict).map(|(key, _)| key.to_value()).collect();
-            let rest = dict.rest.map(|_| Value::UNKNOWN);
+            let items = present(dict).map(|(key, _)| key.to_value()).collect();
+            let rest = rest.map(|_| Value::UNKNOWN);
             machine.list_of(List { items, rest, ..List::default() })
         }
         ("values", _) => {
-            let items = present(&dict).map(|(_, value)| value.without_absent()).collect();
-            machine.list_of(List { items, rest: dict.rest, ..List::default() })
+            let items = present(dict).map(|(_, value)| value.without_absent()).collect();
+            machine.list_of(List { items, rest, ..List::default() })
         }
-        ("copy", _) => machine.dict(Dict { class: None, ..dict }),
+        ("copy", _) => {
+            let copy = Dict { class: None, ..dict.clone() };
+            machine.dict(copy)
+        }
         ("clear", _) => {
-            machine.heap.set_shape(id, Shape::Dict(Dict { class: dict.class, ..Dict::default() }));
+            machine.heap.set_shape(id, Shape::Dict(Dict { class, ..Dict::default() }));
             Value::NONE
         }
         ("popitem", _) => Value::UNKNOWN,

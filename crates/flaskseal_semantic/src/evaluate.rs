@@ -140,10 +140,13 @@ pub fn evaluate(
         machine.apps.clone().into_iter().map(|app| crate::flask::routes(&mut machine, app)).collect();
     let apps = machine.apps.clone();
     let apps = apps.iter().zip(&routes).map(|(app, routes)| app_facts(&mut machine, *app, routes)).collect();
-    load_lazy_imports(&mut machine);
-    machine.heap.commit();
-    let functions = serve(&mut machine, &routes);
-    run_main_blocks(&mut machine, scripts);
+    let mut functions = Vec::new();
+    if !machine.apps.is_empty() {
+        load_lazy_imports(&mut machine);
+        machine.heap.commit();
+        functions = serve(&mut machine, &routes);
+        run_main_blocks(&mut machine, scripts);
+    }
     let mut loaded: Vec<FileId> = machine
         .modules
         .values()

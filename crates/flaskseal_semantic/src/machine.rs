@@ -59,7 +59,7 @@ pub(crate) struct Frame<'a> {
 }
 
 /// Steps for a start-up: far more than real ones need, and a bound for the rest.
-const START_FUEL: u64 = 1_500_000;
+const START_FUEL: u64 = 1_000_000;
 /// Steps for one function that requests call. Every function has its turn, so what it calls need not be followed far.
 const REQUEST_FUEL: u64 = 12_000;
 const MAX_START_DEPTH: usize = 48;

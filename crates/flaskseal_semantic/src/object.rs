@@ -503,13 +503,14 @@ impl<'a> Machine<'a> {
             }
             Kind::Object(id) => {
                 let id = *id;
-                match self.heap.get(id).shape.clone() {
-                    Shape::Dict(dict) => {
-                        if dict.class.is_some() {
-                            self.note_operation(object, "__setitem__", &[key.clone(), value.clone()], span);
-                        }
-                        self.dict_set(id, key, value, span);
+                if let Some(dict) = self.heap.dict(id) {
+                    if dict.class.is_some() {
+                        self.note_operation(object, "__setitem__", &[key.clone(), value.clone()], span);
                     }
+                    self.dict_set(id, key, value, span);
+                    return Ok(());
+                }
+                match self.heap.get(id).shape.clone() {
                     Shape::List(mut list) => {
                         match key.as_int() {
                             Some(index) if list.rest.is_none() => {

@@ -130,7 +130,9 @@ fn exposed(cx: &Context<'_>, served: &Served) -> Option<String> {
         name == ".env"
             || name != "Thumbs.db"
                 && [".sqlite", ".sqlite3", ".db", ".pem", ".key"].iter().any(|end| name.ends_with(end))
-            || name.rsplit_once('.').is_some_and(|(_, end)| end == "py") && !is_public && role_of(path) == Role::Source
+            || name.rsplit_once('.').is_some_and(|(_, end)| end == "py")
+                && !is_public
+                && role_of(path) == Role::Source
     };
     let mut paths =
         cx.project.tree.paths.iter().map(|path| &*path.path).filter(|path| path.starts_with(&prefix));

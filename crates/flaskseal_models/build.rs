@@ -16,7 +16,8 @@ fn main() {
     let mut code = String::from("&[\n");
     for name in names {
         let path = folder.join(&name);
-        writeln!(code, "    ({name:?}, include_str!({path:?})),").expect("writing to a string");
+        writeln!(code, "    ({name:?}, include_str!({:?})),", path.to_string_lossy())
+            .expect("writing to a string");
     }
     code.push(']');
     let out = Path::new(&std::env::var("OUT_DIR").expect("cargo sets it")).join("data.rs");

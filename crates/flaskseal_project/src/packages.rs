@@ -43,7 +43,7 @@ impl Packages {
         if name == "flask"
             && let Some(version) = version
         {
-            let mut parts = version.split('.').map(|part| part.parse::<u32>());
+            let mut parts = version.split('.').map(str::parse::<u32>);
             if let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) {
                 self.flask = Some((major, minor));
             }

@@ -35,10 +35,8 @@ pub(crate) fn too_deep(text: &str) -> Option<u32> {
                     return Some(i as u32);
                 }
             }
-            b')' | b']' | b'}' => {
-                if chains.len() > 1 {
-                    chains.pop();
-                }
+            b')' | b']' | b'}' if chains.len() > 1 => {
+                chains.pop();
             }
             b',' | b';' => reset(&mut chains),
             b'\n' if chains.len() == 1 && bytes.get(i.wrapping_sub(1)) != Some(&b'\\') => reset(&mut chains),

@@ -570,7 +570,7 @@ fn collect(machine: &mut Machine<'_>, name: &str, mut list: List, arguments: &Ar
                     list.items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
                 }
                 Some(keys) if keys.iter().all(|key| matches!(key, Key::Int(_))) => {
-                    list.items.sort_by_key(Value::as_int)
+                    list.items.sort_by_key(Value::as_int);
                 }
                 _ => {
                     let items = std::mem::take(&mut list.items);

@@ -294,16 +294,22 @@ impl<'a> Machine<'a> {
     pub(crate) fn escape_arguments(&mut self, arguments: &Arguments) {
         let values = arguments.positional.iter().chain(arguments.keywords.iter().map(|(_, value)| value));
         for id in values.filter_map(Value::as_object).collect::<Vec<_>>() {
+            let is_closed = match &self.heap.get(id).shape {
+                Shape::List(list) => list.rest.is_none(),
+                Shape::Dict(dict) => dict.rest.is_none() && dict.class.is_none() && id != self.environ,
+                _ => false,
+            };
+            if !is_closed {
+                continue;
+            }
             match self.heap.get(id).shape.clone() {
-                Shape::List(mut list) if list.rest.is_none() => {
-                    list.rest = Some(Value::UNKNOWN);
-                    self.heap.set_shape(id, Shape::List(list));
+                Shape::List(list) => {
+                    let rest = Some(Value::UNKNOWN);
+                    self.heap.set_shape(id, Shape::List(crate::heap::List { rest, ..list }));
                 }
-                Shape::Dict(mut dict)
-                    if dict.rest.is_none() && dict.class.is_none() && id != self.environ =>
-                {
-                    dict.rest = Some(Value::UNKNOWN);
-                    self.heap.set_shape(id, Shape::Dict(dict));
+                Shape::Dict(dict) => {
+                    let rest = Some(Value::UNKNOWN);
+                    self.heap.set_shape(id, Shape::Dict(Dict { rest, ..dict }));
                 }
                 _ => {}
             }

@@ -503,7 +503,7 @@ impl<'a> Machine<'a> {
                     for element in &string.elements {
                         match element {
                             ast::InterpolatedStringElement::Literal(literal) => {
-                                parts.push(Value::str(&*literal.value))
+                                parts.push(Value::str(&*literal.value));
                             }
                             ast::InterpolatedStringElement::Interpolation(node) => {
                                 let value = self.eval(&node.expression)?;

@@ -502,7 +502,7 @@ fn lazy_imports(body: &[ast::Stmt]) -> Vec<&ast::Stmt> {
         fn visit_stmt(&mut self, statement: &'b ast::Stmt) {
             match statement {
                 ast::Stmt::Import(_) | ast::Stmt::ImportFrom(_) if self.depth > 0 => {
-                    self.found.push(statement)
+                    self.found.push(statement);
                 }
                 ast::Stmt::FunctionDef(_) => {
                     self.depth += 1;
@@ -520,7 +520,7 @@ fn lazy_imports(body: &[ast::Stmt]) -> Vec<&ast::Stmt> {
 
 /// Calls every function of the loaded modules once, as a request would: with arguments that are not known. What it
 /// does to the application's state does not last.
-fn serve<'a>(machine: &mut Machine<'a>, routes: &[Vec<crate::flask::RouteValue>]) -> Vec<FunctionResult> {
+fn serve(machine: &mut Machine<'_>, routes: &[Vec<crate::flask::RouteValue>]) -> Vec<FunctionResult> {
     machine.context = Context::Request;
     machine.serving = true;
     let views: rustc_hash::FxHashSet<ObjectId> = routes

@@ -12,6 +12,8 @@ use crate::value::{Alternative, Kind, Value};
 
 /// Rounds of a loop whose condition stays known.
 const MAX_ROUNDS: usize = 512;
+/// Clauses of an `if`.
+const MAX_CLAUSES: usize = 1_000;
 
 impl<'a> Machine<'a> {
     pub(crate) fn block(&mut self, body: &'a [Stmt]) -> Flow {
@@ -47,7 +49,14 @@ impl<'a> Machine<'a> {
                 self.note_annotation(&node.target, &node.annotation);
             }
             Stmt::AugAssign(node) => self.augmented_assignment(node)?,
-            Stmt::If(node) => return self.if_chain(&node.test, &node.body, &node.elif_else_clauses),
+            Stmt::If(node) => {
+                // Each clause is a level of recursion; no real chain is as long as this.
+                let rest = node.elif_else_clauses.get(..MAX_CLAUSES).unwrap_or(&node.elif_else_clauses);
+                if rest.len() < node.elif_else_clauses.len() {
+                    self.incomplete("a chain of `elif` is too long", Some(self.span(node)));
+                }
+                return self.if_chain(&node.test, &node.body, rest);
+            }
             Stmt::For(node) => return self.for_loop(node),
             Stmt::While(node) => return self.while_loop(node),
             Stmt::Return(node) => {
@@ -298,9 +307,7 @@ impl<'a> Machine<'a> {
         let first_exit = self.exits.len();
         let mut flow = Flow::Normal;
         for element in elements.known {
-            if let Err(raised) = self.assign(&node.target, element) {
-                return Err(raised);
-            }
+            self.assign(&node.target, element)?;
             flow = self.round(&node.body, first_exit);
             if !matches!(flow, Flow::Normal) {
                 break;

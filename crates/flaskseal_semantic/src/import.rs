@@ -157,9 +157,8 @@ impl<'a> Machine<'a> {
     pub(crate) fn import_from(&mut self, node: &'a ast::StmtImportFrom) -> Result<(), Raised> {
         let span = self.span(node);
         let named = node.module.as_ref().map_or("", |module| module.id.as_str());
-        let dotted = match self.resolve_relative(named, node.level) {
-            Some(dotted) => dotted,
-            None => return Err(Raised::of("ImportError")),
+        let Some(dotted) = self.resolve_relative(named, node.level) else {
+            return Err(Raised::of("ImportError"));
         };
         if dotted == "__future__" {
             return Ok(());

@@ -209,7 +209,7 @@ pub(crate) fn call(
         },
         ("importlib.reload", Some(module)) => module,
         ("werkzeug.utils.import_string", Some(name)) => match name.as_str() {
-            Some(name) => machine.import_string(&name.to_owned(), span)?,
+            Some(name) => machine.import_string(name, span)?,
             None => Value::UNKNOWN,
         },
         ("bytes.fromhex" | "builtins.bytes.fromhex" | "binascii.unhexlify", Some(value)) => {
@@ -923,7 +923,7 @@ pub(crate) fn instantiate_subclass(
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()

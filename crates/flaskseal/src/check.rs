@@ -72,7 +72,7 @@ impl Request {
                 entries: configuration.entry.value.clone(),
                 env_files,
                 env_complete: configuration.env_complete.value,
-                ..BuildOptions::default()
+                session_lifetime_hours: configuration.session_lifetime_hours.value,
             },
             selection: configuration.selection(),
             policy: Policy {

@@ -1,7 +1,7 @@
 //! Reports: terminal, JSON, SARIF, one line a finding, and annotations for a pull request.
 //!
 //! Pure functions from a judged report to text. They alone turn bytes into lines and columns, and they alone print
-//! source: every line of it goes through [`mask`], so that no format can show a secret. The same report gives the
+//! source: every line of it goes through `mask`, so that no format can show a secret. The same report gives the
 //! same bytes; time, paths of the machine and the terminal are not asked.
 
 use std::str::FromStr;

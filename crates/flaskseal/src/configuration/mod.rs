@@ -192,11 +192,8 @@ impl Configuration {
 
     /// Settings that were given and that no part of this version asks for.
     pub(crate) fn unused(&self) -> impl Iterator<Item = String> {
-        let given = [
-            ("production-paths", &self.production_paths.origin),
-            ("aside-paths", &self.aside_paths.origin),
-            ("session-lifetime-hours", &self.session_lifetime_hours.origin),
-        ];
+        let given =
+            [("production-paths", &self.production_paths.origin), ("aside-paths", &self.aside_paths.origin)];
         given
             .into_iter()
             .filter(|(_, origin)| **origin != Origin::Default)

@@ -208,6 +208,14 @@ fn private_key(text: &str, start: usize) -> Option<Token> {
     let body = body.get(..end)?;
     let end = body.find("-----END").unwrap_or(end);
     let inside = body.get(..end)?;
+    // The marker ends its line, and what follows is a header or base64: prose about keys quotes the marker, too.
+    let first_line = inside.strip_prefix("\\r").unwrap_or(inside).strip_prefix("\\n").unwrap_or(inside);
+    let starts_line = first_line.len() < inside.len() || inside.starts_with(['\n', '\r', '"', '\'']);
+    let first_line =
+        first_line.split("\\n").flat_map(str::lines).map(str::trim).find(|line| !line.is_empty())?;
+    if !starts_line || (first_line.contains(' ') && !first_line.contains(": ")) {
+        return None;
+    }
     let material: String =
         inside.replace("\\n", "").chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
     let is_base64 = material
@@ -243,6 +251,8 @@ mod tests {
             "sk_live_short",
             "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxq1x\n-----END PUBLIC KEY-----",
             "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
+            "the key without the -----BEGIN PRIVATE KEY-----\n    header and footer, which is what the service of \
+             the other department of the same company expects to be given every time it is asked for\n",
             "-----BEGIN ",
         ] {
             assert_eq!(tokens(text), [], "{text}");

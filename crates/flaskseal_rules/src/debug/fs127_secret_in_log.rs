@@ -174,8 +174,23 @@ fn by_collection(cx: &Context<'_>, event: &Event) -> Option<Logged> {
     let call = flaskseal_python::parse_expression(cx.text(event.span))?;
     let ast::Expr::Call(call) = &call else { return None };
     let path = call.arguments.args.iter().find_map(|argument| collection(argument, 0))?;
+    if path == "flask.session" && !imports_session(cx, event) {
+        return None;
+    }
     let (severity, confidence) = whole(cx, event, &path)?;
     Some(Logged { what: format!("the whole of `{}`", short(&path)), severity, confidence, at: event.span })
+}
+
+/// Whether the name `session` is Flask's in the file of a call: database sessions and conference sessions have it, too.
+fn imports_session(cx: &Context<'_>, event: &Event) -> bool {
+    let Some(module) = &cx.project.parsed.modules[event.span.file.0 as usize] else { return false };
+    module.syntax.body.iter().any(|statement| match statement {
+        ast::Stmt::ImportFrom(import) => {
+            import.module.as_ref().is_some_and(|module| module.id == "flask")
+                && import.names.iter().any(|name| name.name.id == "session" && name.asname.is_none())
+        }
+        _ => false,
+    })
 }
 
 /// The access path of a collection that comes out whole.

@@ -228,9 +228,9 @@ fn plain_comparison(cx: &Context<'_>, file: FileId, compare: &ast::ExprCompare) 
     };
     let span = span_of(file, compare);
     let sides = [(&*compare.left, right), (right, &*compare.left)];
-    let is_plain = sides
-        .into_iter()
-        .any(|(stored, given)| is_stored_password(stored) && is_plain_password(cx, file, given));
+    let is_plain = sides.into_iter().any(|(stored, given)| {
+        is_stored_password(stored) && !is_constant_name(given) && is_plain_password(cx, file, given)
+    });
     is_plain.then(|| {
         let scope =
             function_around(cx, span).map(|function| function.name.id.to_string()).unwrap_or_default();
@@ -242,6 +242,16 @@ fn plain_comparison(cx: &Context<'_>, file: FileId, compare: &ast::ExprCompare) 
             "a password is compared with the stored one, which is plain text".to_owned(),
         )
     })
+}
+
+/// `PASSWORD_MASK`, `settings.NO_PASSWORD`: a constant is nobody's password.
+fn is_constant_name(expression: &Expr) -> bool {
+    let name = match expression {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::Attribute(attribute) => attribute.attr.id.as_str(),
+        _ => return false,
+    };
+    name.len() > 1 && !name.chars().any(char::is_lowercase)
 }
 
 /// An attribute or a column of a record: `user.password`, `row["password"]`.

@@ -151,7 +151,10 @@ fn matches(fact: &Fact, value: &OracleValue, root: &str) -> Match {
         return verdict(!fact.is_known());
     }
     match (&fact.kind, value) {
-        (FactKind::Unknown | FactKind::Path(_) | FactKind::EncodedText(_), _) => Match::Unknown,
+        // What the program leaves unset, an extension may set.
+        (FactKind::Unknown | FactKind::Absent | FactKind::Path(_) | FactKind::EncodedText(_), _) => {
+            Match::Unknown
+        }
         (FactKind::SomeBool, OracleValue::Bool(_))
         | (FactKind::SomeInt, OracleValue::Int(_) | OracleValue::Bool(_)) => Match::Unknown,
         (FactKind::SomeFloat, OracleValue::Float(_) | OracleValue::Int(_)) => Match::Unknown,
@@ -191,7 +194,7 @@ fn matches(fact: &Fact, value: &OracleValue, root: &str) -> Match {
             worst(items.iter().zip(theirs).map(|(ours, theirs)| matches(ours, theirs, root)))
         }
         (FactKind::Dict { entries, open }, OracleValue::Dict(theirs)) => {
-            if *open {
+            if *open || entries.iter().any(|(_, value)| may_be_absent(value) != Some(false)) {
                 return Match::Unknown;
             }
             if entries.len() != theirs.len() {

@@ -172,6 +172,7 @@ impl<'a> Machine<'a> {
             yields,
         };
         self.bind_parameters(scope, function, arguments);
+        let before = self.heap.mark();
         self.entered.insert(function.span);
         let guard = self.guard.clone();
         let first_exit = self.exits.len();
@@ -187,6 +188,11 @@ impl<'a> Machine<'a> {
         self.frames.pop();
         let result = self.meet_returns(first_exit, flow);
         self.guard = guard;
+        if let Some(list) = yields {
+            let yielded = self.heap.get(list).shape.clone();
+            self.heap.forget_order(before);
+            self.heap.set_shape(list, yielded);
+        }
         match yields {
             Some(list) => result.map(|returned| {
                 self.heap.set_attribute(list, Name::new_static("@returned"), returned);

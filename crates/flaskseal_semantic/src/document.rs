@@ -109,8 +109,24 @@ fn from_yaml(machine: &mut Machine<'_>, value: &saphyr::Yaml<'_>, at: Option<Spa
     }
 }
 
-/// Adds the sections of an INI text as `configparser` reads it: option names in lower case, values as text.
-pub(crate) fn ini(machine: &mut Machine<'_>, sections: ObjectId, text: &str, at: Option<Span>) {
+/// How a `configparser` was set up.
+#[derive(Clone, Copy)]
+pub(crate) struct IniOptions {
+    /// `optionxform = str`: option names keep their case.
+    pub keeps_case: bool,
+    /// An interpolation of the program's own: what is empty in the file may be filled in.
+    pub own_interpolation: bool,
+}
+
+/// Adds the sections of an INI text as `configparser` reads it: values as text, option names in lower case unless
+/// the options say otherwise.
+pub(crate) fn ini(
+    machine: &mut Machine<'_>,
+    sections: ObjectId,
+    text: &str,
+    at: Option<Span>,
+    options: IniOptions,
+) {
     let mut current: Option<ObjectId> = None;
     let mut defaults: Vec<(Key, Value)> = Vec::new();
     let mut in_defaults = false;
@@ -134,7 +150,9 @@ pub(crate) fn ini(machine: &mut Machine<'_>, sections: ObjectId, text: &str, at:
             machine.heap.set_entry(sections, Key::Str(name.into()), Value::object(section));
             current = Some(section);
         } else if let Some(position) = line.find(['=', ':']) {
-            let key = Key::Str(line[..position].trim().to_lowercase().into());
+            let name = line[..position].trim();
+            let name = if options.keeps_case { name.to_owned() } else { name.to_lowercase() };
+            let key = Key::Str(name.into());
             let text = line[position + 1..].trim();
             // `%(name)s` is filled in from the section and the defaults.
             let value = if text.contains("%(") {
@@ -142,6 +160,7 @@ pub(crate) fn ini(machine: &mut Machine<'_>, sections: ObjectId, text: &str, at:
             } else {
                 Value::str(text)
             };
+            let value = if options.own_interpolation && text.is_empty() { Value::UNKNOWN } else { value };
             match current {
                 _ if in_defaults => defaults.push((key, value.at(at))),
                 Some(section) => machine.heap.set_entry(section, key, value.at(at)),

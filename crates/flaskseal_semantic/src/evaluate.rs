@@ -111,6 +111,18 @@ pub struct FunctionResult {
 }
 
 impl App {
+    /// Every setting may have another value than the one that was seen.
+    fn forget_certainty(&mut self) {
+        self.open = true;
+        for setting in &mut self.settings {
+            let seen = std::mem::replace(&mut setting.value, Fact::UNKNOWN);
+            let mut alternatives: Vec<(Fact, Guard)> =
+                seen.alternatives().into_iter().map(|(fact, guard)| (fact.clone(), guard.clone())).collect();
+            alternatives.push((Fact::UNKNOWN, Guard::ALWAYS));
+            setting.value.kind = crate::fact::FactKind::OneOf(alternatives);
+        }
+    }
+
     pub fn setting(&self, name: &str) -> Option<&SettingFact> {
         self.settings
             .binary_search_by(|setting| (*setting.name).cmp(name))
@@ -139,7 +151,12 @@ pub fn evaluate(
     let routes: Vec<Vec<crate::flask::RouteValue>> =
         machine.apps.clone().into_iter().map(|app| crate::flask::routes(&mut machine, app)).collect();
     let apps = machine.apps.clone();
-    let apps = apps.iter().zip(&routes).map(|(app, routes)| app_facts(&mut machine, *app, routes)).collect();
+    let mut apps: Vec<App> =
+        apps.iter().zip(&routes).map(|(app, routes)| app_facts(&mut machine, *app, routes)).collect();
+    if outcome != Outcome::Started {
+        // The real start goes on where the analysis saw it end: nothing is known to stay as it was then.
+        apps.iter_mut().for_each(App::forget_certainty);
+    }
     let mut functions = Vec::new();
     if !machine.apps.is_empty() {
         load_lazy_imports(&mut machine);

@@ -563,15 +563,44 @@ impl<'a> Machine<'a> {
     }
 
     fn with_statement(&mut self, node: &'a ast::StmtWith) -> Result<Flow, Raised> {
+        let mut managers = Vec::new();
         for item in &node.items {
             let manager = self.eval(&item.context_expr)?;
+            managers.push(manager.clone());
             let span = self.span(&item.context_expr);
             let entered = self.enter_context(&manager, span)?;
             if let Some(target) = &item.optional_vars {
                 self.assign(target, entered)?;
             }
         }
-        Ok(self.block(&node.body))
+        let mut flow = self.block(&node.body);
+        for manager in managers.iter().rev() {
+            flow = self.exit_context(manager, flow, self.span(node));
+        }
+        Ok(flow)
+    }
+
+    /// Leaves a context: a manager of the program has its `__exit__`, and some managers swallow an exception.
+    fn exit_context(&mut self, manager: &Value, flow: Flow, span: flaskseal_core::Span) -> Flow {
+        let raised = matches!(flow, Flow::Raise(_));
+        let swallows = match &manager.kind {
+            Kind::Path(path) => &**path == "contextlib.suppress()",
+            Kind::Object(id) => match &self.heap.get(*id).shape {
+                // A generator under `contextlib.contextmanager`: its own handlers may catch what the body raises.
+                Shape::List(list) => list.is_iterator,
+                Shape::Instance { .. } if self.class_attribute(*id, "__exit__").is_some() => {
+                    let arguments =
+                        crate::call::Arguments::of(span, [Value::UNKNOWN, Value::UNKNOWN, Value::UNKNOWN]);
+                    let left = self
+                        .attribute(manager, "__exit__", span)
+                        .and_then(|exit| self.call(&exit, arguments));
+                    left.is_ok_and(|value| self.truth(&value).known() == Some(true))
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        if raised && swallows { Flow::Normal } else { flow }
     }
 
     fn enter_context(&mut self, manager: &Value, span: flaskseal_core::Span) -> Evaluated {

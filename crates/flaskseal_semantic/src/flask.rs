@@ -585,10 +585,16 @@ fn from_object(
             }
             for name in upper_names(machine, id) {
                 let value = machine.attribute(object, &name, span)?;
-                let value = match value.as_object().map(|id| &machine.heap.get(id).shape) {
-                    // On a class, a property is the property object: true, whatever it would compute.
-                    Some(Shape::Property { .. }) => value,
-                    _ => value,
+                let value = match is_conditional(machine, id, &name) {
+                    // Where a class body's condition did not hold, what was set before stays.
+                    true => {
+                        let before = machine
+                            .heap
+                            .dict(config)
+                            .and_then(|dict| dict.entries.get(&Key::Str(name.as_str().into())));
+                        Value::either(value, before.cloned().unwrap_or(Value::ABSENT))
+                    }
+                    false => value,
                 };
                 machine.dict_set(config, &Value::str(name), value, span);
             }
@@ -612,6 +618,20 @@ fn from_object(
             Ok(())
         }
     }
+}
+
+/// Whether an object has an attribute on some paths only.
+fn is_conditional(machine: &Machine<'_>, id: ObjectId, name: &str) -> bool {
+    let class = match &machine.heap.get(id).shape {
+        Shape::Instance { class } => class.as_object(),
+        Shape::Class(_) => Some(id),
+        _ => None,
+    };
+    let ancestors =
+        class.and_then(|class| machine.class(class)).map(|class| class.ancestors.clone()).unwrap_or_default();
+    let owners = [Some(id), class].into_iter().flatten().chain(ancestors.iter().filter_map(Value::as_object));
+    let mut values = owners.filter_map(|owner| machine.heap.attribute(owner, name));
+    values.next().is_some_and(Value::may_be_absent)
 }
 
 /// The attributes that a partly known name can mean: `f"config.{env}"` names each class under its condition.

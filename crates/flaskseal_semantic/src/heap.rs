@@ -326,6 +326,23 @@ impl<'a> Heap<'a> {
         }
     }
 
+    /// Forgets the order of what was added to lists since a mark: a generator's body runs here at once, but in truth
+    /// in turns with whoever takes from it.
+    pub(crate) fn forget_order(&mut self, mark: Mark) {
+        for ((object, place), content) in self.delta(mark).places {
+            if let Content::Shape(shape) = content
+                && let Shape::List(list) = *shape
+            {
+                let rest = list.items.into_iter().map(Some).fold(list.rest, join_rests);
+                self.write(
+                    object,
+                    place,
+                    Content::Shape(Box::new(Shape::List(List { items: Vec::new(), rest, ..list }))),
+                );
+            }
+        }
+    }
+
     /// Puts a lifted path's writes back.
     pub(crate) fn apply(&mut self, delta: Delta<'a>) {
         for ((object, place), content) in delta.places {

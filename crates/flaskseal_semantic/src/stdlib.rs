@@ -337,7 +337,9 @@ pub(crate) fn call(
             _,
         ) => {
             let dict = machine.dict(Dict::default());
-            machine.library_instance("configparser.ConfigParser", &[("@sections", dict)])
+            let own = arguments.keyword("interpolation").is_some_and(|value| value.as_object().is_some());
+            let hidden = [("@sections", dict), ("@interpolation", Value::bool(own))];
+            machine.library_instance("configparser.ConfigParser", &hidden)
         }
         ("sys.modules.get", Some(name)) => match name.as_str().and_then(|name| machine.modules.get(name)) {
             Some(id) => Value::object(*id),
@@ -673,6 +675,12 @@ pub(crate) fn call_method(
             let Some(sections) = hidden(machine, "@sections").and_then(|value| value.as_object()) else {
                 return Ok(None);
             };
+            let options = crate::document::IniOptions {
+                keeps_case: hidden(machine, "optionxform")
+                    .is_some_and(|value| value.as_path() == Some("builtins.str")),
+                own_interpolation: hidden(machine, "@interpolation")
+                    .is_some_and(|value| matches!(value.kind, Kind::Bool(true))),
+            };
             let section_of = |machine: &Machine<'_>, section: &Value| {
                 let key = Key::of(section)?;
                 machine.heap.dict(sections)?.entries.get(&key)?.as_object()
@@ -689,7 +697,13 @@ pub(crate) fn call_method(
                     for source in sources {
                         if let Some(file) = machine.file_at(&source) {
                             let text = machine.program.tree.file(file).text.clone();
-                            crate::document::ini(machine, sections, &text, Some(Span::new(file, 0, 0)));
+                            crate::document::ini(
+                                machine,
+                                sections,
+                                &text,
+                                Some(Span::new(file, 0, 0)),
+                                options,
+                            );
                         } else if !machine.environment.complete
                             && let Some(dict) = machine.heap.dict(sections).cloned()
                         {
@@ -716,7 +730,7 @@ pub(crate) fn call_method(
                 ("read_string", Some(text)) => {
                     if let Some(text) = text.as_str() {
                         let text = text.to_owned();
-                        crate::document::ini(machine, sections, &text, Some(arguments.span));
+                        crate::document::ini(machine, sections, &text, Some(arguments.span), options);
                     }
                     Value::NONE
                 }
@@ -724,7 +738,13 @@ pub(crate) fn call_method(
                     let fallback = arguments.keyword("fallback").cloned();
                     let found =
                         section_of(machine, &section).zip(arguments.positional.get(1).and_then(|option| {
-                            option.as_str().map(|text| Key::Str(text.to_lowercase().into()))
+                            option.as_str().map(|text| {
+                                Key::Str(if options.keeps_case {
+                                    text.into()
+                                } else {
+                                    text.to_lowercase().into()
+                                })
+                            })
                         }));
                     let value = found.and_then(|(section, option)| {
                         machine.heap.dict(section)?.entries.get(&option).cloned()

@@ -65,7 +65,7 @@ pub struct Start {
 /// Guesses beyond this number would say nothing.
 const MAX_GUESSED_APPS: usize = 16;
 /// Files that may be what production starts, tried in the order of how usual that is.
-const MAX_CANDIDATES: usize = 24;
+const MAX_CANDIDATES: usize = 12;
 
 impl<'t> Project<'t> {
     /// Understands a tree. Cannot fail: what is not understood becomes a gap.

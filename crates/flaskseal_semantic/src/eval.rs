@@ -425,7 +425,9 @@ impl<'a> Machine<'a> {
 
     /// Appends to a list, set or collected generator.
     pub(crate) fn append(&mut self, list: crate::heap::ObjectId, value: Value) {
-        if let Some(current) = self.heap.list(list) {
+        if let Some(current) = self.heap.list(list)
+            && !current.rest.as_ref().is_some_and(|rest| rest.is_unknown() || rest.same(&value))
+        {
             let mut current = current.clone();
             if current.rest.is_some() {
                 current.rest = crate::heap::join_rests(current.rest, Some(value));

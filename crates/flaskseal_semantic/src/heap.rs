@@ -467,6 +467,9 @@ fn join_lists(a: List, b: List) -> List {
 
 pub(crate) fn join_rests(a: Option<Value>, b: Option<Value>) -> Option<Value> {
     match (a, b) {
+        // Further elements that may be anything may be this one, too.
+        (Some(a), Some(_)) if a.is_unknown() => Some(a),
+        (Some(_), Some(b)) if b.is_unknown() => Some(b),
         (Some(a), Some(b)) => Some(if a.same(&b) { a } else { Value::either(a, b) }),
         (a, b) => a.or(b),
     }

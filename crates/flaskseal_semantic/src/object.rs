@@ -555,6 +555,9 @@ impl<'a> Machine<'a> {
             }
             None => {
                 let Some(dict) = self.heap.dict(id) else { return };
+                if dict.rest.as_ref().is_some_and(|rest| rest.is_unknown() || rest.same(&value)) {
+                    return;
+                }
                 let mut dict = dict.clone();
                 // Under an unknown key: any entry may be this one now, and there may be a new one.
                 dict.rest = crate::heap::join_rests(dict.rest, Some(value));
@@ -971,7 +974,9 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn append_unknown(&mut self, id: ObjectId, value: Value) {
-        if let Some(list) = self.heap.list(id) {
+        if let Some(list) = self.heap.list(id)
+            && !list.rest.as_ref().is_some_and(|rest| rest.is_unknown() || rest.same(&value))
+        {
             let mut list = list.clone();
             list.rest = crate::heap::join_rests(list.rest, Some(value));
             self.heap.set_shape(id, Shape::List(list));

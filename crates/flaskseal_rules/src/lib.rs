@@ -1,6 +1,6 @@
 //! The rules: a folder per checklist item, a pair of files per rule.
 
-use flaskseal_core::{AppAssessment, Assessment, EntryReport, RuleId, RuleMeta};
+use flaskseal_core::{AppAssessment, Assessment, EntryReport, Gap, RuleId, RuleMeta};
 use flaskseal_project::{Context, Project};
 use rayon::prelude::*;
 
@@ -33,6 +33,9 @@ pub fn metas() -> impl Iterator<Item = &'static RuleMeta> {
 /// Runs the selected rules on every start of every application of the project.
 pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync)) -> Vec<AppAssessment> {
     let rules: Vec<&'static dyn Rule> = rules().filter(|rule| selected(rule.meta().id)).collect();
+    if project.apps.is_empty() {
+        return vec![nothing_followed(&rules)];
+    }
     project
         .apps
         .iter()
@@ -64,4 +67,17 @@ pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync))
             AppAssessment { name: app.name.clone(), entries, assessment: total }
         })
         .collect()
+}
+
+/// There is Flask in the tree, and no application of it could be followed: nothing was judged, and nothing passes.
+fn nothing_followed(rules: &[&'static dyn Rule]) -> AppAssessment {
+    let mut assessment = Assessment::default();
+    for control in rules.iter().flat_map(|rule| rule.meta().controls) {
+        let gap =
+            Gap::new("no Flask application could be followed", "name it with `--entry MODULE:CALLABLE`");
+        if !assessment.gaps.iter().any(|(known, _)| known == control) {
+            assessment.gap(*control, gap);
+        }
+    }
+    AppAssessment { name: String::new(), entries: Vec::new(), assessment }
 }

@@ -684,6 +684,12 @@ impl<'a> Machine<'a> {
     fn equals_one(&self, a: &Value, b: &Value) -> Value {
         let unknown = Value::new(Kind::Some(Type::Bool), None);
         match (&a.kind, &b.kind) {
+            // Built-in types and functions are what their names say: `type == bool`.
+            (Kind::Path(x), Kind::Path(y))
+                if [x, y].iter().all(|path| path.starts_with("builtins.") && !path.ends_with([')', ']'])) =>
+            {
+                Value::bool(x == y)
+            }
             (Kind::Unknown | Kind::Path(_), _) | (_, Kind::Unknown) => unknown,
             (Kind::Str(x), Kind::Str(y)) => match (x.as_literal(), y.as_literal()) {
                 (Some(x), Some(y)) => Value::bool(x == y),

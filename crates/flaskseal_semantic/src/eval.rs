@@ -223,7 +223,8 @@ impl<'a> Machine<'a> {
     }
 
     fn bool_op(&mut self, node: &'a ast::ExprBoolOp) -> Evaluated {
-        let (first, rest) = node.values.split_first().expect("a boolean operation has operands");
+        // The parser gives two operands at least; what it makes of broken text need not.
+        let Some((first, rest)) = node.values.split_first() else { return Ok(Value::UNKNOWN) };
         let value = self.eval(first)?;
         self.bool_rest(value, node.op, first, rest)
     }

@@ -4,12 +4,16 @@ use flaskseal_core::{AppAssessment, Assessment, EntryReport, Gap, RuleId, RuleMe
 use flaskseal_project::{Context, Project};
 use rayon::prelude::*;
 
+mod access;
+mod answer;
 mod code;
 mod credential;
 mod debug;
+mod identity;
 mod purpose;
 mod secret;
 mod session;
+mod session_cookie;
 mod token;
 
 /// One numbered check.

@@ -69,7 +69,7 @@ pub struct App {
     pub open: bool,
     pub overlays: Vec<Overlay>,
     pub routes: Vec<Route>,
-    pub hooks: Vec<(String, Fact)>,
+    pub hooks: Vec<Hook>,
     pub static_folder: Option<Fact>,
     pub static_url_path: Option<Fact>,
 }
@@ -100,6 +100,34 @@ pub struct Route {
     pub methods: Option<Vec<String>>,
     pub view: Fact,
     pub span: Option<Span>,
+}
+
+/// A function that runs around requests.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// The method that registered it: `before_request`, `after_app_request`; `errorhandler` for every handler.
+    pub name: String,
+    pub function: Fact,
+    /// The blueprint that registered it, by its name in endpoints; empty where that is not known. `None` for the
+    /// application itself.
+    pub blueprint: Option<String>,
+}
+
+impl Hook {
+    /// Whether it runs for every route of the application, and not only for those of a blueprint.
+    pub fn is_global(&self) -> bool {
+        self.blueprint.is_none() || self.name.contains("_app_") || self.name.starts_with("app_")
+    }
+
+    /// Whether it runs for the route.
+    pub fn covers(&self, route: &Route) -> bool {
+        let Some(blueprint) = self.blueprint.as_ref().filter(|_| !self.is_global()) else { return true };
+        let endpoint = route.endpoint.as_str().unwrap_or_default();
+        endpoint.rsplit_once('.').is_some_and(|(owner, _)| {
+            owner == blueprint
+                || owner.strip_prefix(blueprint.as_str()).is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
 }
 
 /// What a function returns when it is called on its own, with arguments that are not known.
@@ -447,7 +475,14 @@ fn app_facts(machine: &mut Machine<'_>, app: ObjectId, routes: &[crate::flask::R
         })
         .collect();
     let hooks = crate::flask::hooks(machine, app);
-    let hooks = hooks.into_iter().map(|(name, function)| (name, machine.fact(&function))).collect();
+    let hooks = hooks
+        .into_iter()
+        .map(|hook| Hook {
+            function: machine.fact(&hook.function),
+            name: hook.name,
+            blueprint: hook.blueprint,
+        })
+        .collect();
     let option = |machine: &Machine<'_>, name: &str| {
         machine.heap.attribute(app, name).map(|value| machine.fact(value))
     };

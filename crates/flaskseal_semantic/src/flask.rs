@@ -1212,12 +1212,20 @@ fn join_rules(machine: &mut Machine<'_>, prefix: &Value, rule: &Value) -> Value 
     }
 }
 
-/// Functions that an application or its blueprints run around requests, with the hook's name.
-pub(crate) fn hooks(machine: &mut Machine<'_>, app: ObjectId) -> Vec<(String, Value)> {
-    let mut owners = vec![app];
+/// A function that an application or a blueprint runs around requests.
+pub(crate) struct HookValue {
+    pub name: String,
+    pub function: Value,
+    /// The blueprint's name, as endpoints have it; empty where it is not known.
+    pub blueprint: Option<String>,
+}
+
+/// Functions that an application and its blueprints run around requests.
+pub(crate) fn hooks(machine: &mut Machine<'_>, app: ObjectId) -> Vec<HookValue> {
+    let mut owners: Vec<(ObjectId, Option<String>)> = vec![(app, None)];
     let mut found = Vec::new();
     let mut index = 0;
-    while let Some(owner) = owners.get(index).copied() {
+    while let Some((owner, owner_name)) = owners.get(index).cloned() {
         index += 1;
         for (attribute, is_hook) in [("@hooks", true), ("@blueprints", false)] {
             let Some(list) = machine.heap.attribute(owner, attribute).cloned() else { continue };
@@ -1226,13 +1234,23 @@ pub(crate) fn hooks(machine: &mut Machine<'_>, app: ObjectId) -> Vec<(String, Va
                 for Alternative { value: entry, .. } in entry.alternatives() {
                     let Kind::Tuple(parts) = &entry.kind else { continue };
                     match (is_hook, &**parts) {
-                        (true, [name, function]) => {
-                            found.push((name.as_str().unwrap_or_default().to_owned(), function.clone()));
-                        }
-                        (false, [blueprint, ..]) => {
-                            if let Some(id) = blueprint.as_object().filter(|id| !owners.contains(id)) {
-                                owners.push(id);
+                        (true, [name, function]) => found.push(HookValue {
+                            name: name.as_str().unwrap_or_default().to_owned(),
+                            function: function.clone(),
+                            blueprint: owner_name.clone(),
+                        }),
+                        (false, [blueprint, name, ..]) => {
+                            let Some(id) = blueprint.as_object() else { continue };
+                            if owners.iter().any(|(known, _)| *known == id) {
+                                continue;
                             }
+                            let name = match (&owner_name, name.as_str()) {
+                                (_, None) => String::new(),
+                                (Some(outer), Some(_)) if outer.is_empty() => String::new(),
+                                (Some(outer), Some(name)) => format!("{outer}.{name}"),
+                                (None, Some(name)) => name.to_owned(),
+                            };
+                            owners.push((id, Some(name)));
                         }
                         _ => {}
                     }

@@ -37,7 +37,8 @@ mod value;
 pub use alphabet::Alphabet;
 pub use environment::{Environment, Variable, VariableValue};
 pub use evaluate::{
-    App, Evaluation, FunctionResult, Outcome, Overlay, Route, SettingFact, Target, evaluate, evaluate_file,
+    App, Evaluation, FunctionResult, Hook, Outcome, Overlay, Route, SettingFact, Target, evaluate,
+    evaluate_file,
 };
 pub use event::{Context, Decorated, Event, Incomplete};
 pub use fact::{ClassFact, Fact, FactKind, FunctionFact};

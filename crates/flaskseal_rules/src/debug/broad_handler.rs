@@ -7,7 +7,7 @@ use flaskseal_core::{FileId, Span};
 use flaskseal_project::{Context, Role, role_of};
 use flaskseal_python::ast::{self, statement_visitor};
 
-use super::answer::views;
+use crate::answer::views;
 
 /// The places where a handler of every exception puts its exception's text into an answer.
 pub(super) fn texts_in_answers(cx: &Context<'_>) -> Vec<Span> {

@@ -8,10 +8,10 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
 use super::NO_DIAGNOSTICS;
-use super::answer::{Answer, Piece, answers, handled_by};
 use super::broad_handler::texts_in_answers;
 use super::coverage::support_by_coverage;
 use crate::Rule;
+use crate::answer::{Answer, Piece, answers, handled_by};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(121),

@@ -8,9 +8,9 @@ use flaskseal_project::semantic::{Fact, FactKind};
 use flaskseal_python::ast;
 
 use super::NO_DIAGNOSTICS;
-use super::answer::{Answer, Piece, answers, is_guarded, returned, runs};
 use super::secret_name::is_secret_name;
 use crate::Rule;
+use crate::answer::{Answer, Piece, answers, is_guarded, returned, runs};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(122),

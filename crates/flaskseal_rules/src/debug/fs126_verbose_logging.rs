@@ -7,8 +7,8 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 
 use super::QUIET;
-use super::answer::start_calls;
 use crate::Rule;
+use crate::answer::start_calls;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(126),

@@ -8,10 +8,10 @@ use flaskseal_project::semantic::{Event, Fact, FactKind};
 use flaskseal_python::ast;
 
 use super::QUIET;
-use super::answer::{Piece, pieces};
 use super::coverage::support_by_coverage;
 use super::secret_name::is_secret_name;
 use crate::Rule;
+use crate::answer::{Piece, pieces};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(127),

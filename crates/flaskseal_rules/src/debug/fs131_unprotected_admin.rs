@@ -7,8 +7,8 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::{ClassFact, Event, Fact, FactKind};
 
 use super::NO_DIAGNOSTICS;
-use super::answer::start_calls;
 use crate::Rule;
+use crate::answer::start_calls;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(131),
@@ -155,8 +155,8 @@ fn is_guarded_whole(cx: &Context<'_>) -> bool {
     let forced = cx.setting("BASIC_AUTH_FORCE").and_then(|setting| setting.value.truth()) == Some(true);
     let hooks = cx.app.map(|app| app.hooks.as_slice()).unwrap_or_default();
     forced
-        || hooks.iter().any(|(hook, function)| match &function.kind {
-            FactKind::Function(function) if hook.starts_with("before") => {
+        || hooks.iter().any(|hook| match &hook.function.kind {
+            FactKind::Function(function) if hook.name.starts_with("before") => {
                 let text = cx.text(function.span);
                 text.contains("admin")
                     || (text.contains("is_authenticated")

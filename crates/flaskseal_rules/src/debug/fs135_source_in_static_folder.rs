@@ -7,8 +7,8 @@ use flaskseal_project::semantic::{Event, Fact, FactKind, Segment, Source};
 use flaskseal_project::{Context, Role, role_of};
 
 use super::NO_DIAGNOSTICS;
-use super::answer::start_calls;
 use crate::Rule;
+use crate::answer::start_calls;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(135),

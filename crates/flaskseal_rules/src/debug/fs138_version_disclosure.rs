@@ -9,8 +9,8 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::Fact;
 
 use super::QUIET;
-use super::answer::{Piece, answers, is_guarded, pieces};
 use crate::Rule;
+use crate::answer::{Piece, answers, is_guarded, pieces};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(138),

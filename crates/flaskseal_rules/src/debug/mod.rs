@@ -4,7 +4,6 @@ use flaskseal_core::{ControlId, Item};
 
 use crate::Rule;
 
-mod answer;
 mod broad_handler;
 mod coverage;
 mod fs101_debug_app_run;

@@ -4,7 +4,7 @@ use flaskseal_core::{Assessment, ControlId, Evidence, Gap, Layer};
 use flaskseal_project::Context;
 
 /// Supports a control with what was examined, or says what could not be.
-pub(super) fn support_by_coverage(cx: &Context<'_>, control: ControlId, out: &mut Assessment) {
+pub(crate) fn support_by_coverage(cx: &Context<'_>, control: ControlId, out: &mut Assessment) {
     match examined(cx) {
         Ok(evidence) => out.support(control, evidence),
         Err(gap) => out.gap(control, gap),
@@ -12,7 +12,7 @@ pub(super) fn support_by_coverage(cx: &Context<'_>, control: ControlId, out: &mu
 }
 
 /// What was examined, where that is all that production loads.
-pub(super) fn examined(cx: &Context<'_>) -> Result<Evidence, Gap> {
+pub(crate) fn examined(cx: &Context<'_>) -> Result<Evidence, Gap> {
     let loaded = &cx.evaluation.loaded;
     if cx.app.is_none() {
         return Err(Gap::new("no Flask application was found", "name it with `--entry MODULE:CALLABLE`"));

@@ -7,8 +7,8 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 
 use super::SECURE_COOKIE;
-use super::cookie::{self, Attribute};
 use crate::Rule;
+use crate::session_cookie::{self, Attribute};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(321),
@@ -33,10 +33,10 @@ impl Rule for InsecureSessionCookie {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
-        if !cookie::is_used(cx, SECURE_COOKIE, out) {
+        if !session_cookie::is_used(cx, SECURE_COOKIE, out) {
             return;
         }
-        let place = match cookie::secure(cx) {
+        let place = match session_cookie::secure(cx) {
             Attribute::Good(evidence) => return out.support(SECURE_COOKIE, evidence),
             Attribute::Unknown(gap) => return out.gap(SECURE_COOKIE, gap),
             Attribute::Bad(place) => place,

@@ -7,8 +7,8 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 
 use super::HTTP_ONLY_COOKIE;
-use super::cookie::{self, Attribute};
 use crate::Rule;
+use crate::session_cookie::{self, Attribute};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(322),
@@ -33,10 +33,10 @@ impl Rule for ScriptReadableSessionCookie {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
-        if !cookie::is_used(cx, HTTP_ONLY_COOKIE, out) {
+        if !session_cookie::is_used(cx, HTTP_ONLY_COOKIE, out) {
             return;
         }
-        let place = match cookie::http_only(cx) {
+        let place = match session_cookie::http_only(cx) {
             Attribute::Good(evidence) => return out.support(HTTP_ONLY_COOKIE, evidence),
             Attribute::Unknown(gap) => return out.gap(HTTP_ONLY_COOKIE, gap),
             Attribute::Bad(place) => place,

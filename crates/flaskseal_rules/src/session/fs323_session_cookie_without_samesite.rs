@@ -8,8 +8,8 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::FactKind;
 
 use super::SAME_SITE_COOKIE;
-use super::cookie::{self, Attribute};
 use crate::Rule;
+use crate::session_cookie::{self, Attribute};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(323),
@@ -34,10 +34,10 @@ impl Rule for SessionCookieWithoutSamesite {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
-        if !cookie::is_used(cx, SAME_SITE_COOKIE, out) {
+        if !session_cookie::is_used(cx, SAME_SITE_COOKIE, out) {
             return;
         }
-        let place = match cookie::same_site(cx) {
+        let place = match session_cookie::same_site(cx) {
             Attribute::Good(evidence) => return out.support(SAME_SITE_COOKIE, evidence),
             Attribute::Unknown(gap) => return out.gap(SAME_SITE_COOKIE, gap),
             Attribute::Bad(place) => place,
@@ -45,7 +45,7 @@ impl Rule for SessionCookieWithoutSamesite {
         let message = match (&place.value.kind, place.value.as_str()) {
             (FactKind::None | FactKind::Absent, _) => "the session cookie has no SameSite",
             (_, Some(text)) if text.eq_ignore_ascii_case("none") => {
-                if matches!(cookie::secure(cx), Attribute::Bad(_)) {
+                if matches!(session_cookie::secure(cx), Attribute::Bad(_)) {
                     "the session cookie has SameSite=None without Secure, and browsers reject it"
                 } else {
                     "the session cookie has SameSite=None: it goes along with requests from every site"

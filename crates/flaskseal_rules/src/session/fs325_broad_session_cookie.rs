@@ -6,8 +6,9 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 use flaskseal_project::semantic::FactKind;
 
-use super::{BOUNDED_SESSION, cookie};
+use super::BOUNDED_SESSION;
 use crate::Rule;
+use crate::session_cookie;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(325),
@@ -67,7 +68,7 @@ impl Rule for BroadSessionCookie {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
-        if !cookie::is_used(cx, BOUNDED_SESSION, out) {
+        if !session_cookie::is_used(cx, BOUNDED_SESSION, out) {
             return;
         }
         let mut name = "SESSION_COOKIE_DOMAIN";
@@ -107,7 +108,7 @@ impl Rule for BroadSessionCookie {
             // Not known: no evidence for either.
             _ => return,
         };
-        let place = cookie::place(cx, name, value);
+        let place = session_cookie::place(cx, name, value);
         out.fail(
             Finding::new(META.id, severity, confidence, place.primary, message)
                 .with_trail(place.trail)

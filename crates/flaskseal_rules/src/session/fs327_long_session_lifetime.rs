@@ -6,8 +6,10 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind};
 
-use super::{BOUNDED_SESSION, cookie, identity};
+use super::BOUNDED_SESSION;
 use crate::Rule;
+use crate::identity;
+use crate::session_cookie;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(327),
@@ -37,7 +39,7 @@ impl Rule for LongSessionLifetime {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
-        if !cookie::is_used(cx, BOUNDED_SESSION, out) {
+        if !session_cookie::is_used(cx, BOUNDED_SESSION, out) {
             return;
         }
         let policy = f64::from(cx.project.session_lifetime_hours) * HOUR;
@@ -58,7 +60,7 @@ impl Rule for LongSessionLifetime {
         };
         if lifetime <= policy {
             let claim = format!("sessions live {}", shown(lifetime));
-            return out.support(BOUNDED_SESSION, cookie::written(cx, name, claim));
+            return out.support(BOUNDED_SESSION, session_cookie::written(cx, name, claim));
         }
         if let Some(file) = set_while_serving(cx) {
             let reason = format!("`{file}` sets the lifetime while requests are served");
@@ -68,7 +70,7 @@ impl Rule for LongSessionLifetime {
             );
         }
         let severity = if lifetime > FLASK_DEFAULT { Severity::Medium } else { Severity::Low };
-        let place = cookie::place(cx, name, value);
+        let place = session_cookie::place(cx, name, value);
         let is_set = cx.setting(name).is_some_and(|setting| !setting.written.is_empty());
         let mut trail = place.trail;
         let primary = if is_set {

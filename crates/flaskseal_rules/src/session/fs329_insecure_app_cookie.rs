@@ -6,8 +6,9 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 
-use super::{HTTP_ONLY_COOKIE, SAME_SITE_COOKIE, SECURE_COOKIE, identity};
+use super::{HTTP_ONLY_COOKIE, SAME_SITE_COOKIE, SECURE_COOKIE};
 use crate::Rule;
+use crate::identity;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(329),

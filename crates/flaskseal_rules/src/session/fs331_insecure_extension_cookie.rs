@@ -7,8 +7,9 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
 use super::fs329_insecure_app_cookie::listed;
-use super::{HTTP_ONLY_COOKIE, SAME_SITE_COOKIE, SECURE_COOKIE, identity};
+use super::{HTTP_ONLY_COOKIE, SAME_SITE_COOKIE, SECURE_COOKIE};
 use crate::Rule;
+use crate::identity;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(331),

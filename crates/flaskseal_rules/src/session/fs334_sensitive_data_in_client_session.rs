@@ -6,9 +6,10 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
-use super::cookie::{self, Store};
-use super::{SESSION_STORAGE, coverage, identity};
+use super::{SESSION_STORAGE, coverage};
 use crate::Rule;
+use crate::identity;
+use crate::session_cookie::{self, Store};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(334),
@@ -34,7 +35,7 @@ impl Rule for SensitiveDataInClientSession {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         coverage::support_by_coverage(cx, SESSION_STORAGE, out);
-        if cookie::store(cx) != Store::Cookie {
+        if session_cookie::store(cx) != Store::Cookie {
             return;
         }
         let mut seen = Vec::new();

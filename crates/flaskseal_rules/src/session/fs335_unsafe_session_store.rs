@@ -6,8 +6,9 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Segment, Source};
 
-use super::{SESSION_STORAGE, cookie};
+use super::SESSION_STORAGE;
 use crate::Rule;
+use crate::session_cookie;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(335),
@@ -48,7 +49,7 @@ fn check_folder(cx: &Context<'_>, call: &Event, out: &mut Assessment) {
     let folder = cx.setting_by_default("SESSION_FILE_DIR");
     let mode = cx.setting_by_default("SESSION_FILE_MODE");
     if let Some(bits) = mode.as_int().filter(|bits| bits & 0o077 != 0) {
-        let place = cookie::place(cx, "SESSION_FILE_MODE", mode.clone());
+        let place = session_cookie::place(cx, "SESSION_FILE_MODE", mode.clone());
         let message = format!("other users of the machine can read session files: their mode is {bits:o}");
         report(
             out,
@@ -59,7 +60,8 @@ fn check_folder(cx: &Context<'_>, call: &Event, out: &mut Assessment) {
             "leave `SESSION_FILE_MODE` at 0o600",
         );
     }
-    let at = || cookie::place(cx, "SESSION_FILE_DIR", folder.clone()).primary.span.unwrap_or(call.span);
+    let at =
+        || session_cookie::place(cx, "SESSION_FILE_DIR", folder.clone()).primary.span.unwrap_or(call.span);
     let advice = "set `SESSION_FILE_DIR` to a folder outside the project that only the service can enter";
     match &folder.kind {
         FactKind::Absent | FactKind::None => {
@@ -111,7 +113,7 @@ fn check_redis(cx: &Context<'_>, out: &mut Assessment) {
 /// A session interface of the application's own that unpickles what it reads.
 fn check_interface(cx: &Context<'_>, out: &mut Assessment) {
     let Some(FactKind::Instance(class, _)) =
-        cookie::custom_interface(cx).and_then(|call| call.positional.get(1)).map(|value| &value.kind)
+        session_cookie::custom_interface(cx).and_then(|call| call.positional.get(1)).map(|value| &value.kind)
     else {
         return;
     };
@@ -124,7 +126,7 @@ fn check_interface(cx: &Context<'_>, out: &mut Assessment) {
         // Decoding hides where a value comes from; the call's own text still says it.
         let from_cookie = cx.text(call.span).contains("cookies")
             || call.positional.first().is_some_and(|value| {
-                super::identity::paths(value).iter().any(|path| path.contains(".cookies"))
+                crate::identity::paths(value).iter().any(|path| path.contains(".cookies"))
             });
         let (severity, message) = if from_cookie {
             (Severity::Critical, "the session interface unpickles a cookie: whoever sends one runs code")

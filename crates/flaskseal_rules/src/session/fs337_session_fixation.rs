@@ -8,9 +8,10 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 use flaskseal_project::semantic::Event;
 
-use super::cookie::{self, Store};
-use super::{SOUND_CRYPTO, identity};
+use super::SOUND_CRYPTO;
 use crate::Rule;
+use crate::identity;
+use crate::session_cookie::{self, Store};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(337),
@@ -36,7 +37,7 @@ impl Rule for SessionFixation {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         check_chosen_identifier(cx, out);
-        let store = cookie::store(cx);
+        let store = session_cookie::store(cx);
         if store == Store::Unknown {
             return;
         }

@@ -8,8 +8,9 @@ use flaskseal_core::{
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact};
 
-use super::{AUTHENTICATION, identity};
+use super::AUTHENTICATION;
 use crate::Rule;
+use crate::identity;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(338),

@@ -5,8 +5,9 @@ use flaskseal_core::{
 };
 use flaskseal_project::Context;
 
-use super::{SESSION_STORAGE, guards, identity};
+use super::{SESSION_STORAGE, guards};
 use crate::Rule;
+use crate::identity;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(339),

@@ -8,9 +8,9 @@ use flaskseal_project::semantic::FactKind;
 use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 
 use super::AUTHENTICATION;
-use super::access::{decorator_name, function_at, has_authentication, name_span};
 use super::coverage::support_by_coverage;
 use crate::Rule;
+use crate::access::{decorator_name, function_at, has_authentication, name_span};
 use crate::code::{identifiers, last_name, nodes, span_of, within};
 
 static META: RuleMeta = RuleMeta {

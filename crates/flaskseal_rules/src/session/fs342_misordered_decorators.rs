@@ -7,8 +7,8 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
 use super::AUTHENTICATION;
-use super::access::{decorator_name, is_access_check};
 use crate::Rule;
+use crate::access::{decorator_name, is_access_check};
 use crate::code::words;
 
 static META: RuleMeta = RuleMeta {

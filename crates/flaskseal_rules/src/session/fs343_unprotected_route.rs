@@ -9,8 +9,8 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::Route;
 
 use super::AUTHENTICATION;
-use super::access::{checks_caller, checks_on, function_at, function_of, name_span, view_span};
 use crate::Rule;
+use crate::access::{checks_caller, checks_on, function_at, function_of, name_span, view_span};
 use crate::code::words;
 
 static META: RuleMeta = RuleMeta {
@@ -38,7 +38,7 @@ impl Rule for UnprotectedRoute {
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let Some(app) = cx.app else { return };
         // A hook that checks callers protects routes whatever their decorators say.
-        if app.hooks.iter().any(|(_, hook)| function_of(cx, hook).is_some_and(checks_caller)) {
+        if app.hooks.iter().any(|hook| function_of(cx, &hook.function).is_some_and(checks_caller)) {
             return;
         }
         let mut neighbourhoods: BTreeMap<FileId, Vec<(Span, bool, bool)>> = BTreeMap::new();

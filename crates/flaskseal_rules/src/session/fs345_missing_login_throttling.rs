@@ -7,8 +7,8 @@ use flaskseal_project::Context;
 use flaskseal_python::ast::AnyNodeRef;
 
 use super::AUTHENTICATION;
-use super::access::{function_at, name_span, view_span};
 use crate::Rule;
+use crate::access::{function_at, name_span, view_span};
 use crate::code::{identifiers, nodes, words};
 
 static META: RuleMeta = RuleMeta {

@@ -470,7 +470,7 @@ fn plain_model(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> Option<F
         AnyNodeRef::StmtClassDef(class) if class.name.id.as_str() == name => Some(class),
         _ => None,
     })?;
-    let column = keyword.arg.as_ref().and_then(|name| super::access::class_attribute(class, &name.id))?;
+    let column = keyword.arg.as_ref().and_then(|name| crate::access::class_attribute(class, &name.id))?;
     let is_column = matches!(column, Expr::Call(call) if last_name(&call.func).is_some_and(|name| matches!(name, "Column" | "mapped_column" | "StringField" | "CharField" | "TextField")));
     if !is_column || class.body.iter().any(|statement| hashes(statement.into())) {
         return None;

@@ -273,7 +273,7 @@ fn is_choice(side: &Expr) -> bool {
         },
         _ => return false,
     };
-    super::identity::words(field).iter().any(|word| CHOICES.contains(&word.as_str()))
+    crate::identity::words(field).iter().any(|word| CHOICES.contains(&word.as_str()))
 }
 
 fn is_method(expression: &Expr) -> bool {

@@ -4,9 +4,7 @@ use flaskseal_core::{ControlId, Item};
 
 use crate::Rule;
 
-mod access;
-mod cookie;
-mod coverage;
+pub(crate) mod coverage;
 mod fallback;
 mod fs301_hardcoded_secret_key;
 mod fs302_default_secret_key;
@@ -44,7 +42,6 @@ mod fs361_flawed_token_verification;
 mod fs364_token_without_expiry;
 mod fs368_cacheable_session_response;
 mod guards;
-mod identity;
 mod key;
 mod scan;
 

@@ -7,26 +7,26 @@ use flaskseal_core::{Assessment, ControlId, Evidence, Gap, Layer, Span};
 use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind};
 use flaskseal_project::{Context, Role, role_of};
 
-use super::coverage;
+use crate::session::coverage;
 
 /// What is known of an attribute of the session cookie.
-pub(super) enum Attribute {
+pub(crate) enum Attribute {
     Good(Evidence),
     Bad(Place),
     Unknown(Gap),
 }
 
 /// Where a bad value stands: the value's own place, or the application's where nothing sets it.
-pub(super) struct Place {
-    pub(super) value: Fact,
-    pub(super) primary: Evidence,
-    pub(super) trail: Vec<Evidence>,
+pub(crate) struct Place {
+    pub(crate) value: Fact,
+    pub(crate) primary: Evidence,
+    pub(crate) trail: Vec<Evidence>,
 }
 
 const ENV_REMEDY: &str = "give production's variables with `--env-file FILE`";
 
 /// Whether the application uses a session cookie. Where it does not, says what follows for the control.
-pub(super) fn is_used(cx: &Context<'_>, control: ControlId, out: &mut Assessment) -> bool {
+pub(crate) fn is_used(cx: &Context<'_>, control: ControlId, out: &mut Assessment) -> bool {
     if cx.app.is_none() {
         out.gap(
             control,
@@ -75,7 +75,7 @@ fn other_code_uses_cookies(cx: &Context<'_>) -> bool {
 }
 
 /// Whether anything reads or writes the session, itself or through an extension.
-pub(super) fn uses_session(cx: &Context<'_>) -> bool {
+pub(crate) fn uses_session(cx: &Context<'_>) -> bool {
     [
         "session.use",
         "session.write",
@@ -89,7 +89,7 @@ pub(super) fn uses_session(cx: &Context<'_>) -> bool {
 }
 
 /// The Secure attribute.
-pub(super) fn secure(cx: &Context<'_>) -> Attribute {
+pub(crate) fn secure(cx: &Context<'_>) -> Attribute {
     for name in ["SESSION_COOKIE_SECURE", "SESSION_COOKIE_PARTITIONED"] {
         if cx.setting_by_default(name).truth() == Some(true) {
             return Attribute::Good(written(cx, name, format!("`{name}` is true")));
@@ -115,7 +115,7 @@ pub(super) fn secure(cx: &Context<'_>) -> Attribute {
 }
 
 /// The HttpOnly attribute; on unless something turns it off.
-pub(super) fn http_only(cx: &Context<'_>) -> Attribute {
+pub(crate) fn http_only(cx: &Context<'_>) -> Attribute {
     let name = "SESSION_COOKIE_HTTPONLY";
     if let Some(talisman) = Talisman::of(cx)
         && talisman.is_certain()
@@ -130,7 +130,7 @@ pub(super) fn http_only(cx: &Context<'_>) -> Attribute {
 }
 
 /// The SameSite attribute: Lax or Strict, in any case.
-pub(super) fn same_site(cx: &Context<'_>) -> Attribute {
+pub(crate) fn same_site(cx: &Context<'_>) -> Attribute {
     let name = "SESSION_COOKIE_SAMESITE";
     if let Some(talisman) = Talisman::of(cx)
         && !talisman.is_overwritten(name)
@@ -203,7 +203,7 @@ fn judged(cx: &Context<'_>, name: &'static str, is_good: impl Fn(&Fact) -> Optio
 }
 
 /// The place of a setting's value, or the application's where nothing sets it.
-pub(super) fn place(cx: &Context<'_>, name: &str, value: Fact) -> Place {
+pub(crate) fn place(cx: &Context<'_>, name: &str, value: Fact) -> Place {
     let places = cx.setting(name).map(|setting| setting.written.as_slice()).unwrap_or_default();
     let at = places.first().map(|first| value.at.unwrap_or(*first));
     let (primary, trail) = match at {
@@ -228,7 +228,7 @@ fn condition(cx: &Context<'_>, name: &str, value: &Fact) -> String {
 }
 
 /// Evidence at the place where the application is made.
-pub(super) fn of_application(cx: &Context<'_>, claim: String) -> Evidence {
+pub(crate) fn of_application(cx: &Context<'_>, claim: String) -> Evidence {
     match cx.app.and_then(|app| app.span).or(cx.entry.span) {
         Some(span) => cx.evidence(span, claim),
         None => Evidence::general(Layer::Source, claim),
@@ -236,7 +236,7 @@ pub(super) fn of_application(cx: &Context<'_>, claim: String) -> Evidence {
 }
 
 /// Evidence at the place where a setting is written; general for a default.
-pub(super) fn written(cx: &Context<'_>, name: &str, claim: String) -> Evidence {
+pub(crate) fn written(cx: &Context<'_>, name: &str, claim: String) -> Evidence {
     match cx.setting(name).and_then(|setting| setting.written.first()) {
         Some(at) => cx.evidence(*at, claim),
         None => Evidence::general(Layer::Source, format!("{claim}: nothing changes the default")),
@@ -277,7 +277,7 @@ fn set_elsewhere<'p>(cx: &Context<'p>, name: &str, value: Option<Span>) -> Optio
 }
 
 /// The class of the application's own session interface, where one replaces Flask's.
-pub(super) fn custom_interface<'p>(cx: &Context<'p>) -> Option<&'p Event> {
+pub(crate) fn custom_interface<'p>(cx: &Context<'p>) -> Option<&'p Event> {
     cx.calls("app.set-attribute")
         .filter(|call| call.context == When::Start)
         .find(|call| call.positional.first().and_then(Fact::as_str) == Some("session_interface"))
@@ -285,7 +285,7 @@ pub(super) fn custom_interface<'p>(cx: &Context<'p>) -> Option<&'p Event> {
 
 /// Where the session's content lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Store {
+pub(crate) enum Store {
     /// In the cookie, signed and readable.
     Cookie,
     /// On the server; the cookie names it.
@@ -293,7 +293,7 @@ pub(super) enum Store {
     Unknown,
 }
 
-pub(super) fn store(cx: &Context<'_>) -> Store {
+pub(crate) fn store(cx: &Context<'_>) -> Store {
     if cx.calls("session.store").any(|call| call.context == When::Start) {
         return Store::Server;
     }

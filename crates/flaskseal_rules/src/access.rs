@@ -8,19 +8,19 @@ use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 use crate::code::{enclosing, identifiers, nodes, within, words};
 
 /// The dotted name of a decorator, without its arguments: `auth.login_required`.
-pub(super) fn decorator_name(cx: &Context<'_>, span: Span) -> String {
+pub(crate) fn decorator_name(cx: &Context<'_>, span: Span) -> String {
     let text = cx.text(span);
     let end = text.find(['(', '[', '\n']).unwrap_or(text.len());
     text.get(..end).unwrap_or(text).trim().to_owned()
 }
 
 /// Whether a decorator lets only some callers through: by its name, or by its code where the program has it.
-pub(super) fn is_access_check(cx: &Context<'_>, decorator: &Fact, span: Span) -> bool {
+pub(crate) fn is_access_check(cx: &Context<'_>, decorator: &Fact, span: Span) -> bool {
     names_check(&decorator_name(cx, span)) || function_of(cx, decorator).is_some_and(checks_caller)
 }
 
 /// Whether a function's own code looks at who is asking.
-pub(super) fn checks_caller(function: &ast::StmtFunctionDef) -> bool {
+pub(crate) fn checks_caller(function: &ast::StmtFunctionDef) -> bool {
     let mentioned: Vec<String> =
         function.body.iter().flat_map(|statement| identifiers(AnyNodeRef::from(statement))).collect();
     let mentions = |names: &[&str]| mentioned.iter().any(|name| names.contains(&name.as_str()));
@@ -60,13 +60,13 @@ fn looks_at_session(function: &ast::StmtFunctionDef) -> bool {
 }
 
 /// The program's function that a fact is.
-pub(super) fn function_of<'p>(cx: &Context<'p>, fact: &Fact) -> Option<&'p ast::StmtFunctionDef> {
+pub(crate) fn function_of<'p>(cx: &Context<'p>, fact: &Fact) -> Option<&'p ast::StmtFunctionDef> {
     let FactKind::Function(function) = &fact.kind else { return None };
     function_at(cx, function.span)
 }
 
 /// The function that is defined at a place.
-pub(super) fn function_at<'p>(cx: &Context<'p>, span: Span) -> Option<&'p ast::StmtFunctionDef> {
+pub(crate) fn function_at<'p>(cx: &Context<'p>, span: Span) -> Option<&'p ast::StmtFunctionDef> {
     enclosing(cx, span).into_iter().find_map(|node| match node {
         AnyNodeRef::StmtFunctionDef(function) => Some(function),
         _ => None,
@@ -74,7 +74,7 @@ pub(super) fn function_at<'p>(cx: &Context<'p>, span: Span) -> Option<&'p ast::S
 }
 
 /// Whether the program has anything to do with users who log in.
-pub(super) fn has_authentication(cx: &Context<'_>) -> bool {
+pub(crate) fn has_authentication(cx: &Context<'_>) -> bool {
     const WORDS: &[&str] = &[
         "apikey",
         "auth",
@@ -104,7 +104,7 @@ pub(super) fn has_authentication(cx: &Context<'_>) -> bool {
 }
 
 /// The function that was written for a route, below all its decorators.
-pub(super) fn view_span(cx: &Context<'_>, route: &Route) -> Option<Span> {
+pub(crate) fn view_span(cx: &Context<'_>, route: &Route) -> Option<Span> {
     let decorated = cx.evaluation.decorated.iter().find(|decorated| {
         route.span.is_some_and(|span| decorated.decorators.iter().any(|(_, decorator)| *decorator == span))
     });
@@ -116,7 +116,7 @@ pub(super) fn view_span(cx: &Context<'_>, route: &Route) -> Option<Span> {
 }
 
 /// Whether a decorator of a function is a check.
-pub(super) fn checks_on(cx: &Context<'_>, function: Span) -> bool {
+pub(crate) fn checks_on(cx: &Context<'_>, function: Span) -> bool {
     cx.evaluation
         .decorated
         .iter()
@@ -126,12 +126,12 @@ pub(super) fn checks_on(cx: &Context<'_>, function: Span) -> bool {
 }
 
 /// Where a function's name stands.
-pub(super) fn name_span(file: FileId, function: &ast::StmtFunctionDef) -> Span {
+pub(crate) fn name_span(file: FileId, function: &ast::StmtFunctionDef) -> Span {
     crate::code::span_of(file, &function.name)
 }
 
 /// The value that a class body gives to a name.
-pub(super) fn class_attribute<'p>(class: &'p ast::StmtClassDef, name: &str) -> Option<&'p Expr> {
+pub(crate) fn class_attribute<'p>(class: &'p ast::StmtClassDef, name: &str) -> Option<&'p Expr> {
     class.body.iter().find_map(|statement| match statement {
         ast::Stmt::Assign(assign) => {
             let is_it = assign

@@ -8,7 +8,7 @@ use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Guard,
 use flaskseal_python::ast::{self, statement_visitor};
 
 /// A value on its way to a client.
-pub(super) struct Answer<'p> {
+pub(crate) struct Answer<'p> {
     pub value: &'p Fact,
     /// Where to point: the call that makes the answer, or the function that returns it.
     pub span: Span,
@@ -20,7 +20,7 @@ pub(super) struct Answer<'p> {
 }
 
 /// Every answer of the application, as production runs with nothing set that the tree leaves open.
-pub(super) fn answers<'p>(cx: &Context<'p>) -> Vec<Answer<'p>> {
+pub(crate) fn answers<'p>(cx: &Context<'p>) -> Vec<Answer<'p>> {
     let mut answers = Vec::new();
     for event in cx.calls("response.body").filter(|event| runs(&event.guard)) {
         let values = event.positional.iter().chain(event.keywords.iter().map(|(_, value)| value));
@@ -46,7 +46,7 @@ pub(super) fn answers<'p>(cx: &Context<'p>) -> Vec<Answer<'p>> {
 }
 
 /// A piece of an answer that is not a constant of the program.
-pub(super) enum Piece<'p> {
+pub(crate) enum Piece<'p> {
     /// What a library gives, by its access path.
     Path(&'p str),
     /// An environment variable.
@@ -57,13 +57,13 @@ pub(super) enum Piece<'p> {
 
 impl<'p> Answer<'p> {
     /// Calls `see` with every piece, and the best place for it.
-    pub(super) fn pieces(&self, see: &mut dyn FnMut(Piece<'p>, Span)) {
+    pub(crate) fn pieces(&self, see: &mut dyn FnMut(Piece<'p>, Span)) {
         pieces(self.value, self.span, see);
     }
 }
 
 /// Calls `see` with everything in a value that matters, and the best place for it inside `around`.
-pub(super) fn pieces<'p>(fact: &'p Fact, around: Span, see: &mut dyn FnMut(Piece<'p>, Span)) {
+pub(crate) fn pieces<'p>(fact: &'p Fact, around: Span, see: &mut dyn FnMut(Piece<'p>, Span)) {
     let inside = |at: &Span| at.file == around.file && around.range.encloses(at.range);
     let at = fact.at.filter(inside).unwrap_or(around);
     match &fact.kind {
@@ -103,7 +103,7 @@ fn walk_text<'p>(fact: &'p Fact, rope: &'p Rope, at: Span, see: &mut dyn FnMut(P
 }
 
 /// The functions whose return value is an answer.
-pub(super) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
+pub(crate) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
     let mut views = BTreeSet::new();
     let mut classes: Vec<&str> = Vec::new();
     let routes = cx.app.map(|app| app.routes.as_slice()).unwrap_or_default();
@@ -122,9 +122,9 @@ pub(super) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
         }
     }
     let hooks = cx.app.map(|app| app.hooks.as_slice()).unwrap_or_default();
-    for (hook, function) in hooks {
+    for hook in hooks {
         if let ("errorhandler" | "before_request" | "before_app_request", FactKind::Function(function)) =
-            (hook.as_str(), &function.kind)
+            (hook.name.as_str(), &hook.function.kind)
         {
             views.insert(function.span);
         }
@@ -159,7 +159,7 @@ pub(super) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
 }
 
 /// What an error handler is registered for: the argument of `errorhandler` or `register_error_handler`.
-pub(super) fn handled_by<'p>(cx: &Context<'p>, function: Span) -> impl Iterator<Item = &'p Fact> + use<'p> {
+pub(crate) fn handled_by<'p>(cx: &Context<'p>, function: Span) -> impl Iterator<Item = &'p Fact> + use<'p> {
     let decorators: Vec<Span> = cx
         .evaluation
         .decorated
@@ -177,7 +177,7 @@ pub(super) fn handled_by<'p>(cx: &Context<'p>, function: Span) -> impl Iterator<
 }
 
 /// Whether a decorator of the function asks who is there.
-pub(super) fn is_guarded(cx: &Context<'_>, function: Option<Span>) -> bool {
+pub(crate) fn is_guarded(cx: &Context<'_>, function: Option<Span>) -> bool {
     const WORDS: &[&str] =
         &["login", "auth", "admin", "role", "permission", "jwt", "token", "require", "staff", "protect"];
     let Some(function) = function else { return false };
@@ -196,12 +196,12 @@ pub(super) fn is_guarded(cx: &Context<'_>, function: Option<Span>) -> bool {
 
 /// Whether something runs when nobody sets an open variable, but for those that the program cannot start without:
 /// what follows `os.environ["KEY"]` runs where `KEY` is set.
-pub(super) fn runs(guard: &Guard) -> bool {
+pub(crate) fn runs(guard: &Guard) -> bool {
     guard.conditions().all(|(_, states)| states.unset || *states == States::SET)
 }
 
 /// The expressions that a function returns, with their places.
-pub(super) fn returned<'p>(cx: &Context<'p>, function: Span) -> Vec<(&'p ast::Expr, Span)> {
+pub(crate) fn returned<'p>(cx: &Context<'p>, function: Span) -> Vec<(&'p ast::Expr, Span)> {
     let Some(Some(module)) = cx.project.parsed.modules.get(function.file.0 as usize) else {
         return Vec::new();
     };
@@ -241,7 +241,7 @@ impl<'p> statement_visitor::StatementVisitor<'p> for Returns<'p> {
 
 /// Configuration that production's start runs, with nothing set that the tree leaves open. What stands in functions
 /// that nobody was seen to call does not count.
-pub(super) fn start_calls<'p>(
+pub(crate) fn start_calls<'p>(
     cx: &Context<'p>,
     role: &'static str,
 ) -> impl Iterator<Item = &'p Event> + use<'p> {

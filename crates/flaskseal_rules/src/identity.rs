@@ -5,17 +5,17 @@ use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind, Rope, Source};
 
 /// A write to the session: one key, one value.
-pub(super) struct Write<'p> {
-    pub(super) call: &'p Event,
+pub(crate) struct Write<'p> {
+    pub(crate) call: &'p Event,
     /// The key, where it is known.
-    pub(super) key: Option<&'p str>,
+    pub(crate) key: Option<&'p str>,
     /// The expression that is the key; `None` for a keyword.
-    pub(super) key_value: Option<&'p Fact>,
-    pub(super) value: &'p Fact,
+    pub(crate) key_value: Option<&'p Fact>,
+    pub(crate) value: &'p Fact,
 }
 
 /// Every write to the session that says which key: items, `setdefault`, `update({...})`, `update(key=...)`.
-pub(super) fn writes<'p>(cx: &Context<'p>) -> Vec<Write<'p>> {
+pub(crate) fn writes<'p>(cx: &Context<'p>) -> Vec<Write<'p>> {
     let write = |call, key: &'p Fact, value| Write { call, key: key.as_str(), key_value: Some(key), value };
     let mut writes = Vec::new();
     for call in cx.calls("session.write") {
@@ -38,14 +38,14 @@ pub(super) fn writes<'p>(cx: &Context<'p>) -> Vec<Write<'p>> {
 }
 
 /// A login that is remembered beyond the session, or may be.
-pub(super) fn remembering_login<'p>(cx: &Context<'p>) -> Option<&'p Event> {
+pub(crate) fn remembering_login<'p>(cx: &Context<'p>) -> Option<&'p Event> {
     cx.calls("login.user").find(|call| {
         call.argument(1, "remember").is_some_and(|remember| remember.by_default().truth() != Some(false))
     })
 }
 
 /// Whether a session key says who somebody is or what they may do.
-pub(super) fn is_identity_key(key: &str) -> bool {
+pub(crate) fn is_identity_key(key: &str) -> bool {
     const KEYS: &[&str] = &[
         "accountid",
         "admin",
@@ -84,13 +84,13 @@ pub(super) fn is_identity_key(key: &str) -> bool {
 }
 
 /// Whether a function logs somebody out, by its name or its routes.
-pub(super) fn is_logout(cx: &Context<'_>, qualified_name: &str, function: Span) -> bool {
+pub(crate) fn is_logout(cx: &Context<'_>, qualified_name: &str, function: Span) -> bool {
     let names = ["logout", "signout", "logoff"];
     is_named(cx, qualified_name, function, &names)
 }
 
 /// Whether a function logs somebody in, by its name or its routes.
-pub(super) fn is_login(cx: &Context<'_>, qualified_name: &str, function: Span) -> bool {
+pub(crate) fn is_login(cx: &Context<'_>, qualified_name: &str, function: Span) -> bool {
     let names =
         ["login", "signin", "logon", "authenticate", "authorize", "authorized", "callback", "dologin"];
     is_named(cx, qualified_name, function, &names) && !is_logout(cx, qualified_name, function)
@@ -111,7 +111,7 @@ fn is_named(cx: &Context<'_>, qualified_name: &str, function: Span, names: &[&st
 }
 
 /// The words of an identifier: `accessToken`, `access_token` and `access-token` have the same two.
-pub(super) fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut previous = '_';
     for character in name.chars() {
@@ -131,7 +131,7 @@ pub(super) fn words(name: &str) -> Vec<String> {
 
 /// Where in the request a value comes from, if it does: `flask.request.form["q"]`. A parameter of a function counts
 /// only where the function is a view: elsewhere its callers decide.
-pub(super) fn request_source<'p>(cx: &Context<'_>, call: &Event, value: &'p Fact) -> Option<&'p str> {
+pub(crate) fn request_source<'p>(cx: &Context<'_>, call: &Event, value: &'p Fact) -> Option<&'p str> {
     let is_view = || call.function.is_some_and(|function| cx.routes_of(function).next().is_some());
     paths(value).into_iter().find(|path| {
         if path.starts_with("flask.request.view_args") {
@@ -165,7 +165,7 @@ pub(super) fn request_source<'p>(cx: &Context<'_>, call: &Event, value: &'p Fact
 }
 
 /// The access paths of library values that a value is made of.
-pub(super) fn paths(value: &Fact) -> Vec<&str> {
+pub(crate) fn paths(value: &Fact) -> Vec<&str> {
     fn of_rope<'p>(rope: &'p Rope, found: &mut Vec<&'p str>) {
         found.extend(rope.holes().filter_map(|hole| match &hole.source {
             Source::Path(path) => Some(&**path),

@@ -21,7 +21,11 @@ pub trait Rule: Sync {
     fn meta(&self) -> &'static RuleMeta;
 
     /// Reads what is known of one start and writes down what follows. No I/O, no state, no order among rules.
-    fn check(&self, cx: &Context<'_>, out: &mut Assessment);
+    fn check(&self, _cx: &Context<'_>, _out: &mut Assessment) {}
+
+    /// Reads what the deployment files say by themselves, whatever is started and whether or not anything is: asked
+    /// once for a project. What it concludes counts for every application of it.
+    fn check_deployment(&self, _project: &Project<'_>, _out: &mut Assessment) {}
 }
 
 /// Every rule, by id.
@@ -37,8 +41,14 @@ pub fn metas() -> impl Iterator<Item = &'static RuleMeta> {
 /// Runs the selected rules on every start of every application of the project.
 pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync)) -> Vec<AppAssessment> {
     let rules: Vec<&'static dyn Rule> = rules().filter(|rule| selected(rule.meta().id)).collect();
+    let mut deployment = Assessment::default();
+    for rule in &rules {
+        rule.check_deployment(project, &mut deployment);
+    }
     if project.apps.is_empty() {
-        return vec![nothing_followed(&rules)];
+        let mut nothing = nothing_followed(&rules);
+        nothing.assessment.absorb(deployment);
+        return vec![nothing];
     }
     project
         .apps
@@ -55,7 +65,7 @@ pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync))
                     assessment
                 })
                 .collect();
-            let mut total = Assessment::default();
+            let mut total = deployment.clone();
             for assessment in assessments {
                 total.absorb(assessment);
             }

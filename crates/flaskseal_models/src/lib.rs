@@ -1,12 +1,13 @@
 //! What libraries do, as data: one TOML file per distribution in `data/`, one row per fact.
 //!
 //! `alias` rows give the definition behind a public spelling. `role` rows give a callable a meaning that rules ask
-//! for (`hash.weak`, `cookie.set`); rules never name a library, and models never name a rule.
+//! for (`hash.weak`, `cookie.set`); rules never name a library, and models never name a rule. `input` rows name what
+//! a client controls, `store` rows what keeps data: what a query gives is not what was asked with.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 static DATA: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data.rs"));
@@ -20,6 +21,22 @@ pub struct Models {
     modules: FxHashMap<String, String>,
     /// Settings by distribution.
     settings: FxHashMap<String, Vec<Setting>>,
+    inputs: FxHashMap<String, Gives>,
+    stores: FxHashSet<String>,
+}
+
+/// What an input is, for the evaluator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gives {
+    Text,
+    Bytes,
+    /// A mapping from names to texts, with Werkzeug's methods.
+    Texts,
+    /// A mapping from names to uploaded files.
+    Files,
+    /// JSON and other values of which neither type nor parts are known.
+    Structure,
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,6 +55,31 @@ struct File {
     role: Vec<Role>,
     #[serde(default)]
     setting: Vec<SettingRow>,
+    #[serde(default)]
+    input: Vec<Input>,
+    #[serde(default)]
+    store: Vec<Store>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// An access path; `[*]` stands for any key.
+    path: String,
+    gives: Gives,
+    #[serde(default)]
+    #[allow(dead_code, reason = "for the reader of the file")]
+    doc: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Store {
+    /// An access path, with everything below it; `*.name` is the method of any object that is not known better.
+    path: String,
+    #[serde(default)]
+    #[allow(dead_code, reason = "for the reader of the file")]
+    doc: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,6 +190,8 @@ impl Models {
             }
             let settings: Vec<Setting> = file.setting.into_iter().map(Setting::from).collect();
             models.settings.insert(file.library, settings);
+            models.inputs.extend(file.input.into_iter().map(|row| (row.path, row.gives)));
+            models.stores.extend(file.store.into_iter().map(|row| row.path));
             for alias in file.alias {
                 models.aliases.insert(alias.path, alias.to);
             }
@@ -197,6 +241,29 @@ impl Models {
         has(path) || self.unknown_receiver(path).is_some_and(|key| has(&key))
     }
 
+    /// What the input at a path is; `None` where it is no input.
+    pub fn input(&self, path: &str) -> Option<Gives> {
+        if !path.contains('[') {
+            return self.inputs.get(path).copied();
+        }
+        self.inputs.get(&without_keys(path)).copied()
+    }
+
+    /// Whether what a call of this path gives comes out of a store, not out of its arguments.
+    pub fn is_store(&self, path: &str) -> bool {
+        let mut prefix = path;
+        loop {
+            if self.stores.contains(prefix) {
+                return true;
+            }
+            match prefix.rfind('.') {
+                Some(dot) => prefix = &prefix[..dot],
+                None => break,
+            }
+        }
+        self.unknown_receiver(path).is_some_and(|key| self.stores.contains(&key))
+    }
+
     fn unknown_receiver(&self, path: &str) -> Option<String> {
         let (_, method) = path.rsplit_once('.')?;
         Some(format!("*.{method}"))
@@ -222,6 +289,28 @@ impl Models {
     }
 }
 
+/// A path with every key replaced by `[*]`.
+fn without_keys(path: &str) -> String {
+    let mut result = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(open) = rest.find('[') {
+        let (before, key) = rest.split_at(open);
+        result.push_str(before);
+        result.push_str("[*]");
+        // A key that is text is quoted, and may hold a bracket.
+        let end = match key.strip_prefix("[\"") {
+            Some(text) => text.find("\"]").map(|end| end + 4),
+            None => key.find(']').map(|end| end + 1),
+        };
+        match end {
+            Some(end) => rest = &key[end..],
+            None => return result,
+        }
+    }
+    result.push_str(rest);
+    result
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +320,15 @@ mod tests {
         if let Err(error) = Models::load(DATA) {
             panic!("{error}");
         }
+    }
+
+    #[test]
+    fn inputs_are_found_under_any_key() {
+        let models = Models::bundled();
+        assert_eq!(models.input("flask.request.args"), Some(Gives::Texts));
+        assert_eq!(models.input("flask.request.files[\"a]b\"].filename"), Some(Gives::Text));
+        assert_eq!(models.input("flask.request.method"), None);
+        assert!(models.is_store("sqlite3.connect().cursor().execute().fetchone"));
     }
 
     #[test]

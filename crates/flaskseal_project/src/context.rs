@@ -39,7 +39,7 @@ impl<'p> Context<'p> {
     /// What a setting is where no open variable is set: `Absent` where nothing sets it, `Unknown` where something
     /// outside the tree may.
     pub fn setting_by_default(&self, name: &str) -> Fact {
-        let nothing = Fact { kind: FactKind::Absent, at: None };
+        let nothing = Fact::new(FactKind::Absent);
         let Some(app) = self.app else { return Fact::UNKNOWN };
         match app.setting(name) {
             Some(setting) if !app.open || !setting.written.is_empty() => setting.value.by_default(),

@@ -2,7 +2,7 @@
 
 use flaskseal_core::Span;
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Event, Fact, FactKind, Rope, Source};
+use flaskseal_project::semantic::{Event, Fact, FactKind, OriginKind, Rope, Source};
 
 /// A write to the session: one key, one value.
 pub(crate) struct Write<'p> {
@@ -132,6 +132,10 @@ pub(crate) fn words(name: &str) -> Vec<String> {
 /// Where in the request a value comes from, if it does: `flask.request.form["q"]`. A parameter of a function counts
 /// only where the function is a view: elsewhere its callers decide.
 pub(crate) fn request_source<'p>(cx: &Context<'_>, call: &Event, value: &'p Fact) -> Option<&'p str> {
+    let origin = value.origin().filter(|origin| origin.kind == OriginKind::Request);
+    if origin.is_some_and(|origin| origin.input.starts_with("flask.request.view_args")) {
+        return Some("flask.request.view_args");
+    }
     let is_view = || call.function.is_some_and(|function| cx.routes_of(function).next().is_some());
     paths(value).into_iter().find(|path| {
         if path.starts_with("flask.request.view_args") {

@@ -15,8 +15,13 @@ pub struct Alphabet {
 impl Alphabet {
     pub const NONE: Self = Self { ascii: 0, wide_alphanumeric: false, wide_other: false };
     pub const ALL: Self = Self { ascii: u128::MAX, wide_alphanumeric: true, wide_other: true };
+    /// Everything beyond ASCII.
+    pub const ALL_WIDE: Self = Self { ascii: 0, wide_alphanumeric: true, wide_other: true };
     pub const DIGITS: Self = Self::ascii_range(b'0', b'9');
     pub const HEX: Self = Self::DIGITS.union(Self::ascii_range(b'a', b'f'));
+    /// What `str.strip` takes off; U+001C to U+001F are white space for Python, and so is much beyond ASCII.
+    pub const WHITE_SPACE: Self =
+        Self { wide_other: true, ..Self::ascii_range(b'\t', b'\r').union(Self::ascii_range(0x1c, b' ')) };
 
     pub const fn ascii_range(first: u8, last: u8) -> Self {
         let mut ascii = 0_u128;

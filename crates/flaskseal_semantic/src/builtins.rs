@@ -211,7 +211,7 @@ pub(crate) fn call(
             #[allow(clippy::cast_precision_loss, reason = "as Python does")]
             _ => match value.as_int() {
                 Some(value) => Value::new(Kind::Float(value as f64), None),
-                None => Value::new(Kind::Some(Type::Float), None),
+                None => Value::new(Kind::Some(Type::Float), None).tainted(value.origin()),
             },
         }),
         ("len", Some(value)) => {
@@ -522,7 +522,7 @@ fn integer(machine: &mut Machine<'_>, value: &Value, arguments: &Arguments) -> R
                     None => Value::UNKNOWN,
                 }
             }
-            None => Value::new(Kind::Some(Type::Int), None),
+            None => Value::new(Kind::Some(Type::Int), None).tainted(rope.origin()),
         },
         #[allow(clippy::cast_possible_truncation, reason = "bounded by the guard")]
         Kind::Float(number) if number.abs() < 1e15 => Value::int(number.trunc() as i64),
@@ -530,7 +530,9 @@ fn integer(machine: &mut Machine<'_>, value: &Value, arguments: &Arguments) -> R
             raises = true;
             Value::ABSENT
         }
-        _ => value.as_int().map_or(Value::new(Kind::Some(Type::Int), None), Value::int),
+        _ => value
+            .as_int()
+            .map_or_else(|| Value::new(Kind::Some(Type::Int), None).tainted(value.origin()), Value::int),
     });
     if matches!(result.kind, Kind::Absent) {
         return Err(Raised::of(if matches!(value.kind, Kind::None) { "TypeError" } else { "ValueError" }));

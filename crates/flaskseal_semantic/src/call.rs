@@ -7,6 +7,7 @@ use flaskseal_python::{Name, ast};
 
 use crate::heap::{Code, Dict, Function, ObjectId, Shape};
 use crate::machine::{Evaluated, Flow, Frame, Machine};
+use crate::origin::StepKind;
 use crate::value::{Alternative, Key, Kind, Value};
 
 #[derive(Clone, Debug)]
@@ -75,13 +76,13 @@ impl<'a> Machine<'a> {
             }
             Kind::Path(path) => {
                 self.calls_resolved += 1;
-                crate::library::call_path(self, &path.clone(), arguments)
+                crate::library::call_path(self, &path.clone(), callee.taint.clone(), arguments)
             }
             _ => {
                 self.calls_unresolved += 1;
                 self.opaque_calls += 1;
                 self.escape_arguments(&arguments);
-                Ok(Value::UNKNOWN.at(Some(span)))
+                Ok(self.through(Value::UNKNOWN.at(Some(span)), "?", callee.taint.clone(), &arguments))
             }
         }
     }
@@ -141,7 +142,8 @@ impl<'a> Machine<'a> {
                 self.incomplete("calls are nested too deep", Some(span));
             }
             self.opaque_calls += 1;
-            return Ok(Value::UNKNOWN.at(Some(span)));
+            let result = Value::UNKNOWN.at(Some(span));
+            return Ok(self.through(result, &function.qualified_name, None, &arguments));
         }
         // A cached function without arguments gives the same object again.
         let is_memo = arguments.positional.is_empty() && arguments.keywords.is_empty() && !arguments.open;
@@ -171,7 +173,7 @@ impl<'a> Machine<'a> {
             nonlocals: Vec::new(),
             yields,
         };
-        self.bind_parameters(scope, function, arguments);
+        self.bind_parameters(scope, function, self.passed(function, arguments));
         let before = self.heap.mark();
         self.entered.insert(function.span);
         let guard = self.guard.clone();
@@ -206,6 +208,33 @@ impl<'a> Machine<'a> {
                 value
             }),
         }
+    }
+
+    /// Arguments on their way into a function: request data remembers the step.
+    fn passed(&self, function: &Function<'a>, mut arguments: Arguments) -> Arguments {
+        if !self.serving || self.frames.last().is_some_and(|frame| frame.function.is_none()) {
+            return arguments;
+        }
+        let parameters: Vec<&Name> = match function.code {
+            Code::Def(node) => {
+                let parameters = node.parameters.posonlyargs.iter().chain(&node.parameters.args);
+                parameters.map(|parameter| &parameter.parameter.name.id).collect()
+            }
+            Code::Lambda(_) => return arguments,
+        };
+        let step = |value: &mut Value, parameter: &str| {
+            if value.origin().is_some() {
+                let (at, function) = (arguments.span, function.qualified_name.clone());
+                *value = value.step(at, &StepKind::Passed { function, parameter: parameter.into() });
+            }
+        };
+        for (index, value) in arguments.positional.iter_mut().enumerate() {
+            step(value, parameters.get(index).map_or("*", |name| name.as_str()));
+        }
+        for (name, value) in &mut arguments.keywords {
+            step(value, name.as_str());
+        }
+        arguments
     }
 
     fn bind_parameters(&mut self, scope: ObjectId, function: &Function<'a>, arguments: Arguments) {

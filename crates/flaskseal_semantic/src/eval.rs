@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use flaskseal_core::Span;
+use flaskseal_models::Gives;
 use flaskseal_python::{ast, ast::Expr};
 
+use crate::alphabet::Alphabet;
 use crate::call::Arguments;
 use crate::guard::{Guard, States};
 use crate::heap::{Code, Dict, List, Shape};
+use crate::limits::{Limits, Relation};
 use crate::machine::{Evaluated, Flow, Frame, Machine, Raised};
-use crate::rope::{Rope, Source};
+use crate::origin::stronger;
+use crate::rope::{Hole, Rope, Source};
 use crate::truth::Truth;
 use crate::value::{Alternative, Bytes, Key, Kind, Type, Value};
 
@@ -329,7 +333,11 @@ impl<'a> Machine<'a> {
                     }
                 }
                 // `os.environ` and what a library gives may hold anything.
-                _ => dict.rest = Some(Value::UNKNOWN.at(value.at)),
+                Kind::Path(path) if self.program.models.input(path) == Some(Gives::Texts) => {
+                    let at = value.at.unwrap_or(Span::new(self.frame().file, 0, 0));
+                    dict.rest = Some(crate::request::text(&format!("{path}[*]").into(), at));
+                }
+                _ => dict.rest = Some(Value::UNKNOWN.at(value.at).tainted(value.origin())),
             },
         }
     }
@@ -377,8 +385,10 @@ impl<'a> Machine<'a> {
             self.assign(&generator.target, value)?;
             let mut certain = certain;
             let mut skipped = false;
+            let outer = self.guard.clone();
             for condition in &generator.ifs {
-                match self.condition(condition)?.known() {
+                let truth = self.condition(condition)?;
+                match truth.known() {
                     Some(true) => {}
                     Some(false) => {
                         skipped = true;
@@ -386,10 +396,14 @@ impl<'a> Machine<'a> {
                     }
                     None => certain = false,
                 }
+                // What passes the filter is what the condition says.
+                if let Some(guard) = truth.yes.and_then(|yes| self.guard.and(&yes)) {
+                    self.guard = guard;
+                }
             }
-            if !skipped {
-                self.generate(rest, certain, body)?;
-            }
+            let result = if skipped { Ok(()) } else { self.generate(rest, certain, body) };
+            self.guard = outer;
+            result?;
         }
         Ok(())
     }
@@ -448,7 +462,7 @@ impl<'a> Machine<'a> {
                     let characters = text.chars().map(|c| Value::str(c.to_string()).at(value.at));
                     Elements { known: characters.collect(), rest: None }
                 }
-                _ => unknown(Value::from(Rope::hole_of(Source::Unknown, rope.alphabet())).at(value.at)),
+                _ => unknown(Value::from(rope.made(Relation::Part, rope.alphabet(), value.at)).at(value.at)),
             },
             Kind::Object(id) => match &self.heap.get(*id).shape {
                 Shape::List(list) => {
@@ -478,7 +492,14 @@ impl<'a> Machine<'a> {
                 },
                 _ => unknown(Value::UNKNOWN),
             },
-            Kind::Path(path) if path.len() < 200 => unknown(Value::path(format!("{path}[*]")).at(value.at)),
+            // Iterating over `request.args` gives names.
+            Kind::Path(path) if self.program.models.input(path) == Some(Gives::Texts) => {
+                let at = value.at.unwrap_or(Span::new(self.frame().file, 0, 0));
+                unknown(crate::request::text(&format!("{path}.keys()").into(), at))
+            }
+            Kind::Path(path) if path.len() < 200 => {
+                unknown(Value::path(format!("{path}[*]")).at(value.at).tainted(value.taint.clone()))
+            }
             Kind::None => Elements { known: Vec::new(), rest: None },
             Kind::Union(alternatives) => {
                 let alternatives = alternatives.clone();
@@ -491,7 +512,7 @@ impl<'a> Machine<'a> {
                 }
                 Elements { known: Vec::new(), rest: rest.or(Some(Value::UNKNOWN)) }
             }
-            _ => unknown(Value::UNKNOWN.at(value.at)),
+            _ => unknown(Value::UNKNOWN.at(value.at).tainted(value.origin())),
         }
     }
 
@@ -530,12 +551,9 @@ impl<'a> Machine<'a> {
         value.map(|value| match &value.kind {
             Kind::Int(_) | Kind::Some(_) | Kind::Float(_) => Value::from(Rope::hole_of(
                 Source::Unknown,
-                crate::alphabet::Alphabet::of("0123456789+-.,eE_ xXabcdefABCDEF%#oOinfINFNA"),
+                Alphabet::of("0123456789+-.,eE_ xXabcdefABCDEF%#oOinfINFNA"),
             )),
-            _ => match self.text_of(value).as_hole() {
-                Some(hole) => Value::from(Rope::hole(hole.source.clone())),
-                None => Value::unknown_text(),
-            },
+            _ => Value::from(self.text_of(value).blurred(Alphabet::ALL)),
         })
     }
 
@@ -555,7 +573,8 @@ impl<'a> Machine<'a> {
                 }
             }
             if next.len() > 16 {
-                return Value::unknown_text();
+                let origin = parts.iter().fold(None, |found, part| stronger(found, self.taint_of(part)));
+                return Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) }).into();
             }
             results = next;
         }
@@ -568,6 +587,11 @@ impl<'a> Machine<'a> {
 
     /// `str(value)` for a value that is no union.
     pub(crate) fn text_of(&self, value: &Value) -> Rope {
+        let unknown = |origin| Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) });
+        let number = |characters| {
+            let hole = Hole::new(Source::Unknown, Alphabet::of(characters));
+            Rope::from(Hole { origin: value.taint.clone(), ..hole })
+        };
         match &value.kind {
             Kind::Str(rope) => rope.clone(),
             Kind::None => Rope::literal("None"),
@@ -577,24 +601,25 @@ impl<'a> Machine<'a> {
             Kind::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
                 Rope::literal(format!("{value:.1}"))
             }
-            Kind::Some(Type::Bool) => {
-                Rope::hole_of(Source::Unknown, crate::alphabet::Alphabet::of("TrueFals"))
-            }
-            Kind::Some(Type::Int) => {
-                Rope::hole_of(Source::Unknown, crate::alphabet::Alphabet::of("0123456789-"))
-            }
-            Kind::Some(Type::Float) | Kind::Float(_) => {
-                Rope::hole_of(Source::Unknown, crate::alphabet::Alphabet::of("0123456789-+.einfa"))
-            }
-            Kind::Path(path) => Rope::hole(Source::Path(path.clone())),
+            Kind::Some(Type::Bool) => Rope::hole_of(Source::Unknown, Alphabet::of("TrueFals")),
+            Kind::Some(Type::Int) => number("0123456789-"),
+            Kind::Some(Type::Float) | Kind::Float(_) => number("0123456789-+.einfa"),
+            Kind::Path(path) => match &value.taint {
+                Some(taint) => {
+                    let at = value.at.unwrap_or(taint.at);
+                    crate::request::structure_text(path, taint, at)
+                }
+                None => Rope::hole(Source::Path(path.clone())),
+            },
+            Kind::Bytes(Bytes::Encoded(rope)) => rope.blurred(Alphabet::ALL),
             Kind::Object(id) => match self.heap.attribute(*id, "@path") {
                 Some(Value { kind: Kind::Str(rope), .. }) => rope.clone(),
                 _ => match self.heap.attribute(*id, "@str") {
                     Some(Value { kind: Kind::Str(rope), .. }) => rope.clone(),
-                    _ => Rope::hole(Source::Unknown),
+                    _ => unknown(self.taint_of(value)),
                 },
             },
-            _ => Rope::hole(Source::Unknown),
+            _ => unknown(value.origin()),
         }
     }
 
@@ -766,8 +791,13 @@ impl<'a> Machine<'a> {
             return match text.as_literal() {
                 Some(text) => Value::bool(text.contains(part)),
                 None if !part.chars().all(|c| text.alphabet().contains(c)) => Value::bool(false),
-                None => unknown(),
+                None => truth_value(&crate::truth::occurs(text, part)),
             };
+        }
+        if let (Some(text), Kind::Str(part)) = (container.as_str(), &item.kind) {
+            // What occurs in a constant has no other characters.
+            let limits = Limits::alphabet(Alphabet::of(text));
+            return truth_value(&crate::truth::about(part, limits, Limits::default()));
         }
         if let Some(id) = container.as_object()
             && id == self.environ
@@ -851,7 +881,7 @@ impl<'a> Machine<'a> {
                         Value::str(text.repeat(count))
                     }
                     (Some(_), Err(_)) => Value::str(""),
-                    _ => Rope::hole_of(Source::Unknown, rope.alphabet()).into(),
+                    _ => rope.blurred(rope.alphabet()).into(),
                 };
             }
             (Add, Kind::Bytes(Bytes::Known(a)), Kind::Bytes(Bytes::Known(b))) if a.len() + b.len() < 4096 => {
@@ -915,8 +945,10 @@ impl<'a> Machine<'a> {
                 Value::new(Kind::Some(if op == Div { Type::Float } else { Type::Int }), None)
             }
             // What a library gives keeps its name through an operation: `db.a | db.b`, `path / "x"`.
-            (Kind::Path(path), _) => Value::path(path.clone()),
-            _ => Value::UNKNOWN,
+            (Kind::Path(path), _) => {
+                Value::path(path.clone()).tainted(stronger(left.origin(), right.origin()))
+            }
+            _ => Value::UNKNOWN.tainted(stronger(left.origin(), right.origin())),
         }
     }
 
@@ -939,8 +971,11 @@ impl<'a> Machine<'a> {
         let bounds = (bound(self, &node.lower)?, bound(self, &node.upper)?, bound(self, &node.step)?);
         let (Some(lower), Some(upper), Some(None | Some(1))) = bounds else {
             return Ok(match &object.kind {
-                Kind::Str(rope) => Rope::hole_of(Source::Unknown, rope.alphabet()).into(),
-                _ => Value::UNKNOWN,
+                Kind::Str(rope) => {
+                    let place = self.span(node);
+                    rope.made(Relation::Part, rope.alphabet(), place).into()
+                }
+                _ => Value::UNKNOWN.tainted(object.origin()),
             });
         };
         let range = |length: usize| {
@@ -960,9 +995,11 @@ impl<'a> Machine<'a> {
                         Value::str(characters[start..end].iter().collect::<String>())
                     }
                     None => {
-                        let source = rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
-                        let source = if matches!(source, Source::Root) { Source::Unknown } else { source };
-                        Rope::hole_of(source, rope.alphabet()).into()
+                        let how = (lower, upper);
+                        let part = rope.made(Relation::Part, rope.alphabet(), how);
+                        // A part of the root is no root.
+                        let is_root = |hole: &Hole| matches!(hole.source, Source::Root);
+                        if part.holes().any(is_root) { Value::unknown_text() } else { part.into() }
                     }
                 },
                 Kind::Bytes(Bytes::Known(bytes)) => {
@@ -990,8 +1027,10 @@ impl<'a> Machine<'a> {
                     }),
                     None => Value::UNKNOWN,
                 },
-                Kind::Path(path) if path.len() < 200 => Value::path(format!("{path}[:]")),
-                _ => Value::UNKNOWN,
+                Kind::Path(path) if path.len() < 200 => {
+                    Value::path(format!("{path}[:]")).tainted(value.taint.clone())
+                }
+                _ => Value::UNKNOWN.tainted(value.origin()),
             };
             results.push(Alternative { value: sliced, guard });
         }
@@ -1071,7 +1110,7 @@ pub(crate) fn truth_value(truth: &Truth) -> Value {
 fn equals_hole(rope: &Rope, text: &str) -> Value {
     if let Some(hole) = rope.as_hole()
         && let Source::Env(name) = &hole.source
-        && hole.alphabet == crate::alphabet::Alphabet::ALL
+        && hole.alphabet == Alphabet::ALL
     {
         return truth_value(&Truth {
             yes: Some(Guard::when(name.clone(), States::equals(text))),
@@ -1081,7 +1120,11 @@ fn equals_hole(rope: &Rope, text: &str) -> Value {
     let possible = text.chars().all(|character| rope.alphabet().contains(character))
         && text.starts_with(rope.literal_prefix())
         && text.ends_with(rope.literal_suffix());
-    if possible { Value::new(Kind::Some(Type::Bool), None) } else { Value::bool(false) }
+    if possible {
+        truth_value(&crate::truth::about(rope, Limits::equals(text), Limits::default()))
+    } else {
+        Value::bool(false)
+    }
 }
 
 /// Applies a function to every pair of alternatives that can occur together.

@@ -570,21 +570,15 @@ fn lazy_imports(body: &[ast::Stmt]) -> Vec<&ast::Stmt> {
     finder.found
 }
 
-/// Calls every function of the loaded modules once, as a request would: with arguments that are not known. What it
-/// does to the application's state does not last.
+/// Calls every view as requests do, then every other function of the loaded modules once, with arguments that are not
+/// known. What it does to the application's state does not last.
 fn serve(machine: &mut Machine<'_>, routes: &[Vec<crate::flask::RouteValue>]) -> Vec<FunctionResult> {
     machine.context = Context::Request;
     machine.serving = true;
-    let views: rustc_hash::FxHashSet<ObjectId> = routes
-        .iter()
-        .flatten()
-        .flat_map(|route| route.view.alternatives())
-        .filter_map(|alternative| alternative.value.as_object())
-        .collect();
+    let mut results = crate::serve::views(machine, routes);
+    let mut seen: rustc_hash::FxHashSet<Span> = results.iter().map(|result| result.span).collect();
     let functions: Vec<ObjectId> =
         machine.heap.ids().filter(|id| matches!(machine.heap.get(*id).shape, Shape::Function(_))).collect();
-    let mut results = Vec::new();
-    let mut seen = rustc_hash::FxHashSet::default();
     for id in functions {
         let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
         if matches!(function.code, crate::heap::Code::Lambda(_)) || !seen.insert(function.span) {
@@ -593,13 +587,7 @@ fn serve(machine: &mut Machine<'_>, routes: &[Vec<crate::flask::RouteValue>]) ->
         let returns = isolated(machine, |machine| {
             let arguments = request_arguments(machine, &function);
             match machine.call_function(&function, id, arguments) {
-                Ok(value) => {
-                    if views.contains(&id) {
-                        let arguments = Arguments::of(value.at.unwrap_or(function.span), [value.clone()]);
-                        machine.note_return(&function, &arguments);
-                    }
-                    machine.fact(&value)
-                }
+                Ok(value) => machine.fact(&value),
                 Err(_) => Fact::UNKNOWN,
             }
         });
@@ -655,7 +643,7 @@ fn is_main_test(test: &ast::Expr) -> bool {
 }
 
 /// Runs something whose effects on the program's state do not last; what it noted does.
-fn isolated<'a, T>(machine: &mut Machine<'a>, run: impl FnOnce(&mut Machine<'a>) -> T) -> T {
+pub(crate) fn isolated<'a, T>(machine: &mut Machine<'a>, run: impl FnOnce(&mut Machine<'a>) -> T) -> T {
     let mark = machine.heap.mark();
     let exits = machine.exits.len();
     let apps = machine.apps.len();
@@ -689,15 +677,6 @@ fn request_arguments(machine: &mut Machine<'_>, function: &crate::heap::Function
 }
 
 impl Machine<'_> {
-    fn note_return(&mut self, function: &crate::heap::Function<'_>, arguments: &Arguments) {
-        let before = self.events.len();
-        self.note_call("flask.view.return", None, arguments);
-        if let Some(event) = self.events.get_mut(before) {
-            event.scope = function.qualified_name.clone();
-            event.function = Some(function.span);
-        }
-    }
-
     /// Forgets modules whose objects a reset is about to drop.
     fn forget_modules_since(&mut self, mark: crate::heap::Mark) {
         self.modules.retain(|_, id| !mark.is_before_object(*id));

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use flaskseal_core::Span;
 
+use crate::alphabet::Alphabet;
 use crate::guard::Guard;
 use crate::heap::{ObjectId, Shape};
 use crate::machine::Machine;
-use crate::rope::Rope;
+use crate::origin::{Origin, stronger};
+use crate::rope::{Hole, Rope, Source};
 use crate::value::{Bytes, Kind, Type, Value};
 
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Fact {
     pub kind: FactKind,
     /// Where the value was written or made; `None` for defaults of a library.
     pub at: Option<Span>,
+    /// The request data that a value other than text is, or was computed from; text says so itself.
+    pub taint: Option<Arc<Origin>>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,7 +84,11 @@ const MAX_DEPTH: usize = 4;
 const MAX_ELEMENTS: usize = 64;
 
 impl Fact {
-    pub const UNKNOWN: Self = Self { kind: FactKind::Unknown, at: None };
+    pub const UNKNOWN: Self = Self::new(FactKind::Unknown);
+
+    pub const fn new(kind: FactKind) -> Self {
+        Self { kind, at: None, taint: None }
+    }
 
     /// The fact's alternatives with their guards; itself, where it is not one of several.
     pub fn alternatives(&self) -> Vec<(&Self, &Guard)> {
@@ -101,7 +109,7 @@ impl Fact {
         match possible.len() {
             0 => Self::UNKNOWN,
             1 => possible.swap_remove(0).0,
-            _ => Self { kind: FactKind::OneOf(possible), at: None },
+            _ => Self::new(FactKind::OneOf(possible)),
         }
     }
 
@@ -123,6 +131,58 @@ impl Fact {
         match self.kind {
             FactKind::Int(value) => Some(value),
             FactKind::Bool(value) => Some(i64::from(value)),
+            _ => None,
+        }
+    }
+
+    /// The fact as text: `str(fact)`. What has no text of its own is one hole.
+    pub fn to_rope(&self) -> Rope {
+        let hole = |source, alphabet| Hole { origin: self.origin(), ..Hole::new(source, alphabet) };
+        match &self.kind {
+            FactKind::Str(rope) | FactKind::EncodedText(rope) => rope.clone(),
+            FactKind::None => Rope::literal("None"),
+            FactKind::Bool(value) => Rope::literal(if *value { "True" } else { "False" }),
+            FactKind::Int(value) => Rope::literal(value.to_string()),
+            FactKind::Bytes(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Rope::literal(text),
+                Err(_) => hole(Source::Unknown, Alphabet::ALL).into(),
+            },
+            FactKind::SomeBool => hole(Source::Unknown, Alphabet::of("TrueFals")).into(),
+            FactKind::SomeInt => hole(Source::Unknown, Alphabet::of("0123456789-")).into(),
+            FactKind::SomeFloat | FactKind::Float(_) => {
+                hole(Source::Unknown, Alphabet::of("0123456789-+.einfa")).into()
+            }
+            FactKind::Path(path) => hole(Source::Path(path.clone()), Alphabet::ALL).into(),
+            _ => hole(Source::Unknown, Alphabet::ALL).into(),
+        }
+    }
+
+    /// The request data in it, at any depth; where there are several, the one that says most.
+    pub fn origin(&self) -> Option<Arc<Origin>> {
+        let of_all = |facts: &mut dyn Iterator<Item = &Self>| {
+            facts.fold(None, |found, fact| stronger(found, fact.origin()))
+        };
+        let inner = match &self.kind {
+            FactKind::Str(rope) | FactKind::EncodedText(rope) => rope.origin(),
+            FactKind::Sequence { items, .. } => of_all(&mut items.iter()),
+            FactKind::Dict { entries, .. } => {
+                of_all(&mut entries.iter().flat_map(|(key, value)| [key, value]))
+            }
+            FactKind::Instance(_, attributes) => of_all(&mut attributes.iter().map(|(_, fact)| fact)),
+            FactKind::OneOf(alternatives) => of_all(&mut alternatives.iter().map(|(fact, _)| fact)),
+            _ => None,
+        };
+        stronger(self.taint.clone(), inner)
+    }
+
+    /// The access path of what a library defines or gives, also where it is text: `flask.request.args["q"]`.
+    pub fn source_path(&self) -> Option<&str> {
+        match &self.kind {
+            FactKind::Path(path) => Some(path),
+            FactKind::Str(rope) => match &rope.as_hole()?.source {
+                Source::Path(path) => Some(path),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -218,7 +278,7 @@ impl Machine<'_> {
             Kind::Bound(bound) => self.object_fact(bound.1, depth),
             Kind::Object(id) => self.object_fact(*id, depth),
         };
-        Fact { kind, at: value.at }
+        Fact { kind, at: value.at, taint: value.taint.clone() }
     }
 
     fn sequence_fact(&self, values: &[Value], open: bool, depth: usize) -> FactKind {

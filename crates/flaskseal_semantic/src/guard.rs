@@ -1,16 +1,20 @@
-//! Under which environment a value arises.
+//! Under which environment and which input a value arises.
 //!
-//! A guard is a necessary condition over environment variables that the tree leaves open: each named variable is
-//! in one of the listed states. The empty guard is always true. Guards over-approximate: what has several
+//! A guard is a necessary condition over environment variables that the tree leaves open, each in one of the listed
+//! states, and over texts that are not known, each within limits. The empty guard is always true. Guards over-approximate: what has several
 //! conditions that do not fit this form keeps the part that does.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::limits::{Identity, Limits, TextId};
+
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Guard {
     /// Sorted by name, each name once.
     conditions: Vec<(Arc<str>, States)>,
+    /// Sorted by text, each text once.
+    texts: Vec<(TextId, Arc<Limits>)>,
 }
 
 /// The states in which a variable can be: not set, or set to one of some texts.
@@ -66,14 +70,50 @@ impl States {
 }
 
 impl Guard {
-    pub const ALWAYS: Self = Self { conditions: Vec::new() };
+    pub const ALWAYS: Self = Self { conditions: Vec::new(), texts: Vec::new() };
 
     pub fn when(variable: impl Into<Arc<str>>, states: States) -> Self {
-        Self { conditions: vec![(variable.into(), states)] }
+        Self { conditions: vec![(variable.into(), states)], ..Self::ALWAYS }
+    }
+
+    /// What a test on a text says, about it and about the texts that it was made of.
+    pub(crate) fn about(identity: &Identity, limits: Limits) -> Self {
+        let mut guard = Self::ALWAYS;
+        let mut current = (identity, limits);
+        loop {
+            let (identity, limits) = current;
+            if !limits.is_nothing()
+                && let Err(index) = guard.texts.binary_search_by_key(&identity.id, |(id, _)| *id)
+            {
+                guard.texts.insert(index, (identity.id, Arc::new(limits.clone())));
+            }
+            let Some((whole, relation)) = &identity.made_of else { return guard };
+            current = (whole, limits.of_whole(*relation));
+        }
+    }
+
+    pub(crate) fn says_of_texts(&self) -> bool {
+        !self.texts.is_empty()
+    }
+
+    /// What holds of a text: what tests on it said, and what tests on the texts that it was made of say of it.
+    pub(crate) fn limits(&self, identity: &Identity) -> Option<Limits> {
+        let own = |identity: &Identity| {
+            let index = self.texts.binary_search_by_key(&identity.id, |(id, _)| *id).ok()?;
+            Some(&*self.texts[index].1)
+        };
+        let inherited = identity.made_of.as_ref().and_then(|(whole, relation)| {
+            let limits = self.limits(whole)?.of_made(*relation);
+            (!limits.is_nothing()).then_some(limits)
+        });
+        match (own(identity), inherited) {
+            (Some(own), Some(inherited)) => own.and(&inherited).or_else(|| Some(own.clone())),
+            (own, inherited) => own.cloned().or(inherited),
+        }
     }
 
     pub fn is_always(&self) -> bool {
-        self.conditions.is_empty()
+        self.conditions.is_empty() && self.texts.is_empty()
     }
 
     pub fn conditions(&self) -> impl Iterator<Item = (&str, &States)> {
@@ -98,7 +138,15 @@ impl Guard {
                 Err(index) => conditions.insert(index, (name.clone(), states.clone())),
             }
         }
-        Some(Self { conditions })
+        let mut texts = self.texts.clone();
+        for (id, limits) in &other.texts {
+            match texts.binary_search_by_key(id, |(known, _)| *known) {
+                Ok(index) if Arc::ptr_eq(&texts[index].1, limits) => {}
+                Ok(index) => texts[index].1 = Arc::new(texts[index].1.and(limits)?),
+                Err(index) => texts.insert(index, (*id, limits.clone())),
+            }
+        }
+        Some(Self { conditions, texts })
     }
 
     /// At least one holds, as far as this form can say.
@@ -114,7 +162,21 @@ impl Guard {
                 }
             }
         }
-        Self { conditions }
+        let mut texts = Vec::new();
+        for (id, limits) in &self.texts {
+            if let Ok(index) = other.texts.binary_search_by_key(id, |(known, _)| *known) {
+                let theirs = &other.texts[index].1;
+                if Arc::ptr_eq(limits, theirs) {
+                    texts.push((*id, limits.clone()));
+                    continue;
+                }
+                let either = limits.or(theirs);
+                if !either.is_nothing() {
+                    texts.push((*id, Arc::new(either)));
+                }
+            }
+        }
+        Self { conditions, texts }
     }
 
     /// Whether the guard can hold while none of its variables is set: what runs "by default".

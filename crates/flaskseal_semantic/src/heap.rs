@@ -374,8 +374,8 @@ impl<'a> Heap<'a> {
                         continue;
                     }
                     Content::Value(Some(Value::union([
-                        Alternative { value: our, guard: ours.clone() },
-                        Alternative { value: their, guard: theirs.clone() },
+                        Alternative { value: our.under(ours), guard: ours.clone() },
+                        Alternative { value: their.under(theirs), guard: theirs.clone() },
                     ])))
                 }
                 (Content::Shape(our), Content::Shape(their)) => {

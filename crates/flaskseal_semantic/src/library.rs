@@ -1,18 +1,29 @@
 //! What is called when the callee is not code of the program: the built-ins, the standard library, Flask, and
 //! everything else, which gives a value that is named after the call.
 
+use std::sync::Arc;
+
 use flaskseal_core::Span;
 
 use crate::call::Arguments;
 use crate::heap::{ObjectId, Shape};
 use crate::machine::{Evaluated, Machine, Raised};
 use crate::object::extend_path;
+use crate::origin::Origin;
 use crate::value::{Kind, Value};
 
-/// Calls something by its canonical path.
-pub(crate) fn call_path(machine: &mut Machine<'_>, path: &str, arguments: Arguments) -> Evaluated {
+/// Calls something by its canonical path; `taint` is the request data that it was computed from.
+pub(crate) fn call_path(
+    machine: &mut Machine<'_>,
+    path: &str,
+    taint: Option<Arc<Origin>>,
+    arguments: Arguments,
+) -> Evaluated {
     let span = arguments.span;
     machine.note_call(path, None, &arguments);
+    if let Some(value) = crate::request::call(machine, path, taint.as_ref(), &arguments)? {
+        return Ok(value.at(Some(span)));
+    }
     let known = if let Some(name) = path.strip_prefix("builtins.") {
         crate::builtins::call(machine, name, &arguments)?
     } else {
@@ -30,7 +41,7 @@ pub(crate) fn call_path(machine: &mut Machine<'_>, path: &str, arguments: Argume
             machine.opaque_calls += 1;
             machine.escape_arguments(&arguments);
             crate::flask::note_middleware(machine, &arguments);
-            extend_path(path, format_args!("()")).at(Some(span))
+            crate::request::opaque(machine, path, taint, &arguments)?
         }
     })
 }
@@ -38,7 +49,7 @@ pub(crate) fn call_path(machine: &mut Machine<'_>, path: &str, arguments: Argume
 /// What a method is called on, without a copy of its content.
 enum Receiver {
     List,
-    Dict(Option<std::sync::Arc<str>>),
+    Dict(Option<Arc<str>>),
     Instance(Value),
     Class,
     Function,
@@ -105,7 +116,8 @@ pub(crate) fn call_method(
         None => {
             machine.opaque_calls += 1;
             machine.escape_arguments(&arguments);
-            Value::UNKNOWN.at(Some(span))
+            let taint = machine.taint_of(receiver);
+            machine.through(Value::UNKNOWN.at(Some(span)), &format!("*.{name}"), taint, &arguments)
         }
     })
 }
@@ -132,7 +144,8 @@ fn call_instance_method(
     }
     machine.opaque_calls += 1;
     machine.escape_arguments(&arguments);
-    Ok(extend_path(&path, format_args!("()")).at(Some(span)))
+    let taint = machine.taint_of(&Value::object(id));
+    Ok(machine.through(extend_path(&path, format_args!("()")).at(Some(span)), &path, taint, &arguments))
 }
 
 /// Calls an instance of a library class.
@@ -149,7 +162,8 @@ pub(crate) fn call_instance(machine: &mut Machine<'_>, id: ObjectId, arguments: 
         return Ok(value.at(Some(span)));
     }
     machine.opaque_calls += 1;
-    Ok(extend_path(&path, format_args!("()")).at(Some(span)))
+    let taint = machine.taint_of(&Value::object(id));
+    Ok(machine.through(extend_path(&path, format_args!("()")).at(Some(span)), &path, taint, &arguments))
 }
 
 /// `super().method(...)` where a library defines the method.

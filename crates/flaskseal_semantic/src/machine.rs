@@ -98,6 +98,8 @@ pub(crate) struct Machine<'a> {
     pub context: Context,
     /// Functions are called one by one; modules are not run any more.
     pub serving: bool,
+    /// The request's path is a constant: the view is served under rules without converters.
+    pub is_path_constant: bool,
     /// Whether a function yields, by where it stands.
     pub generators: FxHashMap<Span, bool>,
 }
@@ -129,6 +131,7 @@ impl<'a> Machine<'a> {
             wrapped: FxHashMap::default(),
             context: Context::Start,
             serving: false,
+            is_path_constant: false,
             generators: FxHashMap::default(),
         }
     }

@@ -8,6 +8,7 @@ use flaskseal_python::{Name, ast};
 use crate::call::Arguments;
 use crate::guard::{Guard, States};
 use crate::heap::{Class, Dict, List, ObjectId, Shape};
+use crate::limits::Relation;
 use crate::machine::{Evaluated, Machine, Raised};
 use crate::value::{Alternative, Bytes, Key, Kind, Value};
 
@@ -38,7 +39,14 @@ impl<'a> Machine<'a> {
         }
         let here = Some(span);
         Ok(match &object.kind {
-            Kind::Path(path) => self.path_attribute(path, name).at(here),
+            Kind::Path(path) => {
+                let value = self.path_attribute(path, name);
+                let found = value.as_path().map(Arc::from);
+                match found.and_then(|path| crate::request::input(self, &path, span)) {
+                    Some(input) => input,
+                    None => value.at(here).tainted(object.taint.clone()),
+                }
+            }
             Kind::Object(id) => self.object_attribute(*id, name, span)?,
             Kind::Str(_)
             | Kind::Bytes(_)
@@ -49,7 +57,7 @@ impl<'a> Machine<'a> {
             | Kind::Some(_) => Value::new(Kind::Method(Arc::new((object.clone(), Arc::from(name)))), here),
             Kind::Bound(bound) => self.object_attribute(bound.1, name, span)?,
             Kind::None => return Err(Raised::of("AttributeError")),
-            _ => Value::UNKNOWN.at(here),
+            _ => Value::UNKNOWN.at(here).tainted(object.origin()),
         })
     }
 
@@ -350,7 +358,11 @@ impl<'a> Machine<'a> {
                     _ => extend_path(path, format_args!("[*]")),
                 };
                 self.note_operation(object, "__getitem__", std::slice::from_ref(key), span);
-                Ok(value.at(here))
+                if let Some(text) = crate::request::item(self, path, key, span) {
+                    return Ok(text);
+                }
+                // A look-up with a key from the request, `COLOURS[request.args["c"]]`, gives what is there.
+                Ok(value.at(here).tainted(object.taint.clone()))
             }
             Kind::Tuple(values) => Ok(match key.as_int() {
                 Some(index) => indexed(values, index).ok_or_else(|| Raised::of("IndexError"))?,
@@ -363,8 +375,10 @@ impl<'a> Machine<'a> {
                     let character = usize::try_from(index).ok().and_then(|index| characters.get(index));
                     Value::str(character.ok_or_else(|| Raised::of("IndexError"))?.to_string()).at(here)
                 }
-                _ => Value::from(crate::rope::Rope::hole_of(crate::rope::Source::Unknown, rope.alphabet()))
-                    .at(here),
+                _ => {
+                    let index = key.as_int();
+                    Value::from(rope.made(Relation::Part, rope.alphabet(), (index, span))).at(here)
+                }
             }),
             Kind::Bytes(Bytes::Known(bytes)) => Ok(match key.as_int() {
                 Some(index) => {
@@ -412,7 +426,7 @@ impl<'a> Machine<'a> {
                     _ => Ok(Value::UNKNOWN.at(here)),
                 }
             }
-            _ => Ok(Value::UNKNOWN.at(here)),
+            _ => Ok(Value::UNKNOWN.at(here).tainted(object.origin())),
         }
     }
 

@@ -3,10 +3,17 @@
 //! A constant is a rope of one literal. A hole stands for text that is not known; it says where the text comes
 //! from and which characters can still be in it.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
+use flaskseal_core::Span;
+
 use crate::alphabet::Alphabet;
+use crate::guard::Guard;
+use crate::limits::{Checks, Identity, Limits, Relation};
+use crate::origin::{Origin, StepKind, stronger};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rope {
@@ -22,7 +29,116 @@ pub enum Segment {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hole {
     pub source: Source,
+    /// Characters that can be in it.
     pub alphabet: Alphabet,
+    /// Characters that it can begin with.
+    pub first: Alphabet,
+    /// Texts that cannot occur in it.
+    pub absent: Option<Arc<BTreeSet<Arc<str>>>>,
+    pub checks: Checks,
+    /// The request data that it holds, if it does.
+    pub origin: Option<Arc<Origin>>,
+    pub identity: Option<Arc<Identity>>,
+}
+
+impl Hole {
+    pub fn new(source: Source, alphabet: Alphabet) -> Self {
+        Self {
+            source,
+            alphabet,
+            first: alphabet,
+            absent: None,
+            checks: Checks::NONE,
+            origin: None,
+            identity: None,
+        }
+    }
+
+    /// Text that was made of this text in a way that leaves nothing of what is known but where it comes from.
+    pub fn changed(&self, alphabet: Alphabet) -> Self {
+        Self { origin: self.origin.clone(), ..Self::new(self.source.clone(), alphabet) }
+    }
+
+    /// Text that was made of this text: `alphabet` has its characters, `how` tells it from others made alike.
+    pub fn made(&self, relation: Relation, alphabet: Alphabet, how: impl Hash) -> Self {
+        let keeps_gaps_closed = matches!(relation, Relation::Part | Relation::Stripped | Relation::Name);
+        Self {
+            absent: self.absent.clone().filter(|_| keeps_gaps_closed),
+            identity: self.identity.as_ref().map(|identity| identity.made(relation, how)),
+            ..self.changed(alphabet)
+        }
+    }
+
+    /// Whether the text is known not to occur in it.
+    pub fn lacks(&self, text: &str) -> bool {
+        self.absent.as_ref().is_some_and(|absent| absent.contains(text))
+            || text.chars().any(|character| !self.alphabet.contains(character))
+    }
+
+    /// The hole under what is known of its text.
+    fn limited(self, limits: &Limits) -> Vec<Segment> {
+        if let Some(texts) = &limits.texts {
+            return match texts.iter().next() {
+                Some(only) if texts.len() == 1 => vec![Segment::Literal(only.clone())],
+                // The program chose every one of these texts.
+                _ => vec![Segment::Hole(Self {
+                    identity: self.identity,
+                    ..Self::new(Source::Unknown, self.alphabet.intersection(limits.alphabet))
+                })],
+            };
+        }
+        let mut hole = self;
+        hole.alphabet = hole.alphabet.intersection(limits.alphabet);
+        hole.first = hole.first.intersection(limits.first).intersection(hole.alphabet);
+        hole.checks = hole.checks.and(limits.checks);
+        if !limits.absent.is_empty() {
+            let known = hole.absent.iter().flat_map(|absent| absent.iter()).chain(&limits.absent);
+            hole.absent = Some(Arc::new(known.cloned().collect()));
+        }
+        if limits.prefix.is_empty() && limits.suffix.is_empty() {
+            return vec![Segment::Hole(hole)];
+        }
+        let how = (&limits.prefix, &limits.suffix);
+        let mut rest = hole.made(Relation::Part, hole.alphabet, how);
+        rest.checks = hole.checks;
+        for denied in &limits.not_prefixes {
+            let mut beyond = denied.strip_prefix(&*limits.prefix).unwrap_or_default().chars();
+            if let (Some(only), None) = (beyond.next(), beyond.next()) {
+                rest.first = rest.first.without(Alphabet::of_char(only));
+            }
+        }
+        let literal = |text: &Arc<str>| (!text.is_empty()).then(|| Segment::Literal(text.clone()));
+        literal(&limits.prefix)
+            .into_iter()
+            .chain([Segment::Hole(rest)])
+            .chain(literal(&limits.suffix))
+            .collect()
+    }
+
+    /// The same text, whichever of two paths was taken; `None` where it is not the same text on both.
+    fn either(&self, other: &Self) -> Option<Self> {
+        let is_same_text = match (&self.identity, &other.identity) {
+            (Some(a), Some(b)) => a.id == b.id,
+            (None, None) => self.source == other.source && self.origin.is_some(),
+            _ => false,
+        };
+        if !is_same_text {
+            return None;
+        }
+        let absent = match (&self.absent, &other.absent) {
+            (Some(a), Some(b)) => Some(Arc::new(a.intersection(b).cloned().collect::<BTreeSet<_>>())),
+            _ => None,
+        };
+        Some(Self {
+            source: if self.source == other.source { self.source.clone() } else { Source::Unknown },
+            alphabet: self.alphabet.union(other.alphabet),
+            first: self.first.union(other.first),
+            absent: absent.filter(|absent| !absent.is_empty()),
+            checks: self.checks.or(other.checks),
+            origin: stronger(self.origin.clone(), other.origin.clone()),
+            identity: self.identity.clone(),
+        })
+    }
 }
 
 /// Where unknown text comes from.
@@ -52,7 +168,82 @@ impl Rope {
     }
 
     pub fn hole_of(source: Source, alphabet: Alphabet) -> Self {
-        Self { segments: Arc::new([Segment::Hole(Hole { source, alphabet })]) }
+        Self::from(Hole::new(source, alphabet))
+    }
+
+    /// Text of which nothing is known but its characters and where its parts come from.
+    pub fn blurred(&self, alphabet: Alphabet) -> Self {
+        let source = self.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
+        Self::from(Hole { origin: self.origin(), ..Hole::new(source, alphabet) })
+    }
+
+    /// Text made of this text, as `Hole::made` has it.
+    pub fn made(&self, relation: Relation, alphabet: Alphabet, how: impl Hash) -> Self {
+        match self.as_hole() {
+            Some(hole) => hole.made(relation, alphabet, how).into(),
+            None => self.blurred(alphabet),
+        }
+    }
+
+    /// The request data in it; where there are several, the one that says most.
+    pub fn origin(&self) -> Option<Arc<Origin>> {
+        self.holes().fold(None, |found, hole| stronger(found, hole.origin.clone()))
+    }
+
+    /// The same text, whose request data has come one step further.
+    pub(crate) fn step(&self, at: Span, what: &StepKind) -> Self {
+        self.map_holes(|hole| Hole {
+            origin: hole.origin.as_ref().map(|origin| Arc::new(origin.step(at, what.clone()))),
+            ..hole.clone()
+        })
+    }
+
+    pub(crate) fn map_holes(&self, change: impl Fn(&Hole) -> Hole) -> Self {
+        let segments = self.segments.iter().map(|segment| match segment {
+            Segment::Literal(text) => Segment::Literal(text.clone()),
+            Segment::Hole(hole) => Segment::Hole(change(hole)),
+        });
+        Self { segments: segments.collect() }
+    }
+
+    /// The text on a path under a guard; `None` where the guard says nothing new of it.
+    pub(crate) fn under(&self, guard: &Guard) -> Option<Self> {
+        if !guard.says_of_texts() {
+            return None;
+        }
+        let limits: Vec<Option<Limits>> = self
+            .segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Hole(Hole { identity: Some(identity), .. }) => guard.limits(identity),
+                _ => None,
+            })
+            .collect();
+        if limits.iter().all(Option::is_none) {
+            return None;
+        }
+        let narrowed =
+            self.segments.iter().zip(limits).flat_map(|(segment, limits)| match (segment, limits) {
+                (Segment::Hole(hole), Some(limits)) => hole.clone().limited(&limits),
+                _ => vec![segment.clone()],
+            });
+        Some(Self::of_segments(narrowed))
+    }
+
+    /// One rope for the same text on two paths, where it is the same text: what either path knows of it.
+    pub(crate) fn either(&self, other: &Self) -> Option<Self> {
+        if self.segments.len() != other.segments.len() {
+            return None;
+        }
+        let mut segments = Vec::with_capacity(self.segments.len());
+        for pair in self.segments.iter().zip(&*other.segments) {
+            segments.push(match pair {
+                (Segment::Literal(a), Segment::Literal(b)) if a == b => Segment::Literal(a.clone()),
+                (Segment::Hole(a), Segment::Hole(b)) => Segment::Hole(a.either(b)?),
+                _ => return None,
+            });
+        }
+        Some(Self { segments: segments.into() })
     }
 
     pub fn segments(&self) -> &[Segment] {
@@ -93,9 +284,20 @@ impl Rope {
 
     /// The rope's segments one after the other; neighbours that are literals become one.
     pub fn concat(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self::of_segments(parts.into_iter().flat_map(|part| part.segments.to_vec()))
+    }
+
+    fn of_segments(segments: impl IntoIterator<Item = Segment>) -> Self {
         let mut joined: Vec<Segment> = Vec::new();
         let mut literal = String::new();
-        for segment in parts.into_iter().flat_map(|part| part.segments.to_vec()) {
+        let mut too_long: Option<Option<Arc<Origin>>> = None;
+        for segment in segments {
+            if let Some(origin) = &mut too_long {
+                if let Segment::Hole(hole) = segment {
+                    *origin = stronger(origin.take(), hole.origin);
+                }
+                continue;
+            }
             match segment {
                 Segment::Literal(text) => literal.push_str(&text),
                 Segment::Hole(hole) => {
@@ -106,8 +308,11 @@ impl Rope {
                 }
             }
             if literal.len() > MAX_LITERAL || joined.len() > MAX_SEGMENTS {
-                return Self::hole(Source::Unknown);
+                too_long = Some(Self { segments: std::mem::take(&mut joined).into() }.origin());
             }
+        }
+        if let Some(origin) = too_long {
+            return Self::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) });
         }
         if !literal.is_empty() || joined.is_empty() {
             joined.push(Segment::Literal(literal.into()));
@@ -119,7 +324,7 @@ impl Rope {
     pub fn map(&self, text: impl Fn(&str) -> String, alphabet: impl Fn(Alphabet) -> Alphabet) -> Self {
         Self::concat(self.segments.iter().map(|segment| match segment {
             Segment::Literal(literal) => Self::literal(text(literal)),
-            Segment::Hole(hole) => Self::hole_of(hole.source.clone(), alphabet(hole.alphabet)),
+            Segment::Hole(hole) => hole.changed(alphabet(hole.alphabet)).into(),
         }))
     }
 
@@ -171,6 +376,12 @@ impl Rope {
             Some(Segment::Literal(text)) => text,
             _ => "",
         }
+    }
+}
+
+impl From<Hole> for Rope {
+    fn from(hole: Hole) -> Self {
+        Self { segments: Arc::new([Segment::Hole(hole)]) }
     }
 }
 

@@ -5,8 +5,11 @@ use flaskseal_core::Span;
 use crate::alphabet::Alphabet;
 use crate::call::Arguments;
 use crate::heap::List;
+use crate::limits::{Limits, Relation};
 use crate::machine::Machine;
-use crate::rope::{Rope, Source};
+use crate::origin::stronger;
+use crate::rope::{Hole, Rope, Source};
+use crate::truth::Truth;
 use crate::value::{Bytes, Kind, Type, Value};
 
 /// Calls a method of a string. `None` for a method that strings do not have.
@@ -31,10 +34,7 @@ pub(crate) fn call(
     let literal = rope.as_literal();
     let first = arguments.positional.first();
     let argument = first.and_then(Value::as_str);
-    let hole = |alphabet: Alphabet| {
-        let source = rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
-        Value::from(Rope::hole_of(source, alphabet))
-    };
+    let hole = |alphabet: Alphabet| Value::from(rope.blurred(alphabet));
     let some_bool = || Value::new(Kind::Some(Type::Bool), None);
     Some(match name {
         "lower" | "casefold" => rope.map(str::to_lowercase, Alphabet::any_case).into(),
@@ -61,7 +61,15 @@ pub(crate) fn call(
                 })
             }
             // Environment variables keep their identity: nobody sets them with blanks that matter.
-            None => rope.clone().into(),
+            None => match rope.as_hole() {
+                Some(Hole { identity: Some(_), .. }) if first.is_none() => {
+                    rope.made(Relation::Stripped, rope.alphabet(), name).into()
+                }
+                Some(Hole { identity: Some(_), .. }) => {
+                    rope.made(Relation::Part, rope.alphabet(), (name, arguments.span)).into()
+                }
+                _ => rope.clone().into(),
+            },
         },
         "startswith" | "endswith" => {
             let candidates: Vec<Value> = match first.map(|value| &value.kind) {
@@ -69,6 +77,7 @@ pub(crate) fn call(
                 _ => first.cloned().into_iter().collect(),
             };
             let mut uncertain = false;
+            let mut possible: Vec<String> = Vec::new();
             for candidate in candidates {
                 let Some(part) = candidate.as_str() else {
                     uncertain = true;
@@ -80,9 +89,19 @@ pub(crate) fn call(
                 if matches {
                     return Some(Value::bool(true));
                 }
-                uncertain |= literal.is_none() && part.chars().all(|c| rope.alphabet().contains(c));
+                if literal.is_none() && part.chars().all(|c| rope.alphabet().contains(c)) {
+                    possible.push(part.to_owned());
+                }
             }
-            if uncertain { some_bool() } else { Value::bool(false) }
+            if uncertain {
+                return Some(some_bool());
+            }
+            // It begins with one of them, or with none.
+            let tests = possible.iter().map(|part| match name {
+                "startswith" => crate::truth::begins(rope, part),
+                _ => crate::truth::about(rope, Limits::suffix(part.as_str()), Limits::default()),
+            });
+            crate::eval::truth_value(&tests.fold(Truth::NO, Truth::or))
         }
         "split" | "rsplit" => {
             let limit = arguments.get(1, "maxsplit").and_then(Value::as_int);
@@ -180,7 +199,24 @@ pub(crate) fn call(
                 Value::bool(!text.is_empty() && text.chars().all(char::is_whitespace))
             }
             Some(text) if name == "isascii" => Value::bool(text.is_ascii()),
-            _ => some_bool(),
+            Some(_) => some_bool(),
+            None => {
+                // All but `isascii` and `isprintable` are false for the empty text, which has no characters anyway.
+                let wide = Alphabet::ALL_WIDE;
+                let letters = Alphabet::ascii_range(b'a', b'z').any_case();
+                let alphabet = match name {
+                    "isdigit" | "isnumeric" | "isdecimal" => Alphabet::DIGITS.union(wide),
+                    "isalpha" => letters.union(wide),
+                    "isalnum" => letters.union(Alphabet::DIGITS).union(wide),
+                    "isidentifier" => letters.union(Alphabet::DIGITS).union(Alphabet::of("_")).union(wide),
+                    "isspace" => Alphabet::WHITE_SPACE,
+                    "isascii" => Alphabet::ascii_range(0, 127),
+                    "isprintable" => Alphabet::ascii_range(b' ', b'~').union(wide),
+                    _ => Alphabet::ALL,
+                };
+                let limits = Limits::alphabet(alphabet);
+                crate::eval::truth_value(&crate::truth::about(rope, limits, Limits::default()))
+            }
         },
         "find" | "index" | "rfind" | "rindex" | "count" => match (literal, argument) {
             (Some(text), Some(part)) if name == "count" && !part.is_empty() => {
@@ -249,9 +285,12 @@ fn join(machine: &mut Machine<'_>, separator: &Rope, parts: &Value) -> Value {
             alphabet = alphabet.union(machine.text_of(part).alphabet());
         }
         // What is joined comes from where its parts come from.
-        let source = machine.text_of(&rest).as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
+        let text = machine.text_of(&rest);
+        let source = text.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
         let source = if matches!(source, Source::Path(_)) { source } else { Source::Unknown };
-        return Rope::hole_of(source, alphabet).into();
+        let parts = elements.known.iter().fold(text.origin(), |found, part| stronger(found, part.origin()));
+        let origin = stronger(parts, separator.origin());
+        return Rope::from(Hole { origin, ..Hole::new(source, alphabet) }).into();
     }
     let mut values = Vec::new();
     for (index, part) in elements.known.into_iter().enumerate() {
@@ -266,7 +305,7 @@ fn join(machine: &mut Machine<'_>, separator: &Rope, parts: &Value) -> Value {
 fn replace(rope: &Rope, from: &str, to: &Value) -> Value {
     let to = match to.as_rope() {
         Some(to) => to.clone(),
-        None => Rope::hole(Source::Unknown),
+        None => Hole { origin: to.origin(), ..Hole::new(Source::Unknown, Alphabet::ALL) }.into(),
     };
     if let (Some(text), Some(to)) = (rope.as_literal(), to.as_literal()) {
         return Value::str(text.replace(from, to));
@@ -274,21 +313,29 @@ fn replace(rope: &Rope, from: &str, to: &Value) -> Value {
     let added = to.alphabet();
     // One character that is replaced everywhere is gone; a longer text's characters may occur elsewhere.
     let removed = if from.chars().count() == 1 { Alphabet::of(from) } else { Alphabet::NONE };
-    let source = rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
+    let origin = stronger(rope.origin(), to.origin());
+    let changed = |alphabet| Rope::from(Hole { origin: origin.clone(), ..blurred(rope, alphabet) });
     match rope.as_hole() {
-        Some(hole) => Rope::hole_of(source, hole.alphabet.without(removed).union(added)).into(),
+        Some(hole) => changed(hole.alphabet.without(removed).union(added)).into(),
         // A literal part may hold what is replaced across its border only if the text is longer than one.
         None if from.chars().count() == 1 && to.as_literal().is_some() => {
             let to = to.as_literal().unwrap_or_default().to_owned();
             rope.map(|text| text.replace(from, &to), |alphabet| alphabet.without(removed).union(added)).into()
         }
-        None => Rope::hole_of(source, rope.alphabet().union(added)).into(),
+        None => changed(rope.alphabet().union(added)).into(),
     }
+}
+
+fn blurred(rope: &Rope, alphabet: Alphabet) -> Hole {
+    Hole::new(rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone()), alphabet)
 }
 
 /// `str.format` with fields that are names, numbers and attribute paths; other fields become holes.
 fn format(machine: &mut Machine<'_>, rope: &Rope, arguments: &Arguments) -> Value {
-    let Some(text) = rope.as_literal() else { return Value::unknown_text() };
+    let all = arguments.positional.iter().chain(arguments.keywords.iter().map(|(_, value)| value));
+    let origin = all.fold(rope.origin(), |found, value| stronger(found, machine.taint_of(value)));
+    let unknown = || Value::from(Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) }));
+    let Some(text) = rope.as_literal() else { return unknown() };
     let mut parts: Vec<Value> = Vec::new();
     let mut literal = String::new();
     let mut automatic = 0;
@@ -303,12 +350,12 @@ fn format(machine: &mut Machine<'_>, rope: &Rope, arguments: &Arguments) -> Valu
             continue;
         }
         if bracket == b'}' {
-            return Value::unknown_text();
+            return unknown();
         }
-        let Some(end) = rest.find('}') else { return Value::unknown_text() };
+        let Some(end) = rest.find('}') else { return unknown() };
         let field = &rest[..end];
         if field.contains('{') {
-            return Value::unknown_text();
+            return unknown();
         }
         rest = &rest[end + 1..];
         parts.push(Value::str(std::mem::take(&mut literal)));
@@ -353,7 +400,10 @@ fn field_value(
 impl Machine<'_> {
     /// `format % arguments` for `%s`, `%d`, `%%` and `%(name)s`; other conversions become holes.
     pub(crate) fn percent_format(&mut self, format: &Rope, arguments: &Value) -> Value {
-        let Some(text) = format.as_literal() else { return Value::unknown_text() };
+        let origin = stronger(format.origin(), self.taint_of(arguments));
+        let unknown =
+            || Value::from(Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) }));
+        let Some(text) = format.as_literal() else { return unknown() };
         let positional: Vec<Value> = match &arguments.kind {
             Kind::Tuple(values) => values.to_vec(),
             _ => vec![arguments.clone()],
@@ -370,7 +420,7 @@ impl Machine<'_> {
                 continue;
             }
             let value = if let Some(after) = rest.strip_prefix('(') {
-                let Some((name, after)) = after.split_once(')') else { return Value::unknown_text() };
+                let Some((name, after)) = after.split_once(')') else { return unknown() };
                 rest = after;
                 let entry = arguments.as_object().and_then(|id| self.heap.dict(id));
                 entry.and_then(|dict| dict.entries.get(&crate::value::Key::Str(name.into()))).cloned()
@@ -380,7 +430,7 @@ impl Machine<'_> {
             };
             let value = value.unwrap_or(Value::UNKNOWN);
             let Some(end) = rest.find(|c: char| c.is_ascii_alphabetic()) else {
-                return Value::unknown_text();
+                return unknown();
             };
             let conversion = rest.as_bytes()[end];
             let plain = end == 0 && (conversion == b's' || conversion == b'd');

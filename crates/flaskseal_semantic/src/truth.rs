@@ -2,8 +2,9 @@
 
 use crate::guard::{Guard, States};
 use crate::heap::Shape;
+use crate::limits::Limits;
 use crate::machine::Machine;
-use crate::rope::{Rope, Source};
+use crate::rope::{Rope, Segment, Source};
 use crate::value::{Bytes, Kind, Value};
 
 /// Either side is `None` where it cannot be.
@@ -24,6 +25,11 @@ impl Truth {
 
     pub(crate) fn not(self) -> Self {
         Self { yes: self.no, no: self.yes }
+    }
+
+    pub(crate) fn or(self, other: Self) -> Self {
+        let no = self.no.zip(other.no).and_then(|(a, b)| a.and(&b));
+        Self { yes: either(self.yes, other.yes), no }
     }
 
     /// `Some` where only one side can be.
@@ -92,6 +98,41 @@ impl Machine<'_> {
             Kind::Path(path) if !path.ends_with([')', ']']) && path.starts_with("builtins.") => Truth::YES,
             _ => Truth::EITHER,
         }
+    }
+}
+
+/// A test on a text, and what it says of it either way.
+pub(crate) fn about(rope: &Rope, yes: Limits, no: Limits) -> Truth {
+    let identity = rope.as_hole().and_then(|hole| hole.identity.as_ref());
+    match identity {
+        Some(identity) => {
+            Truth { yes: Some(Guard::about(identity, yes)), no: Some(Guard::about(identity, no)) }
+        }
+        None => Truth::EITHER,
+    }
+}
+
+/// `part in text`: where it does not occur in the whole, it occurs in no part of it.
+pub(crate) fn occurs(text: &Rope, part: &str) -> Truth {
+    let absent = text
+        .holes()
+        .filter_map(|hole| hole.identity.as_ref())
+        .try_fold(Guard::ALWAYS, |guard, identity| guard.and(&Guard::about(identity, Limits::absent(part))));
+    Truth { yes: Some(Guard::ALWAYS), no: absent }
+}
+
+/// `text.startswith(prefix)`, where the text's own beginning does not decide it.
+pub(crate) fn begins(text: &Rope, prefix: &str) -> Truth {
+    let known = text.literal_prefix();
+    if known.is_empty() {
+        return about(text, Limits::prefix(prefix), Limits::not_prefix(prefix));
+    }
+    // The rest of the prefix is asked of the hole after what is known.
+    match (prefix.strip_prefix(known), text.segments().get(1)) {
+        (Some(rest), Some(Segment::Hole(hole))) => {
+            about(&hole.clone().into(), Limits::prefix(rest), Limits::not_prefix(rest))
+        }
+        _ => Truth::EITHER,
     }
 }
 

@@ -6,13 +6,17 @@ use flaskseal_core::Span;
 
 use crate::guard::Guard;
 use crate::heap::ObjectId;
-use crate::rope::{Rope, Source};
+use crate::origin::{Origin, StepKind, stronger};
+use crate::rope::{Hole, Rope, Source};
 
 /// A value and where it was written or made.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
     pub kind: Kind,
     pub at: Option<Span>,
+    /// The request data that it is, or was computed from. Text says so itself, for each of its holes; containers and
+    /// instances say it of what is in them.
+    pub taint: Option<Arc<Origin>>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,12 +70,12 @@ pub(crate) struct Alternative {
 const MAX_ALTERNATIVES: usize = 12;
 
 impl Value {
-    pub(crate) const UNKNOWN: Self = Self { kind: Kind::Unknown, at: None };
-    pub(crate) const NONE: Self = Self { kind: Kind::None, at: None };
-    pub(crate) const ABSENT: Self = Self { kind: Kind::Absent, at: None };
+    pub(crate) const UNKNOWN: Self = Self::new(Kind::Unknown, None);
+    pub(crate) const NONE: Self = Self::new(Kind::None, None);
+    pub(crate) const ABSENT: Self = Self::new(Kind::Absent, None);
 
     pub(crate) const fn new(kind: Kind, at: Option<Span>) -> Self {
-        Self { kind, at }
+        Self { kind, at, taint: None }
     }
 
     pub(crate) fn str(text: impl Into<Arc<str>>) -> Self {
@@ -79,27 +83,72 @@ impl Value {
     }
 
     pub(crate) fn path(path: impl Into<Arc<str>>) -> Self {
-        Self { kind: Kind::Path(path.into()), at: None }
+        Self::new(Kind::Path(path.into()), None)
     }
 
     pub(crate) fn bool(value: bool) -> Self {
-        Self { kind: Kind::Bool(value), at: None }
+        Self::new(Kind::Bool(value), None)
     }
 
     pub(crate) fn int(value: i64) -> Self {
-        Self { kind: Kind::Int(value), at: None }
+        Self::new(Kind::Int(value), None)
     }
 
     pub(crate) fn object(id: ObjectId) -> Self {
-        Self { kind: Kind::Object(id), at: None }
+        Self::new(Kind::Object(id), None)
     }
 
     pub(crate) fn tuple(values: impl Into<Arc<[Self]>>) -> Self {
-        Self { kind: Kind::Tuple(values.into()), at: None }
+        Self::new(Kind::Tuple(values.into()), None)
     }
 
     pub(crate) fn unknown_text() -> Self {
         Self::from(Rope::hole(Source::Unknown))
+    }
+
+    /// The same value, computed from request data.
+    pub(crate) fn tainted(self, origin: Option<Arc<Origin>>) -> Self {
+        match &self.kind {
+            Kind::Unknown | Kind::Path(_) | Kind::Some(_) if origin.is_some() => {
+                Self { taint: stronger(self.taint, origin), ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// The request data in it, as far as it says so without a look at the heap.
+    pub(crate) fn origin(&self) -> Option<Arc<Origin>> {
+        match &self.kind {
+            Kind::Str(rope) | Kind::Bytes(Bytes::Encoded(rope)) => rope.origin(),
+            Kind::Tuple(values) => values
+                .iter()
+                .take(MAX_ALTERNATIVES)
+                .fold(None, |found, value| stronger(found, value.origin())),
+            Kind::Union(alternatives) => alternatives
+                .iter()
+                .fold(None, |found, alternative| stronger(found, alternative.value.origin())),
+            Kind::Method(method) => method.0.origin(),
+            Kind::Bound(bound) => bound.0.origin(),
+            _ => self.taint.clone(),
+        }
+    }
+
+    /// The same value, whose request data has come one step further.
+    pub(crate) fn step(&self, at: Span, what: &StepKind) -> Self {
+        let kind = match &self.kind {
+            Kind::Str(rope) => Kind::Str(rope.step(at, what)),
+            Kind::Bytes(Bytes::Encoded(rope)) => Kind::Bytes(Bytes::Encoded(rope.step(at, what))),
+            Kind::Union(alternatives) => {
+                let step = |alternative: &Alternative| Alternative {
+                    value: alternative.value.step(at, what),
+                    guard: alternative.guard.clone(),
+                };
+                Kind::Union(alternatives.iter().map(step).collect())
+            }
+            kind => kind.clone(),
+        };
+        let taint = self.taint.as_ref().map(|origin| Arc::new(origin.step(at, what.clone())));
+        Self { kind, at: self.at, taint }
     }
 
     /// The same value, made at this place unless it already has one.
@@ -167,20 +216,29 @@ impl Value {
                 _ => vec![(value, guard)],
             };
             for (value, guard) in inner {
-                match merged.iter_mut().find(|known| known.value.same(&value)) {
-                    Some(known) => known.guard = known.guard.or(&guard),
-                    None => merged.push(Alternative { value, guard }),
+                if let Some(known) = merged.iter_mut().find(|known| known.value.same(&value)) {
+                    known.guard = known.guard.or(&guard);
+                } else if let Some((known, either)) = merged.iter_mut().find_map(|known| {
+                    let either = known.value.as_rope()?.either(value.as_rope()?)?;
+                    Some((known, either))
+                }) {
+                    known.guard = known.guard.or(&guard);
+                    known.value.kind = Kind::Str(either);
+                } else {
+                    merged.push(Alternative { value, guard });
                 }
             }
         }
         if merged.len() > MAX_ALTERNATIVES {
             let place = merged.iter().find_map(|alternative| alternative.value.at);
-            return Self::UNKNOWN.at(place);
+            let origin =
+                merged.iter().fold(None, |found, alternative| stronger(found, alternative.value.origin()));
+            return Self::UNKNOWN.at(place).tainted(origin);
         }
         match merged.len() {
             0 => Self::UNKNOWN,
             1 => merged.swap_remove(0).value,
-            _ => Self { kind: Kind::Union(merged.into()), at: None },
+            _ => Self::new(Kind::Union(merged.into()), None),
         }
     }
 
@@ -224,17 +282,22 @@ impl Value {
         let kind = match &self.kind {
             Kind::Int(_) | Kind::Some(Type::Int) => Kind::Some(Type::Int),
             Kind::Float(_) | Kind::Some(Type::Float) => Kind::Some(Type::Float),
-            Kind::Str(rope) => Kind::Str(Rope::hole_of(Source::Unknown, rope.alphabet())),
+            Kind::Str(rope) => {
+                let origin = rope.origin();
+                Kind::Str(Hole { origin, ..Hole::new(Source::Unknown, rope.alphabet()) }.into())
+            }
             Kind::Union(alternatives) => {
                 let widened = alternatives
                     .iter()
                     .map(|alt| Alternative { value: alt.value.widened(), guard: Guard::ALWAYS });
                 return Self::union(widened);
             }
-            Kind::Tuple(_) | Kind::Bytes(_) => Kind::Unknown,
+            Kind::Tuple(_) | Kind::Bytes(_) => {
+                return Self { kind: Kind::Unknown, at: self.at, taint: self.origin() };
+            }
             _ => return self.clone(),
         };
-        Self { kind, at: self.at }
+        Self { kind, ..self.clone() }
     }
 
     pub(crate) fn may_be_absent(&self) -> bool {
@@ -253,11 +316,23 @@ impl Value {
             Kind::Union(alternatives) if !guard.is_always() => {
                 let possible: Vec<_> =
                     alternatives.iter().filter(|alt| alt.guard.and(guard).is_some()).collect();
-                if possible.len() == alternatives.len() || possible.is_empty() {
+                let is_said = guard.says_of_texts()
+                    && possible
+                        .iter()
+                        .any(|alt| alt.value.as_rope().is_some_and(|rope| rope.under(guard).is_some()));
+                if possible.is_empty() || possible.len() == alternatives.len() && !is_said {
                     return self.clone();
                 }
-                Self::union(possible.into_iter().cloned())
+                Self::union(
+                    possible
+                        .into_iter()
+                        .map(|alt| Alternative { value: alt.value.under(guard), guard: alt.guard.clone() }),
+                )
             }
+            Kind::Str(rope) => match rope.under(guard) {
+                Some(rope) => Self { kind: Kind::Str(rope), ..self.clone() },
+                None => self.clone(),
+            },
             _ => self.clone(),
         }
     }
@@ -265,7 +340,8 @@ impl Value {
     /// Indistinguishable, so that a join need not keep both. Two unknowns are the same unknown.
     pub(crate) fn same(&self, other: &Self) -> bool {
         match (&self.kind, &other.kind) {
-            (Kind::None, Kind::None) | (Kind::Absent, Kind::Absent) | (Kind::Unknown, Kind::Unknown) => true,
+            (Kind::None, Kind::None) | (Kind::Absent, Kind::Absent) => true,
+            (Kind::Unknown, Kind::Unknown) => self.taint.is_some() == other.taint.is_some(),
             (Kind::Bool(a), Kind::Bool(b)) => a == b && self.at == other.at,
             (Kind::Int(a), Kind::Int(b)) => a == b,
             (Kind::Float(a), Kind::Float(b)) => a.to_bits() == b.to_bits(),
@@ -277,8 +353,8 @@ impl Value {
             (Kind::Object(a), Kind::Object(b)) => a == b,
             (Kind::Bound(a), Kind::Bound(b)) => a.1 == b.1 && a.0.same(&b.0),
             (Kind::Method(a), Kind::Method(b)) => a.1 == b.1 && a.0.same(&b.0),
-            (Kind::Path(a), Kind::Path(b)) => a == b,
-            (Kind::Some(a), Kind::Some(b)) => a == b,
+            (Kind::Path(a), Kind::Path(b)) => a == b && self.taint == other.taint,
+            (Kind::Some(a), Kind::Some(b)) => a == b && self.taint.is_some() == other.taint.is_some(),
             (Kind::Union(a), Kind::Union(b)) => {
                 a.len() == b.len()
                     && a.iter().zip(&**b).all(|(a, b)| a.guard == b.guard && a.value.same(&b.value))
@@ -290,7 +366,7 @@ impl Value {
 
 impl From<Rope> for Value {
     fn from(rope: Rope) -> Self {
-        Self { kind: Kind::Str(rope), at: None }
+        Self::new(Kind::Str(rope), None)
     }
 }
 

@@ -1,0 +1,149 @@
+//! Requests to views: each view is called as the router calls it, with what its rules take from the path.
+
+use flaskseal_core::Span;
+use flaskseal_python::Name;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::call::Arguments;
+use crate::evaluate::{FunctionResult, isolated};
+use crate::flask::RouteValue;
+use crate::heap::{Function, ObjectId, Shape};
+use crate::machine::Machine;
+use crate::value::{Kind, Value};
+
+/// One way to call a view.
+struct Entry {
+    /// What the router calls: a function, or what a decorator made of it.
+    view: ObjectId,
+    /// The rules under which it is called.
+    rules: Vec<String>,
+    /// The function that was written as the view, below its decorators.
+    function: Option<(Span, std::sync::Arc<str>)>,
+}
+
+/// Calls every view of the routes.
+pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Vec<FunctionResult> {
+    let written: Vec<(Span, std::sync::Arc<str>)> = machine
+        .heap
+        .ids()
+        .filter_map(|id| match &machine.heap.get(id).shape {
+            Shape::Function(function) => Some((function.span, function.qualified_name.clone())),
+            _ => None,
+        })
+        .collect();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut index_of: FxHashMap<ObjectId, usize> = FxHashMap::default();
+    for route in routes.iter().flatten() {
+        let rules = route.rule.alternatives();
+        let rules: Vec<String> =
+            rules.iter().map(|rule| rule.value.as_str().unwrap_or("<unknown>").to_owned()).collect();
+        for alternative in route.view.alternatives() {
+            let Some(view) = alternative.value.as_object() else { continue };
+            let function = route.at.and_then(|at| innermost(&written, at));
+            let index = *index_of.entry(view).or_insert_with(|| {
+                entries.push(Entry { view, rules: Vec::new(), function });
+                entries.len() - 1
+            });
+            entries[index].rules.extend(rules.iter().cloned());
+        }
+    }
+    let mut results = Vec::new();
+    for mut entry in entries {
+        entry.rules.sort();
+        entry.rules.dedup();
+        machine.is_path_constant = entry.rules.iter().all(|rule| !rule.contains('<'));
+        match machine.heap.get(entry.view).shape.clone() {
+            Shape::Function(function) => {
+                let arguments = arguments(&entry.rules, function.span);
+                let result = isolated(machine, |machine| {
+                    let value = machine.call_function(&function, entry.view, arguments).ok()?;
+                    machine.note_view_return(entry.function.as_ref(), &function, &value);
+                    Some(machine.fact(&value))
+                });
+                results.extend(result.map(|returns| FunctionResult {
+                    span: function.span,
+                    qualified_name: function.qualified_name.clone(),
+                    returns,
+                }));
+            }
+            Shape::Instance { .. } => results.extend(class_view(machine, &entry)),
+            _ => {}
+        }
+    }
+    machine.is_path_constant = false;
+    results
+}
+
+/// The function whose text, its decorators included, holds a place; the innermost one.
+fn innermost(functions: &[(Span, std::sync::Arc<str>)], at: Span) -> Option<(Span, std::sync::Arc<str>)> {
+    let holding = functions.iter().filter(|(span, _)| span.file == at.file && span.range.encloses(at.range));
+    holding.min_by_key(|(span, _)| span.range.end - span.range.start).cloned()
+}
+
+fn arguments(rules: &[String], span: Span) -> Arguments {
+    let mut arguments = Arguments::none(span);
+    let mut seen = FxHashSet::default();
+    for rule in rules {
+        for (name, value) in crate::request::view_arguments(rule, span) {
+            if seen.insert(name.clone()) {
+                arguments.keywords.push((Name::new(&name), value));
+            }
+        }
+    }
+    arguments
+}
+
+/// `View.as_view()`: a fresh instance answers each request, with the method that is named like the request's.
+fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
+    const METHODS: [&str; 8] =
+        ["get", "post", "put", "patch", "delete", "head", "options", "dispatch_request"];
+    let Some(class) = machine.heap.attribute(entry.view, "@class").and_then(Value::as_object) else {
+        return Vec::new();
+    };
+    let mut results = Vec::new();
+    for method in METHODS {
+        let Some(value) = machine.attribute_of_class(&Value::object(class), method) else { continue };
+        let Some(id) = value.as_object() else { continue };
+        let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
+        let result = isolated(machine, |machine| {
+            let made = machine.call(&Value::object(class), Arguments::none(function.span)).ok();
+            let instance = match made {
+                Some(value) if matches!(value.kind, Kind::Object(_)) => value,
+                _ => Value::object(machine.instance(Value::object(class))),
+            };
+            let mut arguments = arguments(&entry.rules, function.span);
+            arguments.positional.push(instance);
+            let value = machine.call_function(&function, id, arguments).ok()?;
+            machine.note_view_return(None, &function, &value);
+            Some(machine.fact(&value))
+        });
+        results.extend(result.map(|returns| FunctionResult {
+            span: function.span,
+            qualified_name: function.qualified_name.clone(),
+            returns,
+        }));
+    }
+    results
+}
+
+impl Machine<'_> {
+    /// What a view answers, as an event of its own: `flask.view.return`.
+    fn note_view_return(
+        &mut self,
+        written: Option<&(Span, std::sync::Arc<str>)>,
+        called: &Function<'_>,
+        value: &Value,
+    ) {
+        let before = self.events.len();
+        let arguments = Arguments::of(value.at.unwrap_or(called.span), [value.clone()]);
+        self.note_call("flask.view.return", None, &arguments);
+        if let Some(event) = self.events.get_mut(before) {
+            let (span, name) = match written {
+                Some((span, name)) => (*span, name.clone()),
+                None => (called.span, called.qualified_name.clone()),
+            };
+            event.scope = name;
+            event.function = Some(span);
+        }
+    }
+}

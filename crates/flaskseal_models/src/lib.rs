@@ -2,13 +2,20 @@
 //!
 //! `alias` rows give the definition behind a public spelling. `role` rows give a callable a meaning that rules ask
 //! for (`hash.weak`, `cookie.set`); rules never name a library, and models never name a rule. `input` rows name what
-//! a client controls, `store` rows what keeps data: what a query gives is not what was asked with.
+//! a client controls, `store` rows what keeps data: what a query gives is not what was asked with. `sink` rows name
+//! arguments that some language reads.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
+
+use sink::{SinkRow, Sinks};
+
+mod sink;
+
+pub use sink::{Port, Sink};
 
 static DATA: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data.rs"));
 
@@ -23,6 +30,7 @@ pub struct Models {
     settings: FxHashMap<String, Vec<Setting>>,
     inputs: FxHashMap<String, Gives>,
     stores: FxHashSet<String>,
+    sinks: Sinks,
 }
 
 /// What an input is, for the evaluator.
@@ -59,6 +67,8 @@ struct File {
     input: Vec<Input>,
     #[serde(default)]
     store: Vec<Store>,
+    #[serde(default)]
+    sink: Vec<SinkRow>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -141,6 +151,7 @@ struct Role {
 #[serde(deny_unknown_fields)]
 struct Kinds {
     role: Vec<String>,
+    context: Vec<String>,
 }
 
 /// A data file that says something it must not.
@@ -150,6 +161,12 @@ pub enum ModelError {
     Syntax { file: String, source: Box<toml::de::Error> },
     #[error("{file}: `{path}` has the unknown role `{role}`; the list is in kinds.toml")]
     UnknownRole { file: String, path: String, role: String },
+    #[error("{file}: `{path}` has the unknown context `{context}`; the list is in kinds.toml")]
+    UnknownContext { file: String, path: String, context: String },
+    #[error(
+        "{file}: `{path}` has the port `{port}`, which is none: `arg[0|name]`, `kw[name]`, `arg[*]`, `kw[*]`, `self`"
+    )]
+    UnknownPort { file: String, path: String, port: String },
 }
 
 impl From<SettingRow> for Setting {
@@ -179,9 +196,9 @@ impl Models {
             move |source| ModelError::Syntax { file, source: Box::new(source) }
         };
         let mut models = Self::default();
-        let mut kinds = Vec::new();
+        let mut kinds = Kinds { role: Vec::new(), context: Vec::new() };
         for (name, text) in data.iter().filter(|(name, _)| *name == "kinds.toml") {
-            kinds = toml::from_str::<Kinds>(text).map_err(syntax(name))?.role;
+            kinds = toml::from_str::<Kinds>(text).map_err(syntax(name))?;
         }
         for (name, text) in data.iter().filter(|(name, _)| *name != "kinds.toml") {
             let file: File = toml::from_str(text).map_err(syntax(name))?;
@@ -196,10 +213,19 @@ impl Models {
                 models.aliases.insert(alias.path, alias.to);
             }
             for Role { path, is, .. } in file.role {
-                if !kinds.contains(&is) {
+                if !kinds.role.contains(&is) {
                     return Err(ModelError::UnknownRole { file: (*name).to_owned(), path, role: is });
                 }
                 models.roles.entry(path).or_default().push(is.into());
+            }
+            for row in file.sink {
+                let file = (*name).to_owned();
+                if !kinds.context.contains(&row.context) {
+                    return Err(ModelError::UnknownContext { file, path: row.path, context: row.context });
+                }
+                if models.sinks.add(&row).is_none() {
+                    return Err(ModelError::UnknownPort { file, path: row.path, port: row.port });
+                }
             }
         }
         Ok(models)
@@ -232,6 +258,13 @@ impl Models {
     pub fn is_watched(&self, path: &str) -> bool {
         self.roles.contains_key(path)
             || self.unknown_receiver(path).is_some_and(|key| self.roles.contains_key(&*key))
+            || self.sinks.any(path)
+    }
+
+    /// The arguments of a call that some language reads: rows for the path itself, or for that method of any object
+    /// where nothing more is known.
+    pub fn sinks(&self, path: &str) -> Vec<&Sink> {
+        self.sinks.of(path)
     }
 
     /// Whether calls of this path have the role.

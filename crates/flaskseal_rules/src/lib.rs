@@ -10,11 +10,14 @@ mod code;
 mod credential;
 mod debug;
 mod identity;
+mod input;
 mod purpose;
+mod reach;
 mod secret;
 mod session;
 mod session_cookie;
 mod token;
+mod view;
 
 /// One numbered check.
 pub trait Rule: Sync {
@@ -30,7 +33,7 @@ pub trait Rule: Sync {
 
 /// Every rule, by id.
 pub fn rules() -> impl Iterator<Item = &'static dyn Rule> {
-    debug::RULES.iter().chain(session::RULES).copied()
+    debug::RULES.iter().chain(session::RULES).chain(input::RULES).copied()
 }
 
 /// Every rule's metadata, by id.

@@ -188,8 +188,14 @@ impl<'a> Machine<'a> {
             },
         };
         self.frames.pop();
-        let result = self.meet_returns(first_exit, flow);
-        self.guard = guard;
+        let result = self.meet_returns(first_exit, flow).map(|(value, returned)| {
+            // What came back passed the function's own tests: `check(x)` that raises says something of `x` here.
+            self.guard = guard.with_texts_of(&returned);
+            value
+        });
+        if result.is_err() {
+            self.guard = guard;
+        }
         if let Some(list) = yields {
             let yielded = self.heap.get(list).shape.clone();
             self.heap.forget_order(before);
@@ -313,7 +319,7 @@ impl<'a> Machine<'a> {
 
     pub(crate) fn decorate_class(&mut self, decorator: &Value, class: Value, span: Span) -> Evaluated {
         if let Some(id) = class.as_object()
-            && crate::library::decorate_class(self, decorator, id)
+            && crate::library::decorate_class(self, decorator, id, span)
         {
             return Ok(class);
         }

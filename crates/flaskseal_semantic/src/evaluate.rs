@@ -648,7 +648,7 @@ pub(crate) fn isolated<'a, T>(machine: &mut Machine<'a>, run: impl FnOnce(&mut M
     let exits = machine.exits.len();
     let apps = machine.apps.len();
     machine.refuel();
-    machine.guard = Guard::ALWAYS;
+    machine.guard = machine.base_guard.clone();
     let result = run(machine);
     machine.exits.truncate(exits);
     machine.apps.truncate(apps);

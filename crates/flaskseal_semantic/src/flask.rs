@@ -148,6 +148,9 @@ pub(crate) fn call_path(
     path: &str,
     arguments: &Arguments,
 ) -> Result<Option<Value>, Raised> {
+    if let Some(value) = crate::resource::call_path(machine, path, arguments) {
+        return Ok(Some(value));
+    }
     Ok(Some(match path {
         _ if is_app(path) => {
             let id = machine.instance(Value::path(path));
@@ -1042,7 +1045,7 @@ pub(crate) fn decorate(
     }
 }
 
-fn add_route(
+pub(crate) fn add_route(
     machine: &mut Machine<'_>,
     owner: ObjectId,
     rule: Value,
@@ -1192,11 +1195,15 @@ fn collect_routes(
                 (Some(outer), Some(inner)) => Some(join_rules(machine, outer, inner)),
                 (outer, inner) => outer.or(inner).cloned(),
             };
-            let name = match name {
-                Some(outer) => machine.concat_values(&[outer.clone(), Value::str("."), own_name.clone()]),
-                None => own_name.clone(),
+            // What is no blueprint has no name of its own.
+            let name = match (name, &own_name.kind) {
+                (outer, Kind::None) => outer.cloned(),
+                (Some(outer), _) => {
+                    Some(machine.concat_values(&[outer.clone(), Value::str("."), own_name.clone()]))
+                }
+                (None, _) => Some(own_name.clone()),
             };
-            collect_routes(machine, id, prefix.as_ref(), Some(&name), depth + 1, found);
+            collect_routes(machine, id, prefix.as_ref(), name.as_ref(), depth + 1, found);
         }
     }
 }
@@ -1218,6 +1225,13 @@ pub(crate) struct HookValue {
     pub function: Value,
     /// The blueprint's name, as endpoints have it; empty where it is not known.
     pub blueprint: Option<String>,
+}
+
+impl HookValue {
+    /// Whether every request goes through it before its view is called.
+    pub(crate) fn runs_before_every_view(&self) -> bool {
+        self.name == "before_app_request" || self.name == "before_request" && self.blueprint.is_none()
+    }
 }
 
 /// Functions that an application and its blueprints run around requests.

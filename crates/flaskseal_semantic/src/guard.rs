@@ -69,6 +69,9 @@ impl States {
     }
 }
 
+/// A path that learns more than this forgets the rest: tests in the thousands are a table, and no validation.
+const MAX_TEXTS: usize = 256;
+
 impl Guard {
     pub const ALWAYS: Self = Self { conditions: Vec::new(), texts: Vec::new() };
 
@@ -90,6 +93,15 @@ impl Guard {
             let Some((whole, relation)) = &identity.made_of else { return guard };
             current = (whole, limits.of_whole(*relation));
         }
+    }
+
+    /// This guard, and what another one says of texts.
+    pub(crate) fn with_texts_of(&self, other: &Self) -> Self {
+        if other.texts.is_empty() || self.texts.len() + other.texts.len() > MAX_TEXTS {
+            return self.clone();
+        }
+        let texts = Self { conditions: Vec::new(), texts: other.texts.clone() };
+        self.and(&texts).unwrap_or_else(|| self.clone())
     }
 
     pub(crate) fn says_of_texts(&self) -> bool {

@@ -30,6 +30,7 @@ mod object;
 mod origin;
 mod program;
 mod request;
+mod resource;
 mod rope;
 mod serve;
 mod settings;

@@ -136,6 +136,9 @@ fn call_instance_method(
     if let Some(value) = crate::flask::call_method(machine, id, &base, name, &arguments)? {
         return Ok(value.at(Some(span)));
     }
+    if let Some(value) = crate::resource::call_method(machine, id, &base, name, &arguments) {
+        return Ok(value.at(Some(span)));
+    }
     if let Some(value) = crate::stdlib::call_method(machine, id, &base, name, &arguments)? {
         return Ok(value.at(Some(span)));
     }
@@ -275,7 +278,15 @@ pub(crate) fn decorate(
     })
 }
 
-pub(crate) fn decorate_class(machine: &mut Machine<'_>, decorator: &Value, class: ObjectId) -> bool {
+pub(crate) fn decorate_class(
+    machine: &mut Machine<'_>,
+    decorator: &Value,
+    class: ObjectId,
+    span: Span,
+) -> bool {
+    if crate::resource::decorate_class(machine, decorator, class, span) {
+        return true;
+    }
     match decorator.as_path() {
         Some(
             "dataclasses.dataclass"

@@ -60,7 +60,10 @@ pub(crate) struct Frame<'a> {
 
 /// Steps for a start-up: far more than real ones need, and a bound for the rest.
 const START_FUEL: u64 = 1_000_000;
-/// Steps for one function that requests call. Every function has its turn, so what it calls need not be followed far.
+/// Steps for one view, and how deep its calls are followed: a flow from request to sink is seen from here or not at all.
+const VIEW_FUEL: u64 = 60_000;
+const MAX_VIEW_DEPTH: usize = 14;
+/// The same for any other function. Every function has its turn, so what it calls need not be followed far.
 const REQUEST_FUEL: u64 = 12_000;
 const MAX_START_DEPTH: usize = 48;
 const MAX_REQUEST_DEPTH: usize = 5;
@@ -80,6 +83,12 @@ pub(crate) struct Machine<'a> {
     pub modules: FxHashMap<Arc<str>, ObjectId>,
     /// `os.environ`: what the environment says, and what the program writes into it.
     pub environ: ObjectId,
+    /// What the program has put on objects of libraries, by access path: `flask.g.user`.
+    pub placed: ObjectId,
+    /// What holds whenever a view is called, because every request went through the application's hooks.
+    pub base_guard: Guard,
+    /// Calls are followed this deep.
+    pub max_depth: usize,
     pub events: Vec<Event>,
     pub incomplete: Vec<Incomplete>,
     /// Calls whose effect is not known, counted: each may raise.
@@ -98,6 +107,8 @@ pub(crate) struct Machine<'a> {
     pub context: Context,
     /// Functions are called one by one; modules are not run any more.
     pub serving: bool,
+    /// A view is called, as the router does.
+    pub in_view: bool,
     /// The request's path is a constant: the view is served under rules without converters.
     pub is_path_constant: bool,
     /// Whether a function yields, by where it stands.
@@ -108,6 +119,7 @@ impl<'a> Machine<'a> {
     pub(crate) fn new(program: &'a Program<'a>, environment: &'a Environment) -> Self {
         let mut heap = Heap::default();
         let environ = heap.allocate(Shape::Dict(Dict::default()));
+        let placed = heap.allocate(Shape::Scope);
         Self {
             program,
             environment,
@@ -119,6 +131,9 @@ impl<'a> Machine<'a> {
             fuel: START_FUEL,
             modules: FxHashMap::default(),
             environ,
+            placed,
+            base_guard: Guard::ALWAYS,
+            max_depth: MAX_START_DEPTH,
             events: Vec::new(),
             incomplete: Vec::new(),
             opaque_calls: 0,
@@ -131,13 +146,18 @@ impl<'a> Machine<'a> {
             wrapped: FxHashMap::default(),
             context: Context::Start,
             serving: false,
+            in_view: false,
             is_path_constant: false,
             generators: FxHashMap::default(),
         }
     }
 
     pub(crate) fn refuel(&mut self) {
-        self.fuel = if self.serving { REQUEST_FUEL } else { START_FUEL };
+        (self.fuel, self.max_depth) = match (self.serving, self.in_view) {
+            (false, _) => (START_FUEL, MAX_START_DEPTH),
+            (true, true) => (VIEW_FUEL, MAX_VIEW_DEPTH),
+            (true, false) => (REQUEST_FUEL, MAX_REQUEST_DEPTH),
+        };
     }
 
     pub(crate) fn frame(&self) -> &Frame<'a> {
@@ -177,7 +197,7 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn too_deep(&self) -> bool {
-        self.frames.len() >= if self.serving { MAX_REQUEST_DEPTH } else { MAX_START_DEPTH }
+        self.frames.len() >= self.max_depth
     }
 
     // Objects.
@@ -326,8 +346,8 @@ impl<'a> Machine<'a> {
         current
     }
 
-    /// The value of a function whose body ended with `flow`: all its returns meet.
-    pub(crate) fn meet_returns(&mut self, first_exit: usize, flow: Flow) -> Evaluated {
+    /// The value of a function whose body ended with `flow`, and under which guard it returns: all its returns meet.
+    pub(crate) fn meet_returns(&mut self, first_exit: usize, flow: Flow) -> Result<(Value, Guard), Raised> {
         let mut result = match flow {
             Flow::Return(value) => Ok((value, self.guard.clone())),
             Flow::Raise(raised) => Err(raised),
@@ -358,7 +378,7 @@ impl<'a> Machine<'a> {
                 }
             };
         }
-        result.map(|(value, _)| value)
+        result
     }
 
     // Names.

@@ -77,6 +77,9 @@ impl<'a> Machine<'a> {
         if path.len() > MAX_PATH {
             return Value::UNKNOWN;
         }
+        if let Some(value) = self.heap.attribute(self.placed, &format!("{path}.{name}")) {
+            return value.without_absent().under(&self.guard);
+        }
         self.canonical(&format!("{path}.{name}"))
     }
 
@@ -324,7 +327,11 @@ impl<'a> Machine<'a> {
                 if let Some(app) = crate::flask::app_behind(self, path) {
                     return self.set_attribute(&Value::object(app), name, value, span);
                 }
-                self.note_operation(object, "__setattr__", &[Value::str(name.as_str()), value], span);
+                self.note_operation(object, "__setattr__", &[Value::str(name.as_str()), value.clone()], span);
+                // One object per path: `flask.g`, a module. What calls give may be many.
+                if !path.contains(['(', '[']) {
+                    self.heap.set_attribute(self.placed, Name::new(format!("{path}.{name}")), value);
+                }
             }
             Kind::Union(alternatives) => {
                 for alternative in alternatives.clone().iter() {

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::call::Arguments;
 use crate::evaluate::{FunctionResult, isolated};
 use crate::flask::RouteValue;
+use crate::guard::Guard;
 use crate::heap::{Function, ObjectId, Shape};
 use crate::machine::Machine;
 use crate::value::{Kind, Value};
@@ -48,6 +49,9 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
         }
     }
     let mut results = Vec::new();
+    let mark = machine.heap.mark();
+    machine.in_view = true;
+    run_hooks(machine);
     for mut entry in entries {
         entry.rules.sort();
         entry.rules.dedup();
@@ -71,7 +75,31 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
         }
     }
     machine.is_path_constant = false;
+    machine.in_view = false;
+    machine.base_guard = Guard::ALWAYS;
+    machine.heap.reset(mark);
     results
+}
+
+/// Runs what every request goes through before its view: what hooks leave in `flask.g`, and what their tests say of
+/// requests that came through.
+fn run_hooks(machine: &mut Machine<'_>) {
+    let Some(app) = machine.apps.first().copied() else { return };
+    let hooks = crate::flask::hooks(machine, app);
+    for hook in hooks.iter().filter(|hook| hook.runs_before_every_view()) {
+        for alternative in hook.function.alternatives() {
+            let Some(id) = alternative.value.as_object() else { continue };
+            let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
+            machine.refuel();
+            machine.guard = machine.base_guard.clone();
+            let exits = machine.exits.len();
+            // An answer other than `None` ends the request; what holds on the other paths holds for the view.
+            if let Some(guard) = machine.call_for_guard(&function, id) {
+                machine.base_guard = guard;
+            }
+            machine.exits.truncate(exits);
+        }
+    }
 }
 
 /// The function whose text, its decorators included, holds a place; the innermost one.
@@ -126,7 +154,17 @@ fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
     results
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    /// Under which guard a hook lets a request through: where it returns `None`.
+    fn call_for_guard(&mut self, function: &std::sync::Arc<Function<'a>>, id: ObjectId) -> Option<Guard> {
+        let value = self.call_function(function, id, Arguments::none(function.span)).ok()?;
+        let passed = value.alternatives().into_iter().filter(|alternative| {
+            matches!(alternative.value.kind, Kind::None | Kind::Unknown | Kind::Path(_))
+        });
+        let passed = passed.map(|alternative| alternative.guard).reduce(|a, b| a.or(&b))?;
+        Some(self.guard.with_texts_of(&passed))
+    }
+
     /// What a view answers, as an event of its own: `flask.view.return`.
     fn note_view_return(
         &mut self,

@@ -30,6 +30,8 @@ pub struct Models {
     settings: FxHashMap<String, Vec<Setting>>,
     inputs: FxHashMap<String, Gives>,
     stores: FxHashSet<String>,
+    /// Callables that never return, with the exception that they raise.
+    raises: FxHashMap<String, Arc<str>>,
     sinks: Sinks,
 }
 
@@ -68,6 +70,8 @@ struct File {
     #[serde(default)]
     store: Vec<Store>,
     #[serde(default)]
+    raise: Vec<Raise>,
+    #[serde(default)]
     sink: Vec<SinkRow>,
 }
 
@@ -77,6 +81,18 @@ struct Input {
     /// An access path; `[*]` stands for any key.
     path: String,
     gives: Gives,
+    #[serde(default)]
+    #[allow(dead_code, reason = "for the reader of the file")]
+    doc: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raise {
+    /// A callable that never returns.
+    path: String,
+    /// The exception that it raises instead.
+    class: String,
     #[serde(default)]
     #[allow(dead_code, reason = "for the reader of the file")]
     doc: String,
@@ -208,6 +224,7 @@ impl Models {
             let settings: Vec<Setting> = file.setting.into_iter().map(Setting::from).collect();
             models.settings.insert(file.library, settings);
             models.inputs.extend(file.input.into_iter().map(|row| (row.path, row.gives)));
+            models.raises.extend(file.raise.into_iter().map(|row| (row.path, row.class.into())));
             models.stores.extend(file.store.into_iter().map(|row| row.path));
             for alias in file.alias {
                 models.aliases.insert(alias.path, alias.to);
@@ -280,6 +297,11 @@ impl Models {
             return self.inputs.get(path).copied();
         }
         self.inputs.get(&without_keys(path)).copied()
+    }
+
+    /// The exception that a call of this path always ends with; `None` where it returns.
+    pub fn raises(&self, path: &str) -> Option<&Arc<str>> {
+        self.raises.get(path)
     }
 
     /// Whether what a call of this path gives comes out of a store, not out of its arguments.

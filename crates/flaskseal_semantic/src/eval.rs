@@ -585,7 +585,7 @@ impl<'a> Machine<'a> {
         )
     }
 
-    /// `str(value)` for a value that is no union.
+    /// `str(value)`; of a union, what all its alternatives have in common.
     pub(crate) fn text_of(&self, value: &Value) -> Rope {
         let unknown = |origin| Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) });
         let number = |characters| {
@@ -619,6 +619,11 @@ impl<'a> Machine<'a> {
                     _ => unknown(self.taint_of(value)),
                 },
             },
+            Kind::Union(alternatives) => {
+                let texts = alternatives.iter().map(|alternative| self.text_of(&alternative.value));
+                let alphabet = texts.fold(Alphabet::NONE, |set, text| set.union(text.alphabet()));
+                Hole { origin: value.origin(), ..Hole::new(Source::Unknown, alphabet) }.into()
+            }
             _ => unknown(value.origin()),
         }
     }

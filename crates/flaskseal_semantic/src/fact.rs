@@ -252,7 +252,8 @@ impl Machine<'_> {
             Kind::Bool(value) => FactKind::Bool(*value),
             Kind::Int(value) => FactKind::Int(*value),
             Kind::Float(value) => FactKind::Float(*value),
-            Kind::Str(rope) => FactKind::Str(rope.clone()),
+            // What tests said of a text on the way here, they say of it wherever it is.
+            Kind::Str(rope) => FactKind::Str(rope.under(&self.guard).unwrap_or_else(|| rope.clone())),
             Kind::Bytes(Bytes::Known(bytes)) => FactKind::Bytes(bytes.clone()),
             Kind::Bytes(Bytes::Encoded(rope)) => FactKind::EncodedText(rope.clone()),
             Kind::Path(path) => FactKind::Path(path.clone()),

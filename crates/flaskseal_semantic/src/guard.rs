@@ -104,6 +104,10 @@ impl Guard {
         self.and(&texts).unwrap_or_else(|| self.clone())
     }
 
+    pub(crate) fn without_texts(&self) -> Self {
+        Self { conditions: self.conditions.clone(), texts: Vec::new() }
+    }
+
     pub(crate) fn says_of_texts(&self) -> bool {
         !self.texts.is_empty()
     }

@@ -21,6 +21,9 @@ pub(crate) fn call_path(
 ) -> Evaluated {
     let span = arguments.span;
     machine.note_call(path, None, &arguments);
+    if let Some(class) = machine.program.models.raises(path) {
+        return Err(Raised(Box::new(Value::path(class.clone()))));
+    }
     if let Some(value) = crate::request::call(machine, path, taint.as_ref(), &arguments)? {
         return Ok(value.at(Some(span)));
     }
@@ -133,6 +136,9 @@ fn call_instance_method(
     let Some(base) = machine.library_base(class) else { return Ok(Value::UNKNOWN.at(Some(span))) };
     let path = format!("{base}().{name}");
     machine.note_call(&path, Some(&Value::object(id)), &arguments);
+    if let Some(class) = machine.program.models.raises(&path) {
+        return Err(Raised(Box::new(Value::path(class.clone()))));
+    }
     if let Some(value) = crate::flask::call_method(machine, id, &base, name, &arguments)? {
         return Ok(value.at(Some(span)));
     }

@@ -277,29 +277,29 @@ fn title(text: &str) -> String {
         .collect()
 }
 
+/// `separator.join(parts)`. Where the number of parts is not known, the text is that of the known parts alone, or
+/// goes on with one more and then with anything that parts and separators can be.
 fn join(machine: &mut Machine<'_>, separator: &Rope, parts: &Value) -> Value {
     let elements = machine.elements(parts);
-    if let Some(rest) = elements.rest {
-        let mut alphabet = separator.alphabet();
-        for part in elements.known.iter().chain([&rest]) {
-            alphabet = alphabet.union(machine.text_of(part).alphabet());
-        }
-        // What is joined comes from where its parts come from.
-        let text = machine.text_of(&rest);
-        let source = text.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
-        let source = if matches!(source, Source::Path(_)) { source } else { Source::Unknown };
-        let parts = elements.known.iter().fold(text.origin(), |found, part| stronger(found, part.origin()));
-        let origin = stronger(parts, separator.origin());
-        return Rope::from(Hole { origin, ..Hole::new(source, alphabet) }).into();
-    }
     let mut values = Vec::new();
-    for (index, part) in elements.known.into_iter().enumerate() {
-        if index > 0 {
+    for part in elements.known {
+        if !values.is_empty() {
             values.push(Value::from(separator.clone()));
         }
         values.push(part);
     }
-    machine.concat_values(&values)
+    let Some(rest) = elements.rest else { return machine.concat_values(&values) };
+    let text = machine.text_of(&rest);
+    let source = text.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
+    let tail = Rope::hole_of(source, text.alphabet().union(separator.alphabet()));
+    let alone = machine.concat_values(&values);
+    if !values.is_empty() {
+        values.push(Value::from(separator.clone()));
+    }
+    // Every further part is like this one, so that the tail need not say where it comes from.
+    values.extend([rest, Value::from(tail)]);
+    let longer = machine.concat_values(&values);
+    Value::either(alone, longer)
 }
 
 fn replace(rope: &Rope, from: &str, to: &Value) -> Value {

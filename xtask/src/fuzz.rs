@@ -35,6 +35,7 @@ const TARGETS: &[Target] = &[
     Target { name: "supervisor", max_len: 4096, seeds: Seeds::Files(&["supervisor"], SUPERVISORS) },
     Target { name: "uwsgi", max_len: 4096, seeds: Seeds::Files(&["uwsgi"], UWSGIS) },
     Target { name: "apache", max_len: 4096, seeds: Seeds::Files(&["apache", "httpd"], APACHES) },
+    Target { name: "nginx", max_len: 4096, seeds: Seeds::Files(&["nginx"], NGINXES) },
     Target { name: "dotenv", max_len: 2048, seeds: Seeds::Files(&[".env", ".flaskenv"], &[]) },
     Target { name: "shell", max_len: 4096, seeds: Seeds::Files(&[".sh", "Procfile"], SCRIPTS) },
     Target {
@@ -48,6 +49,11 @@ const TARGETS: &[Target] = &[
     Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
     Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
     Target { name: "suppression", max_len: 2048, seeds: Seeds::Texts(SUPPRESSIONS) },
+];
+
+const NGINXES: &[&str] = &[
+    "map $a $b { default ''; ~^(?<n>[^/]+)$ $n; }\nserver { listen 443 ssl; server_name ~^(.+)\\.a$;\n  location ~* \\.(js|css)$ { \
+     add_header A $1 always; }\n  if ($b != \"x\") { return 301 https://$host$request_uri; }\n  location /s { alias /srv/; } }\n",
 ];
 
 const MANIFESTS: &[&str] = &[

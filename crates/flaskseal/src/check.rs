@@ -107,7 +107,9 @@ pub fn gate(
     phase("finding what production runs");
     let parsed = flaskseal_project::parse(tree);
     let project = Project::build(tree, &parsed, &request.build);
-    if !project.has_flask() && !request.force && request.build.entries.is_empty() {
+    // The configuration of a web server can be judged by itself.
+    let has_web_server = !project.deployment.web.is_empty();
+    if !project.has_flask() && !has_web_server && !request.force && request.build.entries.is_empty() {
         return Err(NothingToJudge { root: request.policy.root.clone(), seen: what_was_seen(tree) });
     }
     phase("checking");
@@ -116,6 +118,15 @@ pub fn gate(
     phase("judging");
     let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
     let mut ledger = project.ledger();
+    if !project.has_flask() && has_web_server {
+        ledger.entries.push(LedgerEntry {
+            kind: LedgerKind::MissingLayer,
+            path: String::new(),
+            span: None,
+            message: "no Flask application was found: only the configuration of the web server is judged"
+                .to_owned(),
+        });
+    }
     ledger.entries.extend(tree.ledger.iter().cloned());
     ledger.entries.extend(request.notes.iter().map(|note| LedgerEntry {
         kind: LedgerKind::Note,

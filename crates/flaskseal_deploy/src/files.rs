@@ -4,11 +4,12 @@ use flaskseal_core::Tree;
 
 use crate::kubernetes;
 use crate::model::FileKind;
+use crate::nginx;
 
 /// Whether discovery should read the file for this crate. YAML, ini, conf and shell files may turn out to be
 /// something else, which only their content tells.
 pub fn is_deploy_file(path: &str) -> bool {
-    !is_example(path) && (named_kind(path).is_some() || maybe_kind(path))
+    is_nginx_template(path) || !is_example(path) && (named_kind(path).is_some() || maybe_kind(path))
 }
 
 /// Documentation, never evidence: `.env.example`, `compose.sample.yml`.
@@ -64,6 +65,10 @@ pub fn is_dev(path: &str) -> bool {
 
 /// The kind of a file, by name where that is enough and by content where it is not.
 pub(crate) fn kind(path: &str, text: &str) -> Option<FileKind> {
+    // The image of nginx fills in its templates when it starts.
+    if is_nginx_template(path) && nginx::looks_like(text) {
+        return Some(FileKind::Nginx);
+    }
     if is_example(path) {
         return None;
     }
@@ -81,6 +86,8 @@ pub(crate) fn kind(path: &str, text: &str) -> Option<FileKind> {
             Some(FileKind::Supervisor)
         }
         (None, Some("conf" | "vhost" | "wsgi") | None) if is_apache(text) => Some(FileKind::Apache),
+        (None, Some("conf" | "vhost" | "nginx" | "inc")) if nginx::looks_like(text) => Some(FileKind::Nginx),
+        (None, None) if is_server_folder(path) && nginx::looks_like(text) => Some(FileKind::Nginx),
         (None, Some("sh" | "bash")) => Some(FileKind::ShellScript),
         (None, None)
             if text.starts_with("#!") && text.lines().next().is_some_and(|line| line.ends_with("sh")) =>
@@ -95,6 +102,19 @@ fn is_apache(text: &str) -> bool {
     text.lines().take(5_000).any(|line| {
         let line = line.trim_start().as_bytes();
         line.get(..14).is_some_and(|word| word.eq_ignore_ascii_case(b"WSGIScriptAlia"))
+    })
+}
+
+fn is_nginx_template(path: &str) -> bool {
+    path.ends_with(".conf.template") && !path.contains("example") && !path.contains("sample")
+}
+
+/// `nginx/sites-available/shop`, `etc/nginx/proxy_params`.
+fn is_server_folder(path: &str) -> bool {
+    let (folder, _) = path.rsplit_once('/').unwrap_or(("", path));
+    folder.split('/').any(|part| {
+        let part = part.to_ascii_lowercase();
+        part.starts_with("nginx") || part.starts_with("sites-") || part == "conf.d" || part == "snippets"
     })
 }
 
@@ -150,10 +170,13 @@ fn maybe_kind(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     match name.rsplit_once('.') {
         Some((_, extension)) => {
-            matches!(extension, "yml" | "yaml" | "ini" | "conf" | "sh" | "bash" | "vhost")
+            matches!(extension, "yml" | "yaml" | "ini" | "conf" | "sh" | "bash" | "vhost" | "nginx" | "inc")
         }
         None => {
-            ["entrypoint", "start", "run", "boot", "serve", "launch"].iter().any(|word| name.contains(word))
+            is_server_folder(path)
+                || ["entrypoint", "start", "run", "boot", "serve", "launch"]
+                    .iter()
+                    .any(|word| name.contains(word))
         }
     }
 }
@@ -243,6 +266,12 @@ mod tests {
         assert_eq!(kind("app.yaml", "apiVersion: v1\nkind: Pod\n"), Some(FileKind::Kubernetes));
         assert_eq!(kind("site.ini", "[uwsgi]\n"), Some(FileKind::Uwsgi));
         assert_eq!(kind("setup.ini", "[x]\n"), None);
+        assert_eq!(kind("deploy/site.conf", "server {\n}\n"), Some(FileKind::Nginx));
+        assert_eq!(kind("nginx/proxy_params", "proxy_set_header A b;\n"), Some(FileKind::Nginx));
+        assert_eq!(kind("nginx/templates/default.conf.template", "server {}"), Some(FileKind::Nginx));
+        assert_eq!(kind("default.conf.example", "server {}"), None);
+        assert_eq!(kind("logging.conf", "[loggers]\nkeys=root;\n"), None);
+        assert_eq!(kind("redis.conf", "maxmemory 2mb\nset x\n"), None);
         assert!(
             is_deploy_file("deploy/web.yaml") && !is_deploy_file("app.py") && !is_deploy_file("a.sample.yml")
         );

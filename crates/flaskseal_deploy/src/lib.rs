@@ -26,6 +26,10 @@ pub mod systemd;
 
 pub mod apache;
 
+pub mod nginx;
+
+pub mod web;
+
 mod model;
 pub use model::{
     CliOption, CopiedFile, Deployment, EnvFact, EnvFile, EnvVar, Environment, FileKind, Image, Mechanism,

@@ -4,6 +4,7 @@ use flaskseal_core::{FileId, Span};
 
 use crate::shell::Argument;
 use crate::value::Value;
+use crate::web::WebServers;
 
 /// Everything the deployment files of a tree say.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Deployment {
     pub files: Vec<(FileId, FileKind)>,
     /// Every assignment of a variable in any deployment file, used by a process or not, in file order.
     pub env_facts: Vec<EnvFact>,
+    /// The web servers in front.
+    pub web: WebServers,
     /// Where a file does not fit its grammar, or a bound was hit.
     pub problems: Vec<(Span, String)>,
 }
@@ -38,6 +41,7 @@ pub enum FileKind {
     Uwsgi,
     Kubernetes,
     Apache,
+    Nginx,
     GunicornConfig,
     ShellScript,
     Dotenv,

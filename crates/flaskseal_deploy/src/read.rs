@@ -25,7 +25,7 @@ use crate::systemd::{self, Unit};
 use crate::uwsgi::{self, Uwsgi};
 use crate::value::{self, Dialect, Part, Value};
 use crate::variable::Variable;
-use crate::{apache, dotenv, procfile};
+use crate::{apache, dotenv, nginx, procfile};
 
 /// The processes that a command line starts in the root of the tree, as somebody would type it there. Their spans
 /// are places in the command line, not in a file.
@@ -50,6 +50,7 @@ pub fn read(tree: &Tree) -> Deployment {
     reader.systemd();
     reader.supervisor();
     reader.apache();
+    reader.nginx();
     reader.platforms();
     reader.uwsgi();
     reader.lone_scripts();
@@ -79,6 +80,7 @@ struct Sources {
     uwsgi: BTreeMap<FileId, Uwsgi>,
     manifests: Vec<(FileId, Manifests)>,
     apache: Vec<(FileId, apache::Apache)>,
+    nginx: BTreeMap<FileId, Vec<nginx::Directive>>,
     platforms: Vec<(FileId, FileKind, Platform)>,
     scripts: Vec<FileId>,
 }
@@ -186,6 +188,10 @@ impl Reader<'_> {
                 FileKind::Apache => {
                     let tree = self.kept(id, apache::parse(text));
                     self.sources.apache.push((id, tree));
+                }
+                FileKind::Nginx => {
+                    let tree = self.kept(id, nginx::parse(id, text));
+                    self.sources.nginx.insert(id, tree);
                 }
                 FileKind::Dotenv => {
                     let tree = self.kept(id, dotenv::parse(text));
@@ -846,6 +852,22 @@ impl Reader<'_> {
                 );
             }
         }
+    }
+
+    fn nginx(&mut self) {
+        let parsed = std::mem::take(&mut self.sources.nginx);
+        if parsed.is_empty() {
+            return;
+        }
+        let images = self.out.files.iter().filter(|(_, kind)| {
+            matches!(kind, FileKind::Dockerfile | FileKind::Compose | FileKind::Kubernetes)
+        });
+        let version = nginx::version(images.map(|(id, _)| &*self.tree.file(*id).text));
+        let configurations = nginx::assemble(self.tree, &parsed, version);
+        for configuration in &configurations {
+            self.out.problems.extend(configuration.problems.iter().cloned());
+        }
+        nginx::read(self.tree, configurations, &mut self.out.web);
     }
 
     fn platforms(&mut self) {

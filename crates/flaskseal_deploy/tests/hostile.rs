@@ -2,7 +2,7 @@
 
 use flaskseal_core::Tree;
 use flaskseal_deploy::{
-    Problem, apache, compose, dockerfile, dotenv, ini, kubernetes, platform, procfile, read, shell,
+    Problem, apache, compose, dockerfile, dotenv, ini, kubernetes, nginx, platform, procfile, read, shell,
     supervisor, systemd, uwsgi, yaml,
 };
 
@@ -39,6 +39,10 @@ const SAMPLES: &[(&str, &str)] = &[
         "s.conf",
         "<VirtualHost *:80>\nWSGIScriptAlias / \\\n \"/srv/é.wsgi\"\nWSGIDaemonProcess s user=w\n</VirtualHost>\n",
     ),
+    (
+        "nginx/site.conf",
+        "map $http_upgrade $c { default é; '' ~^(?<n>[^/]+)$; }\nserver {\n  listen 443 ssl;\n  location ~* ^/a/(.*)\\.(php|\"é\")$ { set $x \"b\\\"c\"; if ($x !~ '^[a-z]+$') { return 301 https://${host}$1; } proxy_pass http://$n; }\n  include site.conf; include e2.sh;\n  content_by_lua_block { x = '}' -- }\n }\n}\n",
+    ),
     ("app.yaml", "runtime: python3\nentrypoint: gunicorn é:app\nenv_variables: {A: 1}\n"),
     ("fly.toml", "[env]\nA = \"é\"\n[processes]\nweb = '''gunicorn app:app'''\n"),
     (
@@ -67,6 +71,7 @@ fn through_every_reader(path: &str, text: &str) {
     inside(dotenv::parse(text).problems);
     inside(apache::parse(text).problems);
     inside(yaml::parse(text).problems);
+    inside(nginx::parse(flaskseal_core::FileId(0), text).problems);
     for kind in [
         flaskseal_deploy::FileKind::Fly,
         flaskseal_deploy::FileKind::Zappa,

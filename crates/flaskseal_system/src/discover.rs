@@ -31,6 +31,9 @@ const TREE_LIMIT: u64 = 2 << 30;
 /// goes wrong stands in the tree's ledger.
 pub fn discover(root: &Path, options: &DiscoverOptions) -> Result<Tree, InputError> {
     let canonical_root = canonical(root)?;
+    if canonical_root.is_file() && root.extension().is_none_or(|extension| extension != "py") {
+        return lone_file(root, &canonical_root);
+    }
     if !canonical_root.is_dir() {
         return Err(InputError::NotAFolder(root.to_path_buf()));
     }
@@ -70,6 +73,22 @@ pub fn discover(root: &Path, options: &DiscoverOptions) -> Result<Tree, InputErr
     tree.paths.par_sort_unstable();
     tree.ledger.sort();
     Ok(tree)
+}
+
+/// A tree of one file: somebody names the configuration of a web server, and nothing around it. A Python file without
+/// its folder would say too little.
+fn lone_file(root: &Path, path: &Path) -> Result<Tree, InputError> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let size = fs::metadata(path).map_err(|source| InputError::reading(root, source))?.len();
+    let kind = Kind::of(&name).filter(|kind| *kind != Kind::Script).unwrap_or(Kind::Deployment);
+    let candidate =
+        Candidate { path: path.to_path_buf(), relative: name.clone(), size, kind, untracked: false };
+    let outcome = candidate.read(true);
+    Ok(Tree {
+        files: outcome.file.into_iter().collect(),
+        paths: vec![TreePath { path: name.into(), size, untracked: false }],
+        ledger: outcome.entry.into_iter().collect(),
+    })
 }
 
 fn excluded(root: &Path, globs: &[String]) -> Result<Gitignore, InputError> {
@@ -631,6 +650,11 @@ mod tests {
         let message = |path: &Path| discover(path, &DiscoverOptions::default()).unwrap_err().to_string();
         assert!(message(&folder.path().join("none")).ends_with("none does not exist"));
         assert!(message(&folder.path().join("app.py")).contains("app.py is a file: name the folder"));
+        let folder = on_disk(&[("site", b"server {}\n"), ("other.conf", b"")]);
+        assert_eq!(
+            texts(&discover(&folder.path().join("site"), &DiscoverOptions::default()).unwrap()),
+            ["site"]
+        );
         let empty = tempfile::tempdir().unwrap();
         assert!(read(empty.path()).paths.is_empty());
     }

@@ -50,8 +50,11 @@ impl Kind {
             Some("lock") => Some(Self::Lock),
             Some(
                 "yaml" | "yml" | "toml" | "ini" | "cfg" | "conf" | "env" | "service" | "timer" | "socket"
-                | "sh" | "bash" | "rules" | "tf" | "pem" | "key" | "crt" | "dockerfile" | "flaskenv",
+                | "sh" | "bash" | "rules" | "tf" | "pem" | "key" | "crt" | "dockerfile" | "flaskenv"
+                | "nginx" | "vhost" | "inc",
             ) => Some(Self::Deployment),
+            // What the image of nginx fills in when it starts.
+            Some("template") if lower.ends_with(".conf.template") => Some(Self::Deployment),
             Some("txt" | "in") if is_requirements(folder, &lower) => Some(Self::Deployment),
             Some("html" | "htm" | "xhtml" | "jinja" | "jinja2" | "j2" | "tpl" | "tmpl") => {
                 Some(Self::Template)
@@ -148,7 +151,7 @@ fn is_requirements(folder: &str, lower: &str) -> bool {
 fn is_server_configuration(folder: &str) -> bool {
     folder.split('/').any(|part| {
         let part = part.to_ascii_lowercase();
-        ["nginx", "apache", "httpd", "sites-", "systemd", "ufw", ".envs"]
+        ["nginx", "apache", "httpd", "sites-", "conf.d", "snippets", "systemd", "ufw", ".envs"]
             .iter()
             .any(|known| part.starts_with(known))
     })

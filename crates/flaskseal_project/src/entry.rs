@@ -136,6 +136,21 @@ impl Entry {
         }
     }
 
+    /// A file that nothing is known to load.
+    pub(crate) fn orphan(
+        tree: &Tree,
+        file: FileId,
+        extra: &[(String, Vec<(String, Value)>)],
+        complete: bool,
+    ) -> Self {
+        let path = &tree.file(file).path;
+        Self {
+            display: format!("{path} (loaded by nothing that was found)"),
+            target: Target::Orphan { file },
+            ..Self::guess(tree, file, extra, complete)
+        }
+    }
+
     /// The same start under another name adds nothing.
     pub(crate) fn same_start(&self, other: &Self) -> bool {
         let variables = |entry: &Self| -> Vec<(Arc<str>, VariableValue)> {

@@ -62,10 +62,11 @@ pub struct Start {
     pub evaluation: Evaluation,
 }
 
-/// Guesses beyond this number would say nothing.
-const MAX_GUESSED_APPS: usize = 16;
-/// Files that may be what production starts, tried in the order of how usual that is.
-const MAX_CANDIDATES: usize = 12;
+/// Files that may be what production starts, tried in the order of how usual that is. A tree of many applications is
+/// a collection of examples, and each of them counts.
+const MAX_CANDIDATES: usize = 2_000;
+/// Files that use Flask and that no application loads, as far as the analysis sees.
+const MAX_ORPHANS: usize = 2_000;
 
 impl<'t> Project<'t> {
     /// Understands a tree. Cannot fail: what is not understood becomes a gap.
@@ -278,9 +279,6 @@ impl<'t> Project<'t> {
         let mut tried: Vec<FileId> = Vec::new();
         let mut found: Vec<Start> = Vec::new();
         for (_, _, id) in candidates {
-            if found.len() >= MAX_GUESSED_APPS {
-                break;
-            }
             // A file that an accepted start loads already is part of that application.
             if found.iter().any(|start| start.evaluation.loaded.binary_search(&id).is_ok())
                 || tried.contains(&id)
@@ -299,7 +297,38 @@ impl<'t> Project<'t> {
                 found.push(Start { entry, evaluation });
             }
         }
+        found.extend(self.orphans(&found, extra, complete));
         found
+    }
+
+    /// Files that use Flask and that no guessed start loads: parts of an application that is put together in a way
+    /// that is not seen, or of one that is not here. They are judged as they stand.
+    fn orphans(
+        &self,
+        found: &[Start],
+        extra: &[(String, Vec<(String, Value)>)],
+        complete: bool,
+    ) -> Vec<Start> {
+        let is_loaded =
+            |id: &FileId| found.iter().any(|start| start.evaluation.loaded.binary_search(id).is_ok());
+        let orphans: Vec<FileId> = self
+            .tree
+            .ids()
+            .filter(|id| {
+                let file = self.tree.file(*id);
+                role_of(&file.path) == Role::Source
+                    && mentions_flask(&file.path, &file.text)
+                    && !is_loaded(id)
+            })
+            .take(MAX_ORPHANS)
+            .collect();
+        let evaluated = orphans.into_par_iter().map(|id| {
+            let entry = Entry::orphan(self.tree, id, extra, complete);
+            let program = self.program(entry.roots.clone());
+            let evaluation = evaluate(&program, &entry.environment, &entry.target, &[]);
+            Start { entry, evaluation }
+        });
+        evaluated.filter(|start| !start.evaluation.events.is_empty()).collect()
     }
 
     /// Every application with every start of it, for rules.

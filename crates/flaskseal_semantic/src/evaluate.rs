@@ -25,6 +25,8 @@ pub enum Target {
     Script { file: FileId, package: Option<String> },
     /// A file that is imported under its own name, as mod_wsgi and uWSGI do.
     File { file: FileId, callable: Option<String> },
+    /// A file of which nothing is known to start it: it is imported, and its own functions are called.
+    Orphan { file: FileId },
     /// What the `flask` command finds: in a module, or where none is named in `wsgi.py` or `app.py`.
     Discover { module: Option<String>, expression: Option<ast::Expr> },
 }
@@ -176,7 +178,7 @@ pub fn evaluate(
     {
         machine.apps[..=position].rotate_right(1);
     }
-    let routes: Vec<Vec<crate::flask::RouteValue>> =
+    let mut routes: Vec<Vec<crate::flask::RouteValue>> =
         machine.apps.clone().into_iter().map(|app| crate::flask::routes(&mut machine, app)).collect();
     let apps = machine.apps.clone();
     let mut apps: Vec<App> =
@@ -186,10 +188,19 @@ pub fn evaluate(
         apps.iter_mut().for_each(App::forget_certainty);
     }
     let mut functions = Vec::new();
-    if !machine.apps.is_empty() {
+    let orphan = match target {
+        Target::Orphan { file } => Some(*file),
+        _ => None,
+    };
+    routes.push(std::mem::take(&mut machine.loose_routes));
+    if orphan.is_some() {
+        routes.push(crate::flask::routes_of_all(&mut machine));
+        machine.heap.commit();
+        functions = serve(&mut machine, &routes, orphan);
+    } else if !machine.apps.is_empty() {
         load_lazy_imports(&mut machine);
         machine.heap.commit();
-        functions = serve(&mut machine, &routes);
+        functions = serve(&mut machine, &routes, None);
         run_main_blocks(&mut machine, scripts);
     }
     let mut loaded: Vec<FileId> = machine
@@ -266,6 +277,14 @@ fn start<'a>(machine: &mut Machine<'a>, target: &'a Target) -> (Outcome, Option<
                 None => vec!["application", "app"],
             };
             served_by(machine, &Value::object(id), &name, None, &names)
+        }
+        Target::Orphan { file } => {
+            let name = machine.program.dotted_name(*file);
+            let outcome = match machine.run_file(*file, &name) {
+                Ok(_) => Outcome::NoApplication(name),
+                Err(raised) => raised_outcome(machine, &raised),
+            };
+            (outcome, None)
         }
         Target::Script { file, package } => {
             machine.main = Some(*file);
@@ -571,8 +590,12 @@ fn lazy_imports(body: &[ast::Stmt]) -> Vec<&ast::Stmt> {
 }
 
 /// Calls every view as requests do, then every other function of the loaded modules once, with arguments that are not
-/// known. What it does to the application's state does not last.
-fn serve(machine: &mut Machine<'_>, routes: &[Vec<crate::flask::RouteValue>]) -> Vec<FunctionResult> {
+/// known: those of one file, where only it is asked for. What it does to the application's state does not last.
+fn serve(
+    machine: &mut Machine<'_>,
+    routes: &[Vec<crate::flask::RouteValue>],
+    only: Option<FileId>,
+) -> Vec<FunctionResult> {
     machine.context = Context::Request;
     machine.serving = true;
     let mut results = crate::serve::views(machine, routes);
@@ -581,6 +604,9 @@ fn serve(machine: &mut Machine<'_>, routes: &[Vec<crate::flask::RouteValue>]) ->
         machine.heap.ids().filter(|id| matches!(machine.heap.get(*id).shape, Shape::Function(_))).collect();
     for id in functions {
         let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
+        if only.is_some_and(|file| file != function.file) {
+            continue;
+        }
         if matches!(function.code, crate::heap::Code::Lambda(_)) || !seen.insert(function.span) {
             continue;
         }

@@ -206,9 +206,34 @@ pub(crate) fn call_path(
             }
             return Ok(None);
         }
+        _ if path.ends_with(".route") && is_rule(arguments.get(0, "rule")) => {
+            let nobody = Value::NONE;
+            return Ok(Some(route_decorator(machine, nobody, arguments, None)));
+        }
+        _ if path.ends_with(".add_url_rule") && is_rule(arguments.get(0, "rule")) => {
+            if let Some(view) = arguments.get(2, "view_func") {
+                let rule = arguments.get(0, "rule").cloned().unwrap_or(Value::UNKNOWN);
+                add_loose_route(machine, rule, view.clone(), arguments.span);
+            }
+            return Ok(None);
+        }
         "flask.has_app_context" | "flask.has_request_context" => Value::new(Kind::Some(Type::Bool), None),
         _ => return Ok(None),
     }))
+}
+
+/// Text that can only be the rule of a route.
+fn is_rule(value: Option<&Value>) -> bool {
+    value.and_then(Value::as_rope).is_some_and(|rope| rope.literal_prefix().starts_with('/'))
+}
+
+/// A route of something that is not known. Nothing says that it is served, and everything that it would be.
+fn add_loose_route(machine: &mut Machine<'_>, rule: Value, view: Value, span: Span) {
+    if machine.serving {
+        return;
+    }
+    let methods = view_methods(machine, &view);
+    machine.loose_routes.push(RouteValue { rule, endpoint: Value::UNKNOWN, methods, view, at: Some(span) });
 }
 
 /// The configuration of the application that an extension is given.
@@ -881,8 +906,10 @@ pub(crate) fn call_method(
     }
     let span = arguments.span;
     Ok(Some(match name {
-        "route" => route_decorator(machine, id, arguments, None),
-        _ if HTTP_METHODS.contains(&name) => route_decorator(machine, id, arguments, Some(name)),
+        "route" => route_decorator(machine, Value::object(id), arguments, None),
+        _ if HTTP_METHODS.contains(&name) => {
+            route_decorator(machine, Value::object(id), arguments, Some(name))
+        }
         "add_url_rule" => {
             let view = arguments.get(2, "view_func").cloned().unwrap_or(Value::NONE);
             let rule = arguments.get(0, "rule").cloned().unwrap_or(Value::UNKNOWN);
@@ -988,7 +1015,7 @@ pub(crate) fn note_middleware(machine: &mut Machine<'_>, arguments: &Arguments) 
 
 fn route_decorator(
     machine: &mut Machine<'_>,
-    owner: ObjectId,
+    owner: Value,
     arguments: &Arguments,
     method: Option<&str>,
 ) -> Value {
@@ -1004,12 +1031,7 @@ fn route_decorator(
     machine
         .library_instance(
             "flask.route()",
-            &[
-                ("@owner", Value::object(owner)),
-                ("@rule", rule),
-                ("@endpoint", endpoint),
-                ("@methods", methods),
-            ],
+            &[("@owner", owner), ("@rule", rule), ("@endpoint", endpoint), ("@methods", methods)],
         )
         .at(Some(arguments.span))
 }
@@ -1029,8 +1051,9 @@ pub(crate) fn decorate(
         Some("flask.route()") => {
             let (rule, endpoint, methods) =
                 (hidden(machine, "@rule"), hidden(machine, "@endpoint"), hidden(machine, "@methods"));
-            if let Some(owner) = hidden(machine, "@owner").as_object() {
-                add_route(machine, owner, rule, endpoint, methods, function.clone(), span);
+            match hidden(machine, "@owner").as_object() {
+                Some(owner) => add_route(machine, owner, rule, endpoint, methods, function.clone(), span),
+                None => add_loose_route(machine, rule, function.clone(), span),
             }
             Ok(Some(function.clone()))
         }
@@ -1130,6 +1153,9 @@ fn register_blueprint(machine: &mut Machine<'_>, owner: ObjectId, blueprint: &Va
     }
 }
 
+/// Blueprints in blueprints are followed this deep.
+const MAX_NESTING: usize = 8;
+
 /// A route of an application, as requests reach it.
 #[derive(Clone, Debug)]
 pub(crate) struct RouteValue {
@@ -1147,6 +1173,18 @@ pub(crate) fn routes(machine: &mut Machine<'_>, app: ObjectId) -> Vec<RouteValue
     found
 }
 
+/// The routes of everything that collects some, whoever may take them over.
+pub(crate) fn routes_of_all(machine: &mut Machine<'_>) -> Vec<RouteValue> {
+    let owners: Vec<ObjectId> =
+        machine.heap.ids().filter(|id| machine.heap.attribute(*id, "@routes").is_some()).collect();
+    let mut found = Vec::new();
+    for owner in owners {
+        // What is nested is an owner of its own.
+        collect_routes(machine, owner, None, None, MAX_NESTING, &mut found);
+    }
+    found
+}
+
 fn collect_routes(
     machine: &mut Machine<'_>,
     owner: ObjectId,
@@ -1155,7 +1193,7 @@ fn collect_routes(
     depth: usize,
     found: &mut Vec<RouteValue>,
 ) {
-    if depth > 8 {
+    if depth > MAX_NESTING {
         return;
     }
     let list = |machine: &mut Machine<'_>, attribute: &str| -> Vec<Value> {

@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::environment::Environment;
 use crate::event::{Context, Decorated, Event, Incomplete};
+use crate::flask::RouteValue;
 use crate::guard::Guard;
 use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape};
 use crate::program::Program;
@@ -101,6 +102,8 @@ pub(crate) struct Machine<'a> {
     pub main: Option<FileId>,
     /// Flask applications, in the order of their creation.
     pub apps: Vec<ObjectId>,
+    /// Routes of something that is not in the tree: `from elsewhere import app`.
+    pub loose_routes: Vec<RouteValue>,
     pub decorated: Vec<Decorated>,
     /// Applications inside middleware, by the place of the call that wrapped them.
     pub wrapped: FxHashMap<Span, ObjectId>,
@@ -142,6 +145,7 @@ impl<'a> Machine<'a> {
             entered: FxHashSet::default(),
             main: None,
             apps: Vec::new(),
+            loose_routes: Vec::new(),
             decorated: Vec::new(),
             wrapped: FxHashMap::default(),
             context: Context::Start,

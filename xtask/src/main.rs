@@ -9,6 +9,7 @@
     reason = "flaskseal_system is for the product; this only starts its tests"
 )]
 
+mod advisories;
 mod bench;
 mod difftest;
 mod docs;
@@ -55,6 +56,11 @@ const COMMANDS: &[Command] = &[
         run: difftest::run,
     },
     Command { name: "fuzz", about: "hostile input: [TARGET...] [--minutes N]", run: fuzz::run },
+    Command {
+        name: "advisories",
+        about: "write the core table of advisories from an OSV dump: ALL.zip",
+        run: advisories::run,
+    },
     Command { name: "ci", about: "lint, then test", run: ci },
 ];
 
@@ -84,7 +90,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
 }
 
 fn usage() -> String {
-    let rows = COMMANDS.iter().map(|command| format!("  cargo xtask {:<9} {}", command.name, command.about));
+    let rows = COMMANDS.iter().map(|command| format!("  cargo xtask {:<10} {}", command.name, command.about));
     rows.collect::<Vec<_>>().join("\n")
 }
 

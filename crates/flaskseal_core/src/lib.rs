@@ -13,6 +13,9 @@ pub use item::{CONTROLS, Control, ControlId, Item};
 mod rule;
 pub use rule::{Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
 
+mod date;
+pub use date::{Date, DateError};
+
 mod redacted;
 pub use redacted::{Redacted, shannon_entropy_bits};
 

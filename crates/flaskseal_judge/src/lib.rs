@@ -3,8 +3,7 @@
 //! A pure function of its arguments. It does no I/O, asks no clock and does not depend on the order in which the
 //! rules ran. It alone makes verdicts; weighing one layer of evidence against another is the project's work.
 
-mod date;
-pub use date::{Date, DateError};
+pub use flaskseal_core::{Date, DateError};
 
 mod policy;
 pub use policy::{Ignore, Policy};

@@ -1,4 +1,4 @@
-//! A calendar day. The judge never asks a clock: today is an argument.
+//! A calendar day. Nothing pure asks a clock: today is an argument.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,9 +14,16 @@ pub struct Date {
 }
 
 /// The text is no day written `YYYY-MM-DD`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not a date written YYYY-MM-DD")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DateError;
+
+impl fmt::Display for DateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a date written YYYY-MM-DD")
+    }
+}
+
+impl std::error::Error for DateError {}
 
 impl Date {
     /// The day, unless the calendar has none such.
@@ -30,6 +37,23 @@ impl Date {
             _ => return None,
         };
         (year >= 1 && (1..=last).contains(&day)).then_some(Self { year, month, day })
+    }
+
+    /// How many days lie between: negative where `other` is later. Hinnant, "chrono-compatible low-level date
+    /// algorithms", `days_from_civil`.
+    pub fn days_since(self, other: Self) -> i64 {
+        self.number() - other.number()
+    }
+
+    /// Days since 1970-01-01.
+    fn number(self) -> i64 {
+        let (month, day) = (i64::from(self.month), i64::from(self.day));
+        let year = i64::from(self.year) - i64::from(self.month <= 2);
+        let era = year.div_euclid(400);
+        let year_of_era = year.rem_euclid(400);
+        let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        era * 146_097 + day_of_era - 719_468
     }
 }
 
@@ -79,6 +103,14 @@ mod tests {
         ] {
             assert_eq!(wrong.parse::<Date>(), Err(DateError), "{wrong}");
         }
+    }
+
+    #[test]
+    fn days_are_counted() {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        assert_eq!(day("2024-03-01").days_since(day("2024-02-28")), 2);
+        assert_eq!(day("2026-01-01").days_since(day("2025-01-01")), 365);
+        assert_eq!(day("1969-12-31").days_since(day("1970-01-01")), -1);
     }
 
     #[test]

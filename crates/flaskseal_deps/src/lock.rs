@@ -1,0 +1,303 @@
+//! What a lock file says: the shape that every reader of one fills in, and which of its packages are installed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use flaskseal_core::TextRange;
+use pep440_rs::{Version, VersionSpecifiers};
+
+use crate::{Group, Manifest, Marker, Problem, Target};
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum LockTool {
+    Uv,
+    Poetry,
+    Pdm,
+    Pipenv,
+    /// `pylock.toml`, PEP 751.
+    Standard,
+}
+
+/// One lock file, read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Lock {
+    pub tool: LockTool,
+    pub packages: Vec<Locked>,
+    /// What the project itself depends on, where the lock says so.
+    pub roots: Vec<(Group, Dependency)>,
+    /// The digest of the manifest that it was made from, as written.
+    pub content_hash: Option<String>,
+    pub requires_python: Option<VersionSpecifiers>,
+    /// Dependency groups that are installed unless somebody says otherwise, normalised.
+    pub default_groups: Vec<String>,
+    /// The format's version is one that this reader was made for.
+    pub known_format: bool,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Locked {
+    /// Normalised.
+    pub name: String,
+    pub version: Option<Version>,
+    pub source: Source,
+    pub depends: Vec<Dependency>,
+    /// Empty where the lock does not say.
+    pub groups: Vec<Group>,
+    pub marker: Option<Marker>,
+    /// How many hashes stand behind it.
+    pub hashes: usize,
+    /// Name and version.
+    pub range: TextRange,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The URL, where it is said.
+    Index(Option<String>),
+    /// A URL, and the full commit where it is known.
+    Repository {
+        url: String,
+        commit: Option<String>,
+    },
+    Url(String),
+    Path(String),
+    /// The project itself, or another member of its workspace.
+    Project,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Dependency {
+    /// Normalised.
+    pub name: String,
+    /// Which of several locked versions.
+    pub version: Option<Version>,
+    pub marker: Option<Marker>,
+    /// The extras of it that are wanted, normalised.
+    pub extras: Vec<String>,
+    /// It is wanted only with these extras of the dependent package, normalised; empty: always.
+    pub only_with: Vec<String>,
+}
+
+impl Dependency {
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: crate::normalize(name),
+            version: None,
+            marker: None,
+            extras: Vec::new(),
+            only_with: Vec::new(),
+        }
+    }
+}
+
+/// A package of a lock that is installed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Selected {
+    /// In `Lock::packages`.
+    pub index: usize,
+    pub group: Group,
+    /// Direct dependency first; without the package itself.
+    pub path: Vec<String>,
+    /// No marker on the way depends on what is not known.
+    pub certain: bool,
+}
+
+impl Lock {
+    pub(crate) fn new(tool: LockTool) -> Self {
+        Self {
+            tool,
+            packages: Vec::new(),
+            roots: Vec::new(),
+            content_hash: None,
+            requires_python: None,
+            default_groups: Vec::new(),
+            known_format: true,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The packages that are installed on the target, each once, by the most important group that wants it, along a
+    /// shortest path. Packages for other systems, and for extras that nobody asked for, are left out.
+    pub fn selected(&self, manifest: Option<&Manifest>, target: &Target) -> Vec<Selected> {
+        let roots = self.roots(manifest);
+        let mut selected: BTreeMap<usize, Selected> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, package) in self.packages.iter().enumerate() {
+            by_name.entry(&package.name).or_default().push(index);
+        }
+        // What is wanted for sure first, so that it is not hidden by an uncertain way to the same package.
+        for rank in 0..3 {
+            for certain in [true, false] {
+                let wanted: Vec<&(Group, Dependency)> =
+                    roots.iter().filter(|(group, _)| rank_of(group) == rank).collect();
+                self.follow(&wanted, &by_name, target, certain, &mut selected);
+            }
+        }
+        for (index, package) in self.packages.iter().enumerate() {
+            let says = !package.groups.is_empty() || roots.is_empty();
+            if selected.contains_key(&index) || !says || package.source == Source::Project {
+                continue;
+            }
+            let holds = package.marker.as_ref().map_or(Some(true), |marker| marker.holds(target));
+            if holds == Some(false) {
+                continue;
+            }
+            let group =
+                package.groups.iter().min_by_key(|group| rank_of(group)).cloned().unwrap_or(Group::Main);
+            let certain = holds == Some(true);
+            selected.insert(index, Selected { index, group, path: Vec::new(), certain });
+        }
+        selected.into_values().collect()
+    }
+
+    /// What the project depends on: as the lock says, or else as its manifest does.
+    fn roots(&self, manifest: Option<&Manifest>) -> Vec<(Group, Dependency)> {
+        if !self.roots.is_empty() {
+            return self.roots.clone();
+        }
+        let requirements = manifest.map_or(&[][..], |manifest| &manifest.requirements);
+        let dependency = |requirement: &crate::Requirement| Dependency {
+            marker: requirement.marker.clone(),
+            extras: requirement.extras.clone(),
+            ..Dependency::new(&requirement.name)
+        };
+        requirements.iter().map(|requirement| (requirement.group.clone(), dependency(requirement))).collect()
+    }
+
+    fn follow(
+        &self,
+        roots: &[&(Group, Dependency)],
+        by_name: &BTreeMap<&str, Vec<usize>>,
+        target: &Target,
+        certain: bool,
+        selected: &mut BTreeMap<usize, Selected>,
+    ) {
+        let mut queue: VecDeque<(usize, Vec<String>, Group, Vec<String>)> = VecDeque::new();
+        let mut seen: BTreeSet<(usize, Vec<String>)> = BTreeSet::new();
+        let admits = |dependency: &Dependency| {
+            let holds = dependency.marker.as_ref().map_or(Some(true), |marker| marker.holds(target));
+            holds == Some(true) || (!certain && holds.is_none())
+        };
+        let candidates = |dependency: &Dependency| -> Vec<usize> {
+            let known = by_name.get(dependency.name.as_str()).map_or(&[][..], Vec::as_slice);
+            let fits = |index: &&usize| {
+                let package = &self.packages[**index];
+                let is_version = dependency.version.is_none() || dependency.version == package.version;
+                let holds = package.marker.as_ref().map_or(Some(true), |marker| marker.holds(target));
+                is_version && (holds == Some(true) || (!certain && holds.is_none()))
+            };
+            known.iter().filter(fits).copied().collect()
+        };
+        for (group, dependency) in roots.iter().copied() {
+            if let Group::Extra(extra) = group
+                && !target.extras.contains(extra)
+            {
+                continue;
+            }
+            if admits(dependency) {
+                for index in candidates(dependency) {
+                    queue.push_back((index, dependency.extras.clone(), group.clone(), Vec::new()));
+                }
+            }
+        }
+        while let Some((index, extras, group, path)) = queue.pop_front() {
+            if !seen.insert((index, extras.clone())) || seen.len() > 100_000 {
+                continue;
+            }
+            let package = &self.packages[index];
+            if package.source != Source::Project {
+                selected.entry(index).or_insert_with(|| Selected {
+                    index,
+                    group: group.clone(),
+                    path: path.clone(),
+                    certain,
+                });
+            }
+            let mut below = path;
+            below.push(package.name.clone());
+            for dependency in &package.depends {
+                let wanted = dependency.only_with.is_empty()
+                    || dependency.only_with.iter().any(|extra| extras.contains(extra));
+                if wanted && admits(dependency) {
+                    for next in candidates(dependency) {
+                        queue.push_back((next, dependency.extras.clone(), group.clone(), below.clone()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn rank_of(group: &Group) -> u8 {
+    match group {
+        Group::Main => 0,
+        Group::Extra(_) => 1,
+        Group::Dev(_) => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(name: &str, depends: &[&str]) -> Locked {
+        Locked {
+            name: name.to_owned(),
+            version: None,
+            source: Source::Index(None),
+            depends: depends
+                .iter()
+                .map(|text| {
+                    let (name, marker) = text.split_once(';').unwrap_or((text, ""));
+                    Dependency { marker: Marker::parse(marker), ..Dependency::new(name) }
+                })
+                .collect(),
+            groups: Vec::new(),
+            marker: None,
+            hashes: 0,
+            range: TextRange::default(),
+        }
+    }
+
+    #[test]
+    fn groups_paths_and_markers() {
+        let mut lock = Lock::new(LockTool::Uv);
+        lock.packages = vec![
+            package("flask", &["click", "werkzeug", "asgiref"]),
+            package("click", &["colorama;sys_platform == 'win32'", "flask"]),
+            package("colorama", &[]),
+            package("werkzeug", &["markupsafe;platform_machine == 'x86_64'"]),
+            package("markupsafe", &[]),
+            package("pytest", &["click", "pluggy"]),
+            package("pluggy", &[]),
+            package("asgiref", &[]),
+        ];
+        lock.packages[0].depends[2].only_with = vec!["async".to_owned()];
+        lock.roots = vec![
+            (Group::Dev("dev".to_owned()), Dependency::new("pytest")),
+            (Group::Main, Dependency::new("Flask")),
+        ];
+        let target = Target { linux: true, ..Target::default() };
+        let shown: Vec<String> = lock
+            .selected(None, &target)
+            .iter()
+            .map(|one| {
+                let name = &lock.packages[one.index].name;
+                format!("{name} {:?} {} {}", one.group, one.path.join(">"), one.certain)
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "flask Main  true",
+                "click Main flask true",
+                "werkzeug Main flask true",
+                "markupsafe Main flask>werkzeug false",
+                "pytest Dev(\"dev\")  true",
+                "pluggy Dev(\"dev\") pytest true",
+            ]
+        );
+        lock.roots[1].1.extras = vec!["async".to_owned()];
+        assert!(lock.selected(None, &target).iter().any(|one| lock.packages[one.index].name == "asgiref"));
+    }
+}

@@ -1,0 +1,240 @@
+//! The local database: one file, an index by package name and a block of records for each package. Opening it checks
+//! the index and parses nothing else; a look-up decodes one block.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | `FSADVDB` and the version of the format |
+//! | 4 × 5 | lengths of provenance and names, number of packages, CRC-32 of all three parts, a reserved zero |
+//! | ... | provenance, as JSON |
+//! | 24 each | per package, by name: offset and length of its name, offset, length and CRC-32 of its block |
+//! | ... | the names, one after the other |
+//! | ... | the blocks, each a JSON list of records |
+//!
+//! All numbers are 32 bits, little-endian; offsets of blocks count from the end of the names. A file is written whole
+//! to a new name and then renamed, so readers see the old file or the new one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::advisory::Advisory;
+use crate::core_table::{self, core_advisories};
+use crate::record::Record;
+
+const MAGIC: &[u8; 7] = b"FSADVDB";
+const FORMAT: u8 = 1;
+const HEADER: usize = 28;
+const ENTRY: usize = 24;
+
+/// Where advisories come from.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Provenance {
+    /// For people: a URL, or the name of the file that was imported.
+    pub source: String,
+    /// The day of the newest change in the data, `YYYY-MM-DD`.
+    pub date: String,
+    /// Advisories, counted once for each package.
+    pub advisories: usize,
+    pub packages: usize,
+    /// Documents that were withdrawn, and those that could not be read.
+    #[serde(default)]
+    pub withdrawn: usize,
+    #[serde(default)]
+    pub unreadable: usize,
+    /// What the server called this version of the dump, for the next conditional request.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub etag: String,
+}
+
+/// Why a file is no database of ours.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("is not an advisory database")]
+    Foreign,
+    #[error("has version {0} of the format, and this flaskseal reads version 1")]
+    Version(u8),
+    #[error("is damaged")]
+    Damaged,
+}
+
+/// Advisories by package: the core table, or a database file in memory.
+pub struct Store {
+    provenance: Provenance,
+    /// Empty for the core table.
+    bytes: Vec<u8>,
+    count: usize,
+    names: usize,
+    blocks: usize,
+}
+
+impl Store {
+    /// The table that is compiled in.
+    pub fn core() -> Self {
+        Self { provenance: core_table::provenance(), bytes: Vec::new(), count: 0, names: 0, blocks: 0 }
+    }
+
+    /// Opens the bytes of a database file.
+    pub fn open(bytes: Vec<u8>) -> Result<Self, StoreError> {
+        if bytes.get(..7) != Some(MAGIC.as_slice()) {
+            return Err(StoreError::Foreign);
+        }
+        match bytes.get(7) {
+            Some(&FORMAT) => {}
+            Some(&version) => return Err(StoreError::Version(version)),
+            None => return Err(StoreError::Damaged),
+        }
+        let number = |at| number(&bytes, at).ok_or(StoreError::Damaged);
+        let (provenance_length, names_length, count, sum) =
+            (number(8)?, number(12)?, number(16)?, number(20)?);
+        let index = HEADER.checked_add(provenance_length).ok_or(StoreError::Damaged)?;
+        let names =
+            count.checked_mul(ENTRY).and_then(|size| index.checked_add(size)).ok_or(StoreError::Damaged)?;
+        let blocks = names.checked_add(names_length).ok_or(StoreError::Damaged)?;
+        let head = bytes.get(HEADER..blocks).ok_or(StoreError::Damaged)?;
+        if crc32fast::hash(head) as usize != sum {
+            return Err(StoreError::Damaged);
+        }
+        let provenance = bytes.get(HEADER..index).ok_or(StoreError::Damaged)?;
+        let provenance = serde_json::from_slice(provenance).map_err(|_| StoreError::Damaged)?;
+        Ok(Self { provenance, bytes, count, names, blocks })
+    }
+
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// It is the table that is compiled in, which covers some packages only.
+    pub fn is_core(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether no advisory on this package means that none is known.
+    pub fn covers(&self, package: &str) -> bool {
+        !self.is_core() || core_table::core_packages().any(|known| known == package)
+    }
+
+    /// Every advisory on a package, by its normalised name.
+    pub fn lookup(&self, package: &str) -> Result<Vec<Advisory>, StoreError> {
+        if self.is_core() {
+            return Ok(core_advisories(package));
+        }
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.name(middle)?.cmp(package.as_bytes()) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return self.block(middle),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn entry(&self, index: usize, field: usize) -> Result<usize, StoreError> {
+        let start = self.names - self.count * ENTRY;
+        number(&self.bytes, start + index * ENTRY + field * 4).ok_or(StoreError::Damaged)
+    }
+
+    fn name(&self, index: usize) -> Result<&[u8], StoreError> {
+        let start = self.names + self.entry(index, 0)?;
+        self.bytes.get(start..start + self.entry(index, 1)?).ok_or(StoreError::Damaged)
+    }
+
+    fn block(&self, index: usize) -> Result<Vec<Advisory>, StoreError> {
+        let start = self.blocks + self.entry(index, 2)?;
+        let block = self.bytes.get(start..start + self.entry(index, 3)?).ok_or(StoreError::Damaged)?;
+        if crc32fast::hash(block) as usize != self.entry(index, 4)? {
+            return Err(StoreError::Damaged);
+        }
+        let records: Vec<Record> = serde_json::from_slice(block).map_err(|_| StoreError::Damaged)?;
+        Ok(records.into_iter().map(Advisory::from).collect())
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    let four: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
+    Some(u32::from_le_bytes(four) as usize)
+}
+
+/// Writes a database. `None` where it would not fit the format: more than 4 GiB.
+pub fn encode_store(provenance: &Provenance, advisories: &[(String, Advisory)]) -> Option<Vec<u8>> {
+    let mut by_package: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
+    for (package, advisory) in advisories {
+        by_package.entry(package).or_default().push(Record::from(advisory));
+    }
+    let mut names: Vec<u8> = Vec::new();
+    let mut index: Vec<u8> = Vec::new();
+    let mut blocks: Vec<u8> = Vec::new();
+    for (name, records) in &by_package {
+        let block = serde_json::to_vec(records).expect("a record has only text keys");
+        for number in
+            [names.len(), name.len(), blocks.len(), block.len(), crc32fast::hash(&block) as usize, 0]
+        {
+            index.extend(u32::try_from(number).ok()?.to_le_bytes());
+        }
+        names.extend(name.as_bytes());
+        blocks.extend(block);
+    }
+    let provenance = serde_json::to_vec(provenance).expect("a provenance has only text keys");
+    let head = [provenance.as_slice(), &index, &names].concat();
+    let mut bytes = MAGIC.to_vec();
+    bytes.push(FORMAT);
+    for number in [provenance.len(), names.len(), by_package.len(), crc32fast::hash(&head) as usize, 0] {
+        bytes.extend(u32::try_from(number).ok()?.to_le_bytes());
+    }
+    bytes.extend(head);
+    bytes.extend(blocks);
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes() -> Vec<u8> {
+        let advisories: Vec<(String, Advisory)> = ["flask", "werkzeug", "jinja2"]
+            .into_iter()
+            .flat_map(|name| core_advisories(name).into_iter().map(move |one| (name.to_owned(), one)))
+            .collect();
+        let provenance = Provenance { source: "test".to_owned(), ..core_table::provenance() };
+        encode_store(&provenance, &advisories).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_found() {
+        let store = Store::open(bytes()).unwrap();
+        assert_eq!(store.provenance().source, "test");
+        for name in ["flask", "jinja2", "werkzeug"] {
+            assert_eq!(store.lookup(name).unwrap(), core_advisories(name), "{name}");
+        }
+        assert_eq!(store.lookup("aaa").unwrap(), []);
+        assert_eq!(store.lookup("zzz").unwrap(), []);
+        assert!(store.covers("zzz") && !Store::core().covers("zzz") && Store::core().covers("flask"));
+    }
+
+    #[test]
+    fn a_file_cut_or_changed_anywhere_is_refused_and_never_misread() {
+        let whole = bytes();
+        let original = Store::open(whole.clone()).unwrap().lookup("flask").unwrap();
+        for length in 0..whole.len() {
+            if let Ok(store) = Store::open(whole[..length].to_vec())
+                && let Ok(found) = store.lookup("flask")
+            {
+                assert_eq!(found, original, "cut at {length}");
+            }
+        }
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x55;
+            // The reserved word and other packages' blocks may change unnoticed; an answer is still a true one.
+            if let Ok(store) = Store::open(changed)
+                && let Ok(found) = store.lookup("flask")
+            {
+                assert_eq!(found, original, "changed at {at}");
+            }
+        }
+        assert_eq!(Store::open(Vec::new()).err(), Some(StoreError::Foreign));
+        assert_eq!(Store::open(b"FSADVDB\x02".to_vec()).err(), Some(StoreError::Version(2)));
+        assert_eq!(Store::open(b"FSADVDB\x01".to_vec()).err(), Some(StoreError::Damaged));
+    }
+}

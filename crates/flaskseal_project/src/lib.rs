@@ -301,7 +301,7 @@ impl<'t> Project<'t> {
         found
     }
 
-    /// Files that use Flask and that no guessed start loads: parts of an application that is put together in a way
+    /// Files with views that no guessed start loads: parts of an application that is put together in a way
     /// that is not seen, or of one that is not here. They are judged as they stand.
     fn orphans(
         &self,
@@ -328,7 +328,7 @@ impl<'t> Project<'t> {
             let evaluation = evaluate(&program, &entry.environment, &entry.target, &[]);
             Start { entry, evaluation }
         });
-        evaluated.filter(|start| !start.evaluation.events.is_empty()).collect()
+        evaluated.filter(|start| start.evaluation.views > 0).collect()
     }
 
     /// Every application with every start of it, for rules.

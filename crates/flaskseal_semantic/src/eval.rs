@@ -879,7 +879,7 @@ impl<'a> Machine<'a> {
             (Add, Kind::Path(_) | Kind::Unknown, Kind::Str(b)) => {
                 return Rope::concat([self.text_of(left), b.clone()]).into();
             }
-            (Mod, Kind::Str(format), _) => return self.percent_format(&format.clone(), right),
+            (Mod, Kind::Str(format), _) => return self.percent_format(&format.clone(), right, span),
             (Mult, Kind::Str(rope), Kind::Int(count)) | (Mult, Kind::Int(count), Kind::Str(rope)) => {
                 return match (rope.as_literal(), usize::try_from(*count)) {
                     (Some(text), Ok(count)) if text.len().saturating_mul(count) <= 4096 => {

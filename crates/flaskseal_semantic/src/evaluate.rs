@@ -52,6 +52,8 @@ pub struct Evaluation {
     pub events: Vec<Event>,
     pub decorated: Vec<Decorated>,
     pub functions: Vec<FunctionResult>,
+    /// How many views there are, whoever serves them.
+    pub views: usize,
     pub incomplete: Vec<Incomplete>,
     /// Files that production imports.
     pub loaded: Vec<FileId>,
@@ -188,6 +190,7 @@ pub fn evaluate(
         apps.iter_mut().for_each(App::forget_certainty);
     }
     let mut functions = Vec::new();
+    let mut views = 0;
     let orphan = match target {
         Target::Orphan { file } => Some(*file),
         _ => None,
@@ -196,10 +199,12 @@ pub fn evaluate(
     if orphan.is_some() {
         routes.push(crate::flask::routes_of_all(&mut machine));
         machine.heap.commit();
+        views = routes.iter().map(Vec::len).sum();
         functions = serve(&mut machine, &routes, orphan);
     } else if !machine.apps.is_empty() {
         load_lazy_imports(&mut machine);
         machine.heap.commit();
+        views = routes.iter().map(Vec::len).sum();
         functions = serve(&mut machine, &routes, None);
         run_main_blocks(&mut machine, scripts);
     }
@@ -220,6 +225,7 @@ pub fn evaluate(
         events: machine.events,
         decorated: machine.decorated,
         functions,
+        views,
         incomplete: machine.incomplete,
         loaded,
         calls_resolved: machine.calls_resolved,
@@ -683,7 +689,10 @@ pub(crate) fn isolated<'a, T>(machine: &mut Machine<'a>, run: impl FnOnce(&mut M
     result
 }
 
-fn request_arguments(machine: &mut Machine<'_>, function: &crate::heap::Function<'_>) -> Arguments {
+pub(crate) fn request_arguments(
+    machine: &mut Machine<'_>,
+    function: &crate::heap::Function<'_>,
+) -> Arguments {
     let mut arguments = Arguments::none(function.span);
     let crate::heap::Code::Def(node) = function.code else { return arguments };
     let parameters = node.parameters.posonlyargs.iter().chain(&node.parameters.args);

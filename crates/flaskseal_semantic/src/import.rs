@@ -102,6 +102,11 @@ impl<'a> Machine<'a> {
         ] {
             self.heap.set_attribute(id, Name::new_static(attribute), value);
         }
+        if is_package {
+            let folder = crate::stdlib::parent(&self.absolute_path(file));
+            let folders = self.list(vec![folder.into()]);
+            self.heap.set_attribute(id, Name::new_static("__path__"), folders);
+        }
         id
     }
 

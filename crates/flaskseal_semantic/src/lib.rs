@@ -20,6 +20,7 @@ mod event;
 mod exec;
 mod fact;
 mod flask;
+mod folder;
 mod guard;
 mod heap;
 mod import;

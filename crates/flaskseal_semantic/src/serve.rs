@@ -5,7 +5,7 @@ use flaskseal_python::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::call::Arguments;
-use crate::evaluate::{FunctionResult, isolated};
+use crate::evaluate::{FunctionResult, isolated, request_arguments};
 use crate::flask::RouteValue;
 use crate::guard::Guard;
 use crate::heap::{Function, ObjectId, Shape};
@@ -75,9 +75,38 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
         }
     }
     machine.is_path_constant = false;
-    machine.in_view = false;
     machine.base_guard = Guard::ALWAYS;
+    results.extend(error_handlers(machine));
+    machine.in_view = false;
     machine.heap.reset(mark);
+    results
+}
+
+/// Calls what answers when a view or the router does not.
+fn error_handlers(machine: &mut Machine<'_>) -> Vec<FunctionResult> {
+    let Some(app) = machine.apps.first().copied() else { return Vec::new() };
+    let hooks = crate::flask::hooks(machine, app);
+    let handlers: Vec<ObjectId> = hooks
+        .iter()
+        .filter(|hook| hook.name.ends_with("errorhandler"))
+        .flat_map(|hook| hook.function.alternatives())
+        .filter_map(|alternative| alternative.value.as_object())
+        .collect();
+    let mut results = Vec::new();
+    for id in handlers {
+        let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
+        let result = isolated(machine, |machine| {
+            let arguments = request_arguments(machine, &function);
+            let value = machine.call_function(&function, id, arguments).ok()?;
+            machine.note_view_return(None, &function, &value);
+            Some(machine.fact(&value))
+        });
+        results.extend(result.map(|returns| FunctionResult {
+            span: function.span,
+            qualified_name: function.qualified_name.clone(),
+            returns,
+        }));
+    }
     results
 }
 

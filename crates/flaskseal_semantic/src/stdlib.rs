@@ -108,8 +108,6 @@ pub(crate) fn call(
             let rope = Rope::concat([Rope::hole(Source::Root), Rope::literal(suffix)]);
             if path == "os.getcwd" { rope.into() } else { pure_path(machine, rope) }
         }
-        ("os.listdir", Some(folder)) => list_folder(machine, &folder, false),
-        ("glob.glob" | "glob.iglob", Some(pattern)) => list_folder(machine, &pattern, true),
         ("os.path.join", Some(_)) => join_paths(machine, &arguments.positional),
         ("os.path.dirname", Some(path)) => path.map(|path| parent(&machine.text_of(path)).into()),
         ("os.path.basename", Some(path)) => path.map(|path| file_name(&machine.text_of(path)).into()),
@@ -397,7 +395,7 @@ fn join_paths(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
     })
 }
 
-fn parent(rope: &Rope) -> Rope {
+pub(crate) fn parent(rope: &Rope) -> Rope {
     match rope.rsplit_once('/') {
         Some((head, _)) => head,
         None if rope.as_literal().is_some() => Rope::literal(""),
@@ -421,48 +419,6 @@ fn normalise(machine: &Machine<'_>, rope: &Rope) -> Rope {
         Some(relative) => Rope::concat([Rope::hole(Source::Root), Rope::literal(format!("/{relative}"))]),
         None => rope.clone(),
     }
-}
-
-/// The names in a folder of the tree, or the paths that a simple pattern (`folder/*.py`) matches.
-fn list_folder(machine: &mut Machine<'_>, path: &Value, is_pattern: bool) -> Value {
-    let rope = machine.text_of(path);
-    let unknown = |machine: &mut Machine<'_>| {
-        machine.list_of(List { rest: Some(Value::unknown_text()), ..List::default() })
-    };
-    let Some(relative) = machine.relative_path(&rope) else { return unknown(machine) };
-    let (folder, pattern) = match (is_pattern, relative.rsplit_once('/')) {
-        (false, _) => (relative.as_str(), "*"),
-        (true, Some((folder, pattern))) => (folder, pattern),
-        (true, None) => ("", relative.as_str()),
-    };
-    let Some((head, tail)) =
-        pattern.split_once('*').filter(|(_, tail)| !tail.contains('*') && !folder.contains('*'))
-    else {
-        return unknown(machine);
-    };
-    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    let tree = machine.program.tree;
-    let mut names: Vec<&str> = tree
-        .paths
-        .iter()
-        .filter_map(|known| known.path.strip_prefix(prefix.as_str()))
-        .map(|rest| rest.split('/').next().unwrap_or(rest))
-        .filter(|name| {
-            name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
-        })
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.is_empty() || names.len() > 4096 {
-        return unknown(machine);
-    }
-    let written = if is_pattern { parent(&rope) } else { Rope::literal("") };
-    let items = names.into_iter().map(|name| match is_pattern {
-        true => Rope::concat([written.clone(), Rope::literal(format!("/{name}"))]).into(),
-        false => Value::str(name),
-    });
-    let items = items.collect();
-    machine.list(items)
 }
 
 fn exists(machine: &Machine<'_>, path: &Value) -> Value {

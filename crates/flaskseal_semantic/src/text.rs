@@ -161,8 +161,16 @@ pub(crate) fn call(
             (Some(text), Some(part)) => Value::str(text.strip_suffix(part).unwrap_or(text)),
             _ => rope.clone().into(),
         },
-        "format" => format(machine, rope, arguments),
-        "format_map" => hole(Alphabet::ALL),
+        "format" | "format_map" => {
+            if rope.origin().is_some() {
+                let path = format!("builtins.str.{name}");
+                machine.note_call(&path, Some(&rope.clone().into()), arguments);
+            }
+            match name {
+                "format" => format(machine, rope, arguments),
+                _ => hole(Alphabet::ALL),
+            }
+        }
         "encode"
             if argument
                 .is_some_and(|name| !matches!(name.to_lowercase().as_str(), "utf-8" | "utf8" | "ascii")) =>
@@ -399,7 +407,11 @@ fn field_value(
 
 impl Machine<'_> {
     /// `format % arguments` for `%s`, `%d`, `%%` and `%(name)s`; other conversions become holes.
-    pub(crate) fn percent_format(&mut self, format: &Rope, arguments: &Value) -> Value {
+    pub(crate) fn percent_format(&mut self, format: &Rope, arguments: &Value, span: Span) -> Value {
+        if format.origin().is_some() {
+            let given = Arguments::of(span, [arguments.clone()]);
+            self.note_call("builtins.str.__mod__", Some(&format.clone().into()), &given);
+        }
         let origin = stronger(format.origin(), self.taint_of(arguments));
         let unknown =
             || Value::from(Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) }));

@@ -205,6 +205,18 @@ mod tests {
     }
 
     #[test]
+    fn a_web_server_is_judged_without_an_application_and_the_report_says_so() {
+        let text = "server { location /static { alias /srv/static/; } }".to_owned();
+        let tree = Tree::from_texts([("site.conf".to_owned(), text)]);
+        let (report, _) = gate(&tree, &request(false), &|_| ()).unwrap();
+        assert!(report.ledger.entries.iter().any(|entry| entry.message.starts_with("no Flask application")));
+        let rules: Vec<String> =
+            report.findings.iter().map(|finding| finding.finding.rule.to_string()).collect();
+        assert!(rules.contains(&"FS751".to_owned()), "{rules:?}");
+        assert!(!report.gate.passed);
+    }
+
+    #[test]
     fn what_could_not_be_read_and_what_was_overruled_reach_the_report() {
         let mut tree = Tree::default();
         tree.ledger.push(LedgerEntry {

@@ -9,8 +9,10 @@ mod answer;
 mod code;
 mod credential;
 mod debug;
+mod host;
 mod identity;
 mod input;
+mod nginx;
 mod purpose;
 mod reach;
 mod secret;
@@ -33,7 +35,7 @@ pub trait Rule: Sync {
 
 /// Every rule, by id.
 pub fn rules() -> impl Iterator<Item = &'static dyn Rule> {
-    debug::RULES.iter().chain(session::RULES).chain(input::RULES).copied()
+    debug::RULES.iter().chain(session::RULES).chain(input::RULES).chain(host::RULES).copied()
 }
 
 /// Every rule's metadata, by id.

@@ -12,7 +12,7 @@ mod syntax;
 
 pub use client::{Part, Reach, Test, parts};
 pub use configuration::{Configuration, Item, Level, LevelId, LevelKind};
-pub use pattern::{Characters, Group, Pattern};
+pub use pattern::{Alternative, Characters, Group, Pattern};
 pub use site::{PASSES, access, is_for_files, listeners, path};
 pub use syntax::{Directive, Word, parse};
 

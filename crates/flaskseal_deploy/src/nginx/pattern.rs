@@ -59,6 +59,13 @@ impl Characters {
         self.ascii == 0 && !self.other
     }
 
+    /// The one character of the set, in lower case; both cases of a letter count as one.
+    pub fn only(self) -> Option<u8> {
+        let mut found = (0..128_u8).filter(|byte| self.contains(*byte)).map(|byte| byte.to_ascii_lowercase());
+        let first = found.next().filter(|_| !self.other)?;
+        found.all(|byte| byte == first).then_some(first)
+    }
+
     const fn negated(self) -> Self {
         Self { ascii: !self.ascii, other: !self.other }
     }
@@ -150,31 +157,48 @@ impl Pattern {
         characters(&self.root)
     }
 
-    /// Each alternative as a sequence of parts, for those who ask what stands between literal texts: a literal
-    /// character, or `None` for anything else that takes a character. Empty where there are too many.
-    pub fn alternatives(&self) -> Vec<Vec<Option<u8>>> {
-        let mut all = vec![Vec::new()];
+    /// What a match can look like: each way through the choices of the pattern. Empty where there are too many.
+    pub fn alternatives(&self) -> Vec<Alternative> {
+        let mut all = vec![Alternative::default()];
         if expand(&self.root, &mut all) { all } else { Vec::new() }
     }
 }
 
+/// One way through a pattern; what repeats stands for itself once.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Alternative {
+    /// What can stand at each place.
+    pub parts: Vec<Characters>,
+    pub is_held_at_start: bool,
+    pub is_held_at_end: bool,
+}
+
+const MAX_ALTERNATIVES: usize = 64;
+
 /// Appends what a node can look like to every alternative. False: there are too many.
-fn expand(node: &Node, all: &mut Vec<Vec<Option<u8>>>) -> bool {
+fn expand(node: &Node, all: &mut Vec<Alternative>) -> bool {
     match node {
-        Node::Empty | Node::Start | Node::End | Node::Look => true,
+        Node::Empty | Node::Look => true,
+        Node::Start => {
+            for one in all.iter_mut() {
+                one.is_held_at_start |= one.parts.is_empty();
+            }
+            true
+        }
+        Node::End => {
+            for one in all.iter_mut() {
+                one.is_held_at_end = true;
+            }
+            true
+        }
         Node::Set(set) => {
-            let only = single(*set);
-            for parts in all.iter_mut() {
-                parts.push(only);
+            for one in all.iter_mut() {
+                one.parts.push(*set);
+                one.is_held_at_end = false;
             }
             true
         }
-        Node::Unknown => {
-            for parts in all.iter_mut() {
-                parts.push(None);
-            }
-            true
-        }
+        Node::Unknown => expand(&Node::Set(Characters::ALL), all),
         Node::Group(_, inner) => expand(inner, all),
         Node::Sequence(nodes) => nodes.iter().all(|node| expand(node, all)),
         Node::Choice(nodes) => {
@@ -185,7 +209,7 @@ fn expand(node: &Node, all: &mut Vec<Vec<Option<u8>>>) -> bool {
                     return false;
                 }
                 all.extend(branch);
-                if all.len() > 64 {
+                if all.len() > MAX_ALTERNATIVES {
                     return false;
                 }
             }
@@ -196,23 +220,9 @@ fn expand(node: &Node, all: &mut Vec<Vec<Option<u8>>>) -> bool {
             if !expand(node, all) {
                 return false;
             }
-            // Once stands for often; a literal that repeats is no longer one.
             all.extend(without.unwrap_or_default());
-            all.len() <= 64
+            all.len() <= MAX_ALTERNATIVES
         }
-    }
-}
-
-/// The one character of a set; both cases of a letter count as one.
-fn single(set: Characters) -> Option<u8> {
-    let lower = (0..128_u8).filter(|byte| set.contains(*byte)).map(|byte| byte.to_ascii_lowercase());
-    let mut found: Vec<u8> = lower.collect();
-    found.dedup();
-    found.sort_unstable();
-    found.dedup();
-    match found.as_slice() {
-        [only] if !set.other => Some(*only),
-        _ => None,
     }
 }
 
@@ -221,9 +231,9 @@ fn collect(node: &Node, names: &[Option<String>], groups: &mut Vec<Group>) {
         Node::Group(index, inner) => {
             if let Some(index) = index {
                 let name = names.get(index - 1).cloned().flatten();
-                let mut texts = vec![Vec::new()];
+                let mut texts = vec![Alternative::default()];
                 let is_named = expand(inner, &mut texts)
-                    && texts.iter().all(|text| text.iter().all(Option::is_some))
+                    && texts.iter().all(|text| text.parts.iter().all(|set| set.only().is_some()))
                     && !repeats(inner);
                 let characters = characters(inner);
                 groups.push(Group { index: *index, name, characters, first: first(inner).0, is_named });
@@ -314,7 +324,7 @@ fn held(node: &Node, by: &Node, from_behind: bool) -> bool {
 fn literal(node: &Node, text: &mut String) -> bool {
     match node {
         Node::Empty | Node::Start | Node::Look => true,
-        Node::Set(set) => match single(*set) {
+        Node::Set(set) => match set.only() {
             Some(only) => {
                 text.push(char::from(only));
                 true

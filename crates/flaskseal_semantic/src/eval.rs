@@ -722,6 +722,12 @@ impl<'a> Machine<'a> {
                 Value::bool(x == y)
             }
             (Kind::Unknown | Kind::Path(_), _) | (_, Kind::Unknown) => unknown,
+            (Kind::Str(x), Kind::Str(y))
+                if let Some(truth) =
+                    crate::paths::common_equals(x, y).or_else(|| crate::paths::common_equals(y, x)) =>
+            {
+                truth_value(&truth)
+            }
             (Kind::Str(x), Kind::Str(y)) => match (x.as_literal(), y.as_literal()) {
                 (Some(x), Some(y)) => Value::bool(x == y),
                 (None, Some(text)) => equals_hole(x, text),
@@ -792,6 +798,14 @@ impl<'a> Machine<'a> {
     /// `item in container`.
     pub(crate) fn contains(&mut self, container: &Value, item: &Value) -> Value {
         let unknown = || Value::new(Kind::Some(Type::Bool), None);
+        if let Kind::Union(containers) = &container.kind {
+            let containers = containers.clone();
+            let results = containers.iter().map(|container| Alternative {
+                value: self.contains(&container.value, item),
+                guard: container.guard.clone(),
+            });
+            return Value::union(results.collect::<Vec<_>>());
+        }
         if let (Kind::Str(text), Some(part)) = (&container.kind, item.as_str()) {
             return match text.as_literal() {
                 Some(text) => Value::bool(text.contains(part)),
@@ -828,6 +842,11 @@ impl<'a> Machine<'a> {
                 (None, None) => Value::bool(false),
                 (None, Some(_)) => unknown(),
             };
+        }
+        if let Some(truth) =
+            container.as_object().and_then(|id| crate::paths::parents_contain(self, id, item))
+        {
+            return truth_value(&truth);
         }
         match &container.kind {
             Kind::Tuple(_) | Kind::Object(_) => {

@@ -73,7 +73,7 @@ fn list(machine: &mut Machine<'_>, path: &Value, is_pattern: bool) -> Value {
     if names.is_empty() || names.len() > MAX_NAMES {
         return unknown(machine);
     }
-    let written = if is_pattern { crate::stdlib::parent(&rope) } else { Rope::literal("") };
+    let written = if is_pattern { crate::paths::parent(&rope) } else { Rope::literal("") };
     let items = names.into_iter().map(|name| match is_pattern {
         true => Rope::concat([written.clone(), Rope::literal(format!("/{name}"))]).into(),
         false => Value::str(name),

@@ -103,7 +103,7 @@ impl<'a> Machine<'a> {
             self.heap.set_attribute(id, Name::new_static(attribute), value);
         }
         if is_package {
-            let folder = crate::stdlib::parent(&self.absolute_path(file));
+            let folder = crate::paths::parent(&self.absolute_path(file));
             let folders = self.list(vec![folder.into()]);
             self.heap.set_attribute(id, Name::new_static("__path__"), folders);
         }

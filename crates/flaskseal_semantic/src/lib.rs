@@ -29,6 +29,7 @@ mod limits;
 mod machine;
 mod object;
 mod origin;
+mod paths;
 mod program;
 mod request;
 mod resource;

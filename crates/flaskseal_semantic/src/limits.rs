@@ -68,6 +68,10 @@ pub enum Relation {
     Resolved,
     /// The last component of a path.
     Name,
+    /// What a path has in common with others, component by component.
+    CommonPath,
+    /// What a path has in common with others, character by character.
+    CommonPrefix,
 }
 
 /// A necessary condition on a text: all of it holds.
@@ -268,7 +272,9 @@ impl Limits {
             Relation::Host | Relation::Scheme => {
                 Self { alphabet: self.alphabet.any_case(), first: self.alphabet.any_case(), ..nothing }
             }
-            Relation::Resolved => Self { checks: self.checks, ..nothing },
+            Relation::Resolved | Relation::CommonPath | Relation::CommonPrefix => {
+                Self { checks: self.checks, ..nothing }
+            }
         }
     }
 
@@ -305,7 +311,9 @@ impl Limits {
             Relation::Scheme => {
                 Self { checks: Checks { scheme: self.texts.is_some(), ..Checks::NONE }, ..nothing }
             }
-            Relation::Resolved => Self { checks: self.checks, ..nothing },
+            Relation::Resolved | Relation::CommonPath | Relation::CommonPrefix => {
+                Self { checks: self.checks, ..nothing }
+            }
             Relation::Part | Relation::Characters | Relation::Name => nothing,
         }
     }

@@ -270,7 +270,11 @@ impl<'a> Machine<'a> {
         match (then_flow, else_flow) {
             (Flow::Normal, Flow::Normal) => {
                 self.heap.join(delta, &yes, &no);
-                self.guard = outer;
+                // What both say of a text stays.
+                self.guard = match then_guard.says_of_texts() && self.guard.says_of_texts() {
+                    true => outer.with_texts_of(&then_guard.or(&self.guard)),
+                    false => outer,
+                };
                 Flow::Normal
             }
             (Flow::Normal, flow) => {

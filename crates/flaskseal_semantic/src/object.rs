@@ -124,6 +124,11 @@ impl<'a> Machine<'a> {
                     }
                     _ => {}
                 }
+                if class.as_path() == Some("pathlib.Path")
+                    && let Some(value) = crate::paths::attribute(self, id, name)
+                {
+                    return Ok(value.at(here));
+                }
                 if let Some(value) = crate::flask::instance_attribute(self, id, name) {
                     return Ok(value.at(here));
                 }

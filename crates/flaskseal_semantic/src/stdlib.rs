@@ -102,51 +102,7 @@ pub(crate) fn call(
             }
             Value::NONE
         }
-        ("os.getcwd" | "pathlib.Path.cwd", _) => {
-            let root = machine.program.roots.first().cloned().unwrap_or_default();
-            let suffix = if root.is_empty() { String::new() } else { format!("/{root}") };
-            let rope = Rope::concat([Rope::hole(Source::Root), Rope::literal(suffix)]);
-            if path == "os.getcwd" { rope.into() } else { pure_path(machine, rope) }
-        }
-        ("os.path.join", Some(_)) => join_paths(machine, &arguments.positional),
-        ("os.path.dirname", Some(path)) => path.map(|path| parent(&machine.text_of(path)).into()),
-        ("os.path.basename", Some(path)) => path.map(|path| file_name(&machine.text_of(path)).into()),
         ("os.path.expandvars", Some(value)) => expand_variables(machine, &value),
-        ("os.path.isabs", Some(path)) => match machine.text_of(&path).segments().first() {
-            Some(crate::rope::Segment::Literal(text)) => Value::bool(text.starts_with('/')),
-            Some(crate::rope::Segment::Hole(hole)) if matches!(hole.source, Source::Root) => {
-                Value::bool(true)
-            }
-            _ => Value::new(Kind::Some(Type::Bool), None),
-        },
-        ("os.path.split", Some(path)) => {
-            let rope = machine.text_of(&path);
-            Value::tuple([Value::from(parent(&rope)), Value::from(file_name(&rope))])
-        }
-        ("os.path.normpath", Some(path)) => match path.as_str() {
-            Some(text) => Value::str(normal_path(text)),
-            None => path.map(|path| normalise(machine, &machine.text_of(path)).into()),
-        },
-        ("os.path.abspath" | "os.path.realpath" | "os.path.expanduser" | "os.fspath", Some(path)) => {
-            path.map(|path| normalise(machine, &machine.text_of(path)).into())
-        }
-        ("os.path.exists" | "os.path.isfile" | "os.path.isdir", Some(path)) => exists(machine, &path),
-        ("os.path.splitext", Some(path)) => match path.as_str() {
-            Some(text) => {
-                let name = text.rfind('/').map_or(0, |slash| slash + 1);
-                let dot = text[name..].rfind('.').filter(|dot| *dot > 0).map_or(text.len(), |dot| name + dot);
-                Value::tuple([Value::str(&text[..dot]), Value::str(&text[dot..])])
-            }
-            None => Value::tuple([Value::unknown_text(), Value::unknown_text()]),
-        },
-        ("pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath", None) => {
-            pure_path(machine, Rope::literal("."))
-        }
-        ("pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath", Some(_)) => {
-            let joined = join_paths(machine, &arguments.positional);
-            let rope = machine.text_of(&joined);
-            pure_path(machine, rope)
-        }
         ("datetime.timedelta", _) => timedelta(machine, arguments),
         (
             "json.loads" | "json.load" | "tomllib.loads" | "tomllib.load" | "toml.load" | "toml.loads"
@@ -366,100 +322,6 @@ impl Machine<'_> {
     }
 }
 
-// Paths.
-
-fn pure_path(machine: &mut Machine<'_>, rope: Rope) -> Value {
-    machine.library_instance("pathlib.Path", &[("@path", rope.into())])
-}
-
-fn join_paths(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
-    let mut values = Vec::new();
-    for part in parts {
-        let is_absolute = part.as_str().is_some_and(|text| text.starts_with('/'))
-            || machine.text_of(part).segments().first().is_some_and(
-                |segment| matches!(segment, crate::rope::Segment::Hole(hole) if matches!(hole.source, Source::Root)),
-            );
-        if is_absolute {
-            values.clear();
-        } else if let Some(last) = values.last()
-            && !machine.text_of(last).literal_suffix().ends_with('/')
-        {
-            values.push(Value::str("/"));
-        }
-        values.push(part.clone());
-    }
-    let joined = machine.concat_values(&values);
-    joined.map(|value| match value.as_rope() {
-        Some(rope) => Value::from(rope.clone()),
-        None => Value::unknown_text(),
-    })
-}
-
-pub(crate) fn parent(rope: &Rope) -> Rope {
-    match rope.rsplit_once('/') {
-        Some((head, _)) => head,
-        None if rope.as_literal().is_some() => Rope::literal(""),
-        // The parent of the checked folder itself is outside what is known.
-        None => Rope::hole(Source::Unknown),
-    }
-}
-
-fn file_name(rope: &Rope) -> Rope {
-    match rope.rsplit_once('/') {
-        Some((_, tail)) => tail,
-        None if rope.as_literal().is_some() => rope.clone(),
-        None => Rope::hole(Source::Unknown),
-    }
-}
-
-/// An absolute, normalised path below the root where that is what it is.
-fn normalise(machine: &Machine<'_>, rope: &Rope) -> Rope {
-    match machine.relative_path(rope) {
-        Some(relative) if relative.is_empty() => Rope::hole(Source::Root),
-        Some(relative) => Rope::concat([Rope::hole(Source::Root), Rope::literal(format!("/{relative}"))]),
-        None => rope.clone(),
-    }
-}
-
-fn exists(machine: &Machine<'_>, path: &Value) -> Value {
-    let rope = machine.text_of(path);
-    if let Some(relative) = machine.relative_path(&rope) {
-        let tree = machine.program.tree;
-        let folder = format!("{relative}/");
-        let found = tree.exists(&relative) || tree.paths.iter().any(|known| known.path.starts_with(&folder));
-        if found {
-            return Value::bool(true);
-        }
-        if machine.environment.complete {
-            return Value::bool(false);
-        }
-    }
-    // What the tree does not hold may exist on the server.
-    Value::new(Kind::Some(Type::Bool), None)
-}
-
-/// `posixpath.normpath`.
-fn normal_path(text: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    let is_absolute = text.starts_with('/');
-    for part in text.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            ".." if is_absolute => {}
-            part => parts.push(part),
-        }
-    }
-    let joined = parts.join("/");
-    match (is_absolute, joined.is_empty()) {
-        (true, _) => format!("/{joined}"),
-        (false, true) => ".".to_owned(),
-        (false, false) => joined,
-    }
-}
-
 /// `$NAME` and `${NAME}` replaced; what is not set stays as it is written.
 fn expand_variables(machine: &mut Machine<'_>, value: &Value) -> Value {
     let Some(text) = value.as_str().map(str::to_owned) else { return Value::unknown_text() };
@@ -544,12 +406,10 @@ pub(crate) fn instance_binary(
     let hidden = |machine: &Machine<'_>, value: &Value, name: &str| {
         value.as_object().and_then(|id| machine.heap.attribute(id, name).cloned())
     };
-    if op == ast::Operator::Div {
-        let base = hidden(machine, left, "@path")
-            .or_else(|| hidden(machine, right, "@path").map(|_| left.clone()))?;
-        let joined = join_paths(machine, &[base, right.clone()]);
-        let rope = machine.text_of(&joined);
-        return Some(pure_path(machine, rope));
+    if op == ast::Operator::Div
+        && let Some(path) = crate::paths::divide(machine, left, right)
+    {
+        return Some(path);
     }
     let seconds =
         |machine: &Machine<'_>, value: &Value| hidden(machine, value, "@seconds").and_then(|v| number(&v));
@@ -582,35 +442,7 @@ pub(crate) fn call_method(
     let first = arguments.positional.first().cloned();
     let hidden = |machine: &Machine<'_>, name: &str| machine.heap.attribute(id, name).cloned();
     Ok(match class {
-        "pathlib.Path" => {
-            let Some(path) = hidden(machine, "@path") else { return Ok(None) };
-            let rope = machine.text_of(&path);
-            Some(match name {
-                "resolve" | "absolute" | "expanduser" => {
-                    let rope = normalise(machine, &rope);
-                    pure_path(machine, rope)
-                }
-                "joinpath" => {
-                    let mut parts = vec![path];
-                    parts.extend(arguments.positional.iter().cloned());
-                    let joined = join_paths(machine, &parts);
-                    let rope = machine.text_of(&joined);
-                    pure_path(machine, rope)
-                }
-                "exists" | "is_file" | "is_dir" => exists(machine, &path),
-                "as_posix" | "__str__" | "__fspath__" => path,
-                "with_name" | "with_suffix" => pure_path(machine, Rope::hole(Source::Unknown)),
-                "open" => open_file(machine, &path),
-                "read_text" => {
-                    let file = open_file(machine, &path);
-                    let content =
-                        file.as_object().and_then(|id| machine.heap.attribute(id, "@content").cloned());
-                    content.unwrap_or_else(Value::unknown_text)
-                }
-                "mkdir" | "touch" | "write_text" | "unlink" => Value::NONE,
-                _ => return Ok(None),
-            })
-        }
+        "pathlib.Path" => return crate::paths::call_method(machine, id, name, arguments),
         "datetime.timedelta" if name == "total_seconds" => hidden(machine, "@seconds"),
         "io.TextIOWrapper" => match name {
             "read" | "readline" | "getvalue" => hidden(machine, "@content"),

@@ -80,6 +80,12 @@ pub(crate) fn call(
             let mut possible: Vec<String> = Vec::new();
             for candidate in candidates {
                 let Some(part) = candidate.as_str() else {
+                    let folder = machine.text_of(&candidate);
+                    let by_component = folder.literal_suffix().ends_with('/');
+                    let below = crate::paths::lies_below(rope, &folder, by_component);
+                    if name == "startswith" && below != Truth::EITHER {
+                        return Some(crate::eval::truth_value(&below));
+                    }
                     uncertain = true;
                     continue;
                 };

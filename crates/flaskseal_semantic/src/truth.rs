@@ -124,6 +124,10 @@ pub(crate) fn occurs(text: &Rope, part: &str) -> Truth {
 /// `text.startswith(prefix)`, where the text's own beginning does not decide it.
 pub(crate) fn begins(text: &Rope, prefix: &str) -> Truth {
     let known = text.literal_prefix();
+    let below = crate::paths::lies_below(text, &Rope::literal(prefix), prefix.ends_with('/'));
+    if below != Truth::EITHER {
+        return below;
+    }
     if known.is_empty() {
         return about(text, Limits::prefix(prefix), Limits::not_prefix(prefix));
     }

@@ -9,6 +9,7 @@ mod answer;
 mod code;
 mod credential;
 mod debug;
+mod headers;
 mod host;
 mod identity;
 mod input;
@@ -35,7 +36,9 @@ pub trait Rule: Sync {
 
 /// Every rule, by id.
 pub fn rules() -> impl Iterator<Item = &'static dyn Rule> {
-    debug::RULES.iter().chain(session::RULES).chain(input::RULES).chain(host::RULES).copied()
+    let items: [&'static [&'static dyn Rule]; 5] =
+        [debug::RULES, session::RULES, input::RULES, headers::RULES, host::RULES];
+    items.into_iter().flatten().copied()
 }
 
 /// Every rule's metadata, by id.

@@ -1,0 +1,71 @@
+//! FS506: the policy is malformed, or says nothing where nothing stands in.
+
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
+use flaskseal_project::Context;
+
+use super::POLICY;
+use super::csp::{Policy, Weight};
+use super::effective::{Headers, Value};
+use super::fs503_weak_csp_sources::{policies, severity};
+use crate::Rule;
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(506),
+    name: "incomplete-csp",
+    summary: "The content security policy is malformed, or lacks directives that nothing stands in for.",
+    severity: Severity::Low,
+    confidence: Confidence::Certain,
+    controls: &[POLICY],
+    layers: &[Layer::Source, Layer::Template],
+    cwe: &[693],
+    owasp: Some("A05~"),
+    asvs: &["V3.4.3", "V3.4.6"],
+    fix: FixAvailability::None,
+    page: include_str!("fs506_incomplete_csp.md"),
+};
+
+pub(crate) struct IncompleteCsp;
+
+impl Rule for IncompleteCsp {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        let headers = Headers::of(cx);
+        let has_frame_options = headers.named("x-frame-options").next().is_some();
+        let policies = policies(cx, &headers);
+        for header in &policies {
+            let Value::Exact(text) = &header.value else { continue };
+            let mut defects = Policy::parse(text).defects(has_frame_options, header.layer == Layer::Template);
+            // With several policies each does its part.
+            if policies.len() > 1 {
+                defects.retain(|defect| {
+                    !defect.text.starts_with("neither") && !defect.text.starts_with("nothing stands")
+                });
+            }
+            defects.sort_by_key(|defect| std::cmp::Reverse(defect.weight));
+            let Some(worst) = defects.first().map(|defect| defect.weight) else { continue };
+            let texts: Vec<&str> = defects.iter().map(|defect| defect.text.as_str()).collect();
+            let advice = if worst == Weight::Low
+                && defects.iter().all(|defect| defect.text.starts_with("nothing stands"))
+            {
+                "add `base-uri 'self'; form-action 'self'; frame-ancestors 'self'`"
+            } else {
+                "correct the policy: directives end with semicolons, keywords stand in single quotes"
+            };
+            out.fail(
+                Finding::new(
+                    META.id,
+                    severity(worst),
+                    META.confidence,
+                    headers.evidence(header, "the policy"),
+                    texts.join("; "),
+                )
+                .with_fix(Fix::advice(advice)),
+            );
+        }
+    }
+}

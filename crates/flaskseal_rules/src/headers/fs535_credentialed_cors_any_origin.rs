@@ -1,0 +1,92 @@
+//! FS535: any site may read what a visitor's cookies open.
+
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
+};
+use flaskseal_project::Context;
+
+use super::CORS;
+use super::cors::{Grant, Origins, grants};
+use super::effective::Headers;
+use crate::Rule;
+use crate::session::coverage;
+use crate::session_cookie::{self, Attribute};
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(535),
+    name: "credentialed-cors-any-origin",
+    summary: "Any site may read responses that the visitor's cookies open.",
+    severity: Severity::High,
+    confidence: Confidence::Firm,
+    controls: &[CORS],
+    layers: &[Layer::Source],
+    cwe: &[942, 346],
+    owasp: Some("A05"),
+    asvs: &["V3.4.2"],
+    fix: FixAvailability::None,
+    page: include_str!("fs535_credentialed_cors_any_origin.md"),
+};
+
+pub(crate) struct CredentialedCorsAnyOrigin;
+
+impl Rule for CredentialedCorsAnyOrigin {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        if cx.app.is_none() {
+            return;
+        }
+        let headers = Headers::of(cx);
+        let grants = grants(cx, &headers);
+        let mut open = false;
+        for grant in &grants {
+            match defect(grant) {
+                Some(message) => {
+                    open = true;
+                    // Browsers keep a Lax cookie out of what another site's script asks for.
+                    let is_lax = session_cookie::uses_session(cx)
+                        && matches!(session_cookie::same_site(cx), Attribute::Good(_));
+                    let severity = if is_lax { Severity::Medium } else { META.severity };
+                    let place = cx.evidence(grant.span, "whoever asks is allowed, with cookies");
+                    out.fail(
+                        Finding::new(META.id, severity, META.confidence, place, message)
+                            .with_fix(Fix::advice("list the sites that may read the answers, each in full")),
+                    );
+                }
+                None if grant.origins == Origins::Unknown && grant.credentials != Some(false) => {
+                    open = true;
+                    let reason = "which sites may read answers with credentials is not known";
+                    out.gap(
+                        CORS,
+                        Gap::at(grant.span, reason, "give production's variables with `--env-file FILE`"),
+                    );
+                }
+                None => {}
+            }
+        }
+        if open {
+            return;
+        }
+        match grants.first() {
+            Some(grant) => out.support(
+                CORS,
+                cx.evidence(grant.span, "foreign sites get nothing with the visitor's cookies"),
+            ),
+            None => coverage::support_by_coverage(cx, CORS, out),
+        }
+    }
+}
+
+fn defect(grant: &Grant) -> Option<String> {
+    if grant.credentials != Some(true) {
+        return None;
+    }
+    match &grant.origins {
+        Origins::Any | Origins::Reflected => Some("any site may read answers in the name of its visitor".to_owned()),
+        Origins::Loose(reason) => Some(format!("foreign sites may read answers in the name of their visitor: {reason}")),
+        Origins::Null => Some("sandboxed frames of any site, whose origin is `null`, may read answers in the name of their visitor".to_owned()),
+        Origins::Listed(_) | Origins::Unknown => None,
+    }
+}

@@ -1,0 +1,90 @@
+//! Item 5: security headers and output escaping.
+
+use flaskseal_core::{Assessment, ControlId, Gap, Item};
+use flaskseal_project::Context;
+
+use self::html::Pages;
+use crate::Rule;
+use crate::session::coverage;
+
+mod cors;
+mod csp;
+mod effective;
+mod fs501_missing_csp;
+mod fs503_weak_csp_sources;
+mod fs506_incomplete_csp;
+mod fs511_unrestricted_framing;
+mod fs513_missing_nosniff;
+mod fs514_weak_referrer_policy;
+mod fs515_missing_isolation_headers;
+mod fs517_obsolete_header;
+mod fs521_missing_hsts;
+mod fs522_weak_hsts;
+mod fs526_cacheable_sensitive_response;
+mod fs530_inconsistent_headers;
+mod fs535_credentialed_cors_any_origin;
+mod fs536_permissive_cors;
+mod html;
+mod meta;
+mod talisman;
+mod transport;
+
+#[rustfmt::skip]
+pub(crate) static RULES: &[&dyn Rule] = &[
+    &fs501_missing_csp::MissingCsp,
+    &fs503_weak_csp_sources::WeakCspSources,
+    &fs506_incomplete_csp::IncompleteCsp,
+    &fs511_unrestricted_framing::UnrestrictedFraming,
+    &fs513_missing_nosniff::MissingNosniff,
+    &fs514_weak_referrer_policy::WeakReferrerPolicy,
+    &fs515_missing_isolation_headers::MissingIsolationHeaders,
+    &fs517_obsolete_header::ObsoleteHeader,
+    &fs521_missing_hsts::MissingHsts,
+    &fs522_weak_hsts::WeakHsts,
+    &fs526_cacheable_sensitive_response::CacheableSensitiveResponse,
+    &fs530_inconsistent_headers::InconsistentHeaders,
+    &fs535_credentialed_cors_any_origin::CredentialedCorsAnyOrigin,
+    &fs536_permissive_cors::PermissiveCors,
+];
+
+const fn control(number: u8) -> ControlId {
+    ControlId::new(Item::Headers, number)
+}
+
+/// A content security policy is sent.
+const POLICY: ControlId = control(1);
+/// Framing is restricted.
+const FRAMING: ControlId = control(2);
+/// Content types are not sniffed.
+const NO_SNIFFING: ControlId = control(3);
+/// HSTS is sent.
+const TRANSPORT: ControlId = control(4);
+/// Referrer, permissions, isolation and caching headers.
+const OTHER_HEADERS: ControlId = control(5);
+/// CORS is restrictive.
+const CORS: ControlId = control(7);
+
+/// Whether the application sends pages; where it does not, or where that is not known, says so for a control.
+fn has_pages(cx: &Context<'_>, control: ControlId, out: &mut Assessment) -> bool {
+    if cx.app.is_none() {
+        out.gap(
+            control,
+            Gap::new("no Flask application was found", "name it with `--entry MODULE:CALLABLE`"),
+        );
+        return false;
+    }
+    match html::pages(cx) {
+        Pages::Some => true,
+        Pages::Unknown => {
+            out.gap(control, Gap::new("whether the application answers with pages is not known", ""));
+            false
+        }
+        Pages::None => {
+            match coverage::examined(cx) {
+                Err(gap) if !cx.entry.guessed => out.gap(control, gap),
+                _ => out.not_applicable(control, "no route answers with a page"),
+            }
+            false
+        }
+    }
+}

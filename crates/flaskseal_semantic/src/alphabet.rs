@@ -15,9 +15,15 @@ pub struct Alphabet {
 impl Alphabet {
     pub const NONE: Self = Self { ascii: 0, wide_alphanumeric: false, wide_other: false };
     pub const ALL: Self = Self { ascii: u128::MAX, wide_alphanumeric: true, wide_other: true };
+    /// Letters and digits beyond ASCII.
+    pub const WIDE_ALPHANUMERIC: Self = Self { wide_alphanumeric: true, ..Self::NONE };
     /// Everything beyond ASCII.
     pub const ALL_WIDE: Self = Self { ascii: 0, wide_alphanumeric: true, wide_other: true };
     pub const DIGITS: Self = Self::ascii_range(b'0', b'9');
+    /// ASCII letters.
+    pub const LETTERS: Self = Self::ascii_range(b'a', b'z').union(Self::ascii_range(b'A', b'Z'));
+    /// ASCII letters, digits and the underscore.
+    pub const WORD: Self = Self::LETTERS.union(Self::DIGITS).union(Self::ascii_range(b'_', b'_'));
     pub const HEX: Self = Self::DIGITS.union(Self::ascii_range(b'a', b'f'));
     /// What `str.strip` takes off; U+001C to U+001F are white space for Python, and so is much beyond ASCII.
     pub const WHITE_SPACE: Self =
@@ -68,6 +74,31 @@ impl Alphabet {
         Self { ascii: self.ascii & !other.ascii, ..self }
     }
 
+    /// Every character that is not in it. Sound only for sets that say what *must* be in them: the complement of
+    /// what may be is what must be, and the other way round.
+    pub const fn complement(self) -> Self {
+        Self { ascii: !self.ascii, wide_alphanumeric: !self.wide_alphanumeric, wide_other: !self.wide_other }
+    }
+
+    pub fn is_empty(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// Its ASCII characters as bits, the character's code being the bit's number.
+    pub(crate) const fn ascii_bits(self) -> u128 {
+        self.ascii
+    }
+
+    /// Its ASCII characters, in order.
+    pub fn ascii(self) -> impl Iterator<Item = char> {
+        (0..128_u8).filter(move |byte| self.ascii & (1 << byte) != 0).map(char::from)
+    }
+
+    /// Its ASCII characters only.
+    pub const fn without_wide(self) -> Self {
+        Self { ascii: self.ascii, ..Self::NONE }
+    }
+
     pub fn contains(self, character: char) -> bool {
         self.meets(Self::of_char(character))
     }
@@ -89,6 +120,20 @@ impl Alphabet {
         let letters = Self::ascii_range(b'a', b'z').union(Self::ascii_range(b'A', b'Z'));
         Self { ascii: if self.wide_alphanumeric { ascii | letters.ascii } else { ascii }, ..self }
     }
+
+    /// What a comparison that ignores case takes for these characters. `i`, `k` and `s` have relatives beyond
+    /// ASCII: `İ`, `ı`, the Kelvin sign and the long s.
+    pub fn in_any_case(self) -> Self {
+        let relatives = Self::of("iIkKsS");
+        let mut set = self.without_wide().any_case();
+        if set.meets(relatives) {
+            set = set.union(Self::ALL_WIDE);
+        }
+        if self.meets(Self::ALL_WIDE) {
+            set = set.union(Self::ALL_WIDE).union(relatives);
+        }
+        set
+    }
 }
 
 impl fmt::Debug for Alphabet {
@@ -96,8 +141,7 @@ impl fmt::Debug for Alphabet {
         if *self == Self::ALL {
             return f.write_str("[any]");
         }
-        let ascii: String =
-            (0..128_u8).filter(|byte| self.ascii & (1 << byte) != 0).map(char::from).collect();
+        let ascii: String = self.ascii().collect();
         write!(f, "[{ascii:?}")?;
         if self.wide_alphanumeric || self.wide_other {
             f.write_str(" wide")?;

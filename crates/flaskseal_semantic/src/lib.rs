@@ -9,6 +9,7 @@
 //! meet; then `exec` and `eval`.
 
 mod alphabet;
+mod ambiguity;
 mod builtins;
 mod call;
 mod container;
@@ -30,6 +31,7 @@ mod machine;
 mod object;
 mod origin;
 mod paths;
+mod pattern;
 mod program;
 mod request;
 mod resource;
@@ -42,6 +44,7 @@ mod truth;
 mod value;
 
 pub use alphabet::Alphabet;
+pub use ambiguity::{Blowup, Growth};
 pub use environment::{Environment, Variable, VariableValue};
 pub use evaluate::{
     App, Evaluation, FunctionResult, Hook, Outcome, Overlay, Route, SettingFact, Target, evaluate,
@@ -52,5 +55,6 @@ pub use fact::{ClassFact, Fact, FactKind, FunctionFact};
 pub use guard::{Guard, States, Texts};
 pub use limits::{Checks, Identity, Limits, Relation};
 pub use origin::{Origin, OriginKind, Step, StepKind};
+pub use pattern::{Excluded, Flags, Mode, Pattern, Texts as MatchedTexts};
 pub use program::{Parsed, Program};
 pub use rope::{Hole, Rope, Segment, Source};

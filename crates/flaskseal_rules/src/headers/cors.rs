@@ -219,6 +219,7 @@ fn by_hand(cx: &Context<'_>, headers: &Headers<'_>, grants: &mut Vec<Grant>) {
     for header in headers.named("access-control-allow-origin") {
         let origins = match &header.value {
             Value::Exact(text) if text.trim() == "*" => Origins::Any,
+            Value::Partial(text) if text.trim() == "$http_origin" => Origins::Reflected,
             Value::Exact(text) if text.trim() == "null" => Origins::Null,
             Value::Exact(text) => Origins::Listed(vec![text.clone()]),
             _ if header.input.as_ref().is_some_and(|input| is_requested_origin(input)) => {

@@ -13,7 +13,7 @@ use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Outcom
 use flaskseal_project::{Context, Role, role_of};
 use flaskseal_python::ast::{AnyNodeRef, Expr};
 
-use super::talisman;
+use super::{front, talisman};
 use crate::answer::runs;
 use crate::code::{enclosing, span_of, words};
 use crate::reach::{Mentions, Reach};
@@ -110,6 +110,7 @@ impl<'p> Headers<'p> {
         let mut list = talisman::headers(cx);
         libraries(cx, &mut list);
         list.extend(written(cx));
+        front::join(cx, &mut list);
         list.sort_by(|a, b| (&a.name, b.layer, a.span).cmp(&(&b.name, a.layer, b.span)));
         Self { cx: *cx, list }
     }
@@ -146,7 +147,7 @@ impl<'p> Headers<'p> {
         {
             return Some(Gap::new(format!("`{file}` speaks of `{name}` in a way that is not followed"), ""));
         }
-        unseen_middleware(cx).or_else(|| unseen_proxy(cx))
+        unseen_middleware(cx).or_else(|| front::unseen(cx, name)).or_else(|| unseen_proxy(cx))
     }
 
     /// Whether nothing at all is set that protects a page.
@@ -169,6 +170,9 @@ impl<'p> Headers<'p> {
 
 /// A proxy that the application says it stands behind, and whose configuration is not in the tree.
 fn unseen_proxy(cx: &Context<'_>) -> Option<Gap> {
+    if front::is_known(cx) {
+        return None;
+    }
     let fix = cx.calls("proxy.fix").find(|call| call.context == When::Start && runs(&call.guard))?;
     let reason = "the application stands behind a proxy whose configuration is not in the tree";
     Some(Gap::at(fix.span, reason, "scan it together with the proxy's configuration"))

@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[POLICY],
-    layers: &[Layer::Source, Layer::Template],
+    layers: &[Layer::Source, Layer::Template, Layer::Deploy],
     cwe: &[693, 79],
     owasp: Some("A05~"),
     asvs: &["V3.4.3"],

@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[POLICY],
-    layers: &[Layer::Source, Layer::Template],
+    layers: &[Layer::Source, Layer::Template, Layer::Deploy],
     cwe: &[693],
     owasp: Some("A05~"),
     asvs: &["V3.4.3", "V3.4.6"],

@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[FRAMING],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[1021],
     owasp: Some("A04"),
     asvs: &["V3.4.6"],

@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[NO_SNIFFING],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[693, 430],
     owasp: Some("A05~"),
     asvs: &["V3.4.4"],

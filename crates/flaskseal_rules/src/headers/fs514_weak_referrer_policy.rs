@@ -19,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[OTHER_HEADERS],
-    layers: &[Layer::Source, Layer::Template],
+    layers: &[Layer::Source, Layer::Template, Layer::Deploy],
     cwe: &[200],
     owasp: Some("A01"),
     asvs: &["V3.4.5"],

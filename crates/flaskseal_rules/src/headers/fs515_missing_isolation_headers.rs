@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[OTHER_HEADERS],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[693],
     owasp: Some("A05~"),
     asvs: &["V3.4.8", "V3.5.8"],

@@ -16,7 +16,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[OTHER_HEADERS],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[16],
     owasp: Some("A05"),
     asvs: &[],

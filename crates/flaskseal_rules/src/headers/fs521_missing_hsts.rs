@@ -1,14 +1,13 @@
 //! FS521: browsers may come back over plain HTTP.
 
 use flaskseal_core::{
-    Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
+    Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
 use flaskseal_project::Context;
 
 use super::effective::{Coverage, Headers};
 use super::{TRANSPORT, talisman, transport};
 use crate::Rule;
-use crate::session_cookie;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(521),
@@ -17,7 +16,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[TRANSPORT],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[319, 523],
     owasp: Some("A02"),
     asvs: &["V3.4.1"],
@@ -59,8 +58,9 @@ impl Rule for MissingHsts {
                 (cx.evidence(call.span, "Talisman is told to send none"), "responses over HTTPS lack HSTS")
             }
             (None, None) => {
-                let claim = "nothing sets `Strict-Transport-Security`".to_owned();
-                (session_cookie::of_application(cx, claim), "responses over HTTPS lack HSTS")
+                let place =
+                    Evidence { claim: "nothing sets `Strict-Transport-Security`".to_owned(), ..tls.clone() };
+                (place, "responses over HTTPS lack HSTS")
             }
         };
         let trail = (tls.span != place.span).then_some(tls);

@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[TRANSPORT],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[319],
     owasp: Some("A02"),
     asvs: &["V3.4.1", "V3.7.4"],

@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[OTHER_HEADERS],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[16],
     owasp: Some("A05"),
     asvs: &[],

@@ -19,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[CORS],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[942, 346],
     owasp: Some("A05"),
     asvs: &["V3.4.2"],

@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[CORS],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[942],
     owasp: Some("A05"),
     asvs: &["V3.4.2"],

@@ -10,6 +10,7 @@ use crate::session::coverage;
 mod cors;
 mod csp;
 mod effective;
+mod front;
 mod fs501_missing_csp;
 mod fs503_weak_csp_sources;
 mod fs506_incomplete_csp;

@@ -4,11 +4,14 @@ use flaskseal_core::Evidence;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Context as When, Fact};
 
-use super::talisman;
+use super::{front, talisman};
 use crate::answer::runs;
 
 /// What shows that TLS is spoken with visitors; `None` where nothing does.
 pub(super) fn tls(cx: &Context<'_>) -> Option<Evidence> {
+    if let Some(site) = front::tls(cx) {
+        return Some(site);
+    }
     if let Some(call) = talisman::bound(cx)
         && call.keyword("force_https").and_then(Fact::truth) != Some(false)
     {

@@ -60,7 +60,7 @@ impl Sinks {
     /// Whether any row matches a call's path.
     pub(crate) fn any(&self, path: &str) -> bool {
         self.by_name.get(last_name(path)).is_some_and(|rows| {
-            rows.iter().any(|sink| matches(&sink.path, path) || is_of_any(&sink.path) && path.contains('.'))
+            rows.iter().any(|sink| matches(&sink.path, path) || matches_any(&sink.path, path))
         })
     }
 
@@ -69,10 +69,10 @@ impl Sinks {
         let Some(rows) = self.by_name.get(last_name(path)) else { return Vec::new() };
         let known: Vec<&Sink> =
             rows.iter().filter(|sink| !is_of_any(&sink.path) && matches(&sink.path, path)).collect();
-        if !known.is_empty() || !path.contains('.') {
+        if !known.is_empty() {
             return known;
         }
-        rows.iter().filter(|sink| is_of_any(&sink.path)).collect()
+        rows.iter().filter(|sink| matches_any(&sink.path, path)).collect()
     }
 }
 
@@ -107,6 +107,11 @@ impl Port {
 
 fn is_of_any(path: &str) -> bool {
     path.starts_with("*.")
+}
+
+/// `*.headers.set` is that method of the headers of anything.
+fn matches_any(row: &str, path: &str) -> bool {
+    row.strip_prefix('*').is_some_and(|method| path.ends_with(method))
 }
 
 fn matches(row: &str, path: &str) -> bool {
@@ -149,7 +154,8 @@ mod tests {
 
     #[test]
     fn rows_match_exactly_below_or_anywhere() {
-        let sinks = sinks(&["*.execute", "flask.**.headers.set", "os.system", "sqlite3.**.execute"]);
+        let sinks =
+            sinks(&["*.execute", "*.headers.add", "flask.**.headers.set", "os.system", "sqlite3.**.execute"]);
         assert!(sinks.any("a.b().execute") && !sinks.any("a.b().executes"));
         assert_eq!(paths(&sinks, "flask.make_response().headers.set"), ["flask.**.headers.set"]);
         assert!(paths(&sinks, "flask.make_response().set").is_empty());
@@ -158,6 +164,8 @@ mod tests {
         assert_eq!(paths(&sinks, "*.execute"), ["*.execute"]);
         assert_eq!(paths(&sinks, "os.system"), ["os.system"]);
         assert!(paths(&sinks, "execute").is_empty());
+        assert_eq!(paths(&sinks, "a().headers.add"), ["*.headers.add"]);
+        assert!(paths(&sinks, "a().items.add").is_empty() && !sinks.any("a().items.add"));
         assert!(paths(&sinks, "os.systems").is_empty());
     }
 

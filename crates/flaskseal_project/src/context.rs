@@ -1,7 +1,7 @@
 //! What a rule sees: one start of one application, and everything around it.
 
 use flaskseal_core::{Evidence, FileId, Layer, Span, TextRange};
-use flaskseal_models::Models;
+use flaskseal_models::{Models, Sink};
 use flaskseal_semantic::{
     App, Context as When, Evaluation, Event, Fact, FactKind, Route, SettingFact, VariableValue,
 };
@@ -100,6 +100,11 @@ impl<'p> Context<'p> {
             Models::bundled().has_role(&event.path, role)
                 && role_of(&project.tree.file(event.span.file).path) != Role::Test
         })
+    }
+
+    /// The arguments of a call that some language reads.
+    pub fn sinks(&self, event: &Event) -> Vec<&'static Sink> {
+        Models::bundled().sinks(&event.path)
     }
 
     /// Whether what is called has the role.

@@ -9,6 +9,7 @@ mod answer;
 mod code;
 mod credential;
 mod debug;
+mod flow;
 mod headers;
 mod host;
 mod identity;

@@ -20,7 +20,12 @@ pub(crate) fn call_path(
     arguments: Arguments,
 ) -> Evaluated {
     let span = arguments.span;
-    machine.note_call(path, None, &arguments);
+    // Whose method it is, the path says; what of the request is in that object, it does not.
+    let receiver = taint
+        .clone()
+        .zip(path.rsplit_once('.'))
+        .map(|(taint, (receiver, _))| Value::path(receiver).tainted(Some(taint)));
+    machine.note_call(path, receiver.as_ref(), &arguments);
     if let Some(class) = machine.program.models.raises(path) {
         return Err(Raised(Box::new(Value::path(class.clone()))));
     }

@@ -25,6 +25,8 @@ mod fs526_cacheable_sensitive_response;
 mod fs530_inconsistent_headers;
 mod fs535_credentialed_cors_any_origin;
 mod fs536_permissive_cors;
+mod fs541_reflected_xss;
+mod fs556_mismatched_response_type;
 mod html;
 mod meta;
 mod talisman;
@@ -46,6 +48,8 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs530_inconsistent_headers::InconsistentHeaders,
     &fs535_credentialed_cors_any_origin::CredentialedCorsAnyOrigin,
     &fs536_permissive_cors::PermissiveCors,
+    &fs541_reflected_xss::ReflectedXss,
+    &fs556_mismatched_response_type::MismatchedResponseType,
 ];
 
 const fn control(number: u8) -> ControlId {
@@ -62,6 +66,8 @@ const NO_SNIFFING: ControlId = control(3);
 const TRANSPORT: ControlId = control(4);
 /// Referrer, permissions, isolation and caching headers.
 const OTHER_HEADERS: ControlId = control(5);
+/// Output is escaped.
+const ESCAPED_OUTPUT: ControlId = control(6);
 /// CORS is restrictive.
 const CORS: ControlId = control(7);
 

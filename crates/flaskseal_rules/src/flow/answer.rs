@@ -1,0 +1,84 @@
+//! What a view answers: the body as text, and the type under which it is sent.
+
+use flaskseal_project::Context;
+use flaskseal_project::semantic::{Event, Fact, FactKind, Rope, Source, StepKind};
+
+use super::{alternatives, text};
+
+/// The text of a body, of `body` as well as of `(body, status, headers)`. Dictionaries and lists are sent as JSON.
+pub(crate) fn body(value: &Fact) -> Option<Rope> {
+    let Some(parts) = parts(value) else { return text(value) };
+    let mut found: Option<Rope> = None;
+    alternatives(parts.first()?, &mut |one| {
+        let rope = text(one);
+        if rope.as_ref().is_some_and(|rope| found.is_none() || rope.origin().is_some()) {
+            found = rope;
+        }
+    });
+    found
+}
+
+/// Whether the answer is sent as something that a browser shows as a page.
+pub(crate) fn is_html(cx: &Context<'_>, event: &Event, value: &Fact) -> bool {
+    match content_type(cx, event, value) {
+        Some(name) => ["html", "svg", "xml"].iter().any(|part| name.to_ascii_lowercase().contains(part)),
+        None => true,
+    }
+}
+
+/// Whether the whole body was made by an encoder of JSON.
+pub(crate) fn is_json(rope: &Rope) -> bool {
+    let Some(hole) = rope.as_hole() else { return false };
+    let is_encoder = |path: &str| {
+        [
+            "json.dumps",
+            "simplejson.dumps",
+            "ujson.dumps",
+            "orjson.dumps",
+            "flask.json.dumps",
+            "bson.json_util.dumps",
+        ]
+        .contains(&path.trim_end_matches("()"))
+    };
+    let by_source = matches!(&hole.source, Source::Path(path) if is_encoder(path));
+    let last = hole.origin.as_ref().and_then(|origin| origin.last.clone());
+    by_source || last.is_some_and(|step| matches!(&step.what, StepKind::Through(path) if is_encoder(path)))
+}
+
+/// The parts of a tuple that a view returns.
+fn parts(value: &Fact) -> Option<&[Fact]> {
+    let FactKind::Sequence { items, .. } = &value.kind else { return None };
+    let is_tuple = (2..=3).contains(&items.len())
+        && !matches!(items[1].kind, FactKind::Str(_) | FactKind::Path(_) | FactKind::Unknown);
+    is_tuple.then_some(items.as_slice())
+}
+
+/// The type that is written down; `None` where it is left at HTML.
+fn content_type(cx: &Context<'_>, event: &Event, value: &Fact) -> Option<String> {
+    let literal = |fact: &Fact| fact.as_str().map(str::to_owned);
+    let given = ["content_type", "mimetype"].iter().find_map(|name| event.keyword(name)).and_then(literal);
+    if given.is_some() {
+        return given;
+    }
+    let headers = parts(value).into_iter().flatten().chain(event.keyword("headers")).chain(&event.positional);
+    for headers in headers {
+        let FactKind::Dict { entries, .. } = &headers.kind else { continue };
+        let entry = entries.iter().find(|(name, _)| is_type_header(name));
+        if let Some((_, name)) = entry {
+            return literal(name).or_else(|| Some("unknown".to_owned()));
+        }
+    }
+    // What the same function writes into the response afterwards.
+    let same = |later: &&Event| later.function == event.function && later.span.file == event.span.file;
+    cx.evaluation.events.iter().filter(same).find_map(|later| {
+        let (first, second) = (later.positional.first()?, later.positional.get(1)?);
+        let sets_type = later.path.ends_with(".headers.__setitem__") && is_type_header(first)
+            || later.path.ends_with("().__setattr__")
+                && matches!(first.as_str(), Some("mimetype" | "content_type"));
+        sets_type.then(|| literal(second)).flatten()
+    })
+}
+
+fn is_type_header(name: &Fact) -> bool {
+    name.as_str().is_some_and(|name| name.eq_ignore_ascii_case("content-type"))
+}

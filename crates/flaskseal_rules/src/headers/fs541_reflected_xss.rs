@@ -1,0 +1,65 @@
+//! FS541: request data is written to an HTML response without escaping.
+
+use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_project::Context;
+
+use super::ESCAPED_OUTPUT;
+use crate::Rule;
+use crate::flow::{answer, flows, html, input, report};
+use crate::session::coverage::support_by_coverage;
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(541),
+    name: "reflected-xss",
+    summary: "Request data is written to an HTML response without escaping.",
+    severity: Severity::High,
+    confidence: Confidence::Firm,
+    controls: &[ESCAPED_OUTPUT],
+    layers: &[Layer::Source],
+    cwe: &[79],
+    owasp: Some("A03"),
+    asvs: &["V1.2.1"],
+    fix: FixAvailability::None,
+    page: include_str!("fs541_reflected_xss.md"),
+};
+
+pub(crate) struct ReflectedXss;
+
+impl Rule for ReflectedXss {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        let mut found = Vec::new();
+        let mut marked = Vec::new();
+        for flow in flows(cx, &["html.markup", "mail.html"]) {
+            let Some(rope) = flow.text() else { continue };
+            let is_mail = &*flow.sink.context == "mail.html";
+            for breach in html::breaches(&rope) {
+                marked.push(breach.origin.at);
+                let one = flow.found(breach).advise("let it escape: `Markup(\"<b>{}</b>\").format(value)`");
+                found.push(if is_mail { one.weighing(Severity::Low) } else { one });
+            }
+        }
+        for flow in flows(cx, &["html.answer", "html.body"]) {
+            let Some(rope) = answer::body(flow.value) else { continue };
+            if !answer::is_html(cx, flow.event, flow.value) || answer::is_json(&rope) {
+                continue;
+            }
+            for breach in html::breaches(&rope) {
+                // What was marked as safe was reported where that was done.
+                if marked.contains(&breach.origin.at) {
+                    continue;
+                }
+                let is_settable = input::is_settable_across_sites(&breach.origin);
+                let one = flow
+                    .found(breach)
+                    .advise("escape it, `markupsafe.escape(value)`, or return a template with the value as a variable");
+                found.push(if is_settable { one } else { one.weighing(Severity::Medium) });
+            }
+        }
+        report(cx, &META, found, out);
+        support_by_coverage(cx, ESCAPED_OUTPUT, out);
+    }
+}

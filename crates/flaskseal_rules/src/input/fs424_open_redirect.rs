@@ -1,0 +1,108 @@
+//! FS424: the client chooses where it is redirected.
+
+use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_project::Context;
+use flaskseal_project::semantic::{Alphabet, Fact, Hole};
+
+use super::NO_INJECTION;
+use crate::Rule;
+use crate::flow::{Breach, Flow, flows, input, report, url};
+use crate::session::coverage::support_by_coverage;
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(424),
+    name: "open-redirect",
+    summary: "The client chooses where it is redirected.",
+    severity: Severity::Medium,
+    confidence: Confidence::Firm,
+    controls: &[NO_INJECTION],
+    layers: &[Layer::Source],
+    cwe: &[601],
+    owasp: Some("A01"),
+    asvs: &["V3.7.2"],
+    fix: FixAvailability::None,
+    page: include_str!("fs424_open_redirect.md"),
+};
+
+pub(crate) struct OpenRedirect;
+
+impl Rule for OpenRedirect {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        let mut found = Vec::new();
+        for flow in flows(cx, &["redirect", "header", "response.attribute"]) {
+            if !is_location(&flow) {
+                continue;
+            }
+            let Some(rope) = flow.text() else { continue };
+            for (hole, place) in url::places(&rope) {
+                if let Some(judged) = judge(hole, place) {
+                    let (breach, note) = judged;
+                    let is_referrer = input::parts(&breach.origin.input).0 == "referrer";
+                    let mut one = flow.found(breach).advise(ADVICE);
+                    if let Some(note) = note {
+                        one = one.noting(note);
+                    }
+                    // Who sets this header for somebody else has a page of their own already.
+                    found.push(if is_referrer { one.weighing(Severity::Low) } else { one });
+                    break;
+                }
+            }
+        }
+        report(cx, &META, found, out);
+        support_by_coverage(cx, NO_INJECTION, out);
+    }
+}
+
+const ADVICE: &str = "redirect only within the site: `u = urlsplit(t)`, then `not u.scheme and not u.netloc and \
+                      t.startswith(\"/\") and not t.startswith(\"//\")`";
+
+fn is_location(flow: &Flow<'_>) -> bool {
+    let name =
+        || flow.event.positional.first().and_then(Fact::as_str).unwrap_or_default().to_ascii_lowercase();
+    match &*flow.sink.context {
+        "header" => matches!(name().as_str(), "location" | "refresh"),
+        "response.attribute" => name() == "location",
+        _ => true,
+    }
+}
+
+/// How far a hole decides where the browser goes, and what gets past the checks that it has passed.
+fn judge(hole: &Hole, place: url::Place) -> Option<(Breach<'static>, Option<&'static str>)> {
+    let checks = hole.checks;
+    let elsewhere = ["https://evil.example/", "//evil.example/", "/evil.example/", ".evil.example"];
+    let breach = |at, breaks, severity| Breach::of(hole, at, Alphabet::of(breaks), &elsewhere, severity);
+    match place {
+        url::Place::Start if checks.no_host => {
+            let breach = breach("as the address to go to", ":/", Severity::Low)?;
+            Some((breach, Some("`https:evil.example` and `////evil.example` pass the check of its host")))
+        }
+        url::Place::Start | url::Place::Host | url::Place::HostEnd if checks.host => None,
+        url::Place::Start => Some((breach("as the address to go to", ":/", Severity::Medium)?, None)),
+        url::Place::Host => Some((breach("as the host to go to", ".:/abcxyz", Severity::Medium)?, None)),
+        url::Place::HostEnd => {
+            let breach = breach("after a host without a slash", url::HOST_BREAKS, Severity::Medium)?;
+            Some((breach, Some("the host goes on: `https://good.example.evil.example`")))
+        }
+        url::Place::AfterSlash if hole.first.contains('/') && !checks.no_host => {
+            let breach = breach("after a single slash", "/", Severity::Medium)?;
+            Some((breach, Some("two slashes begin a host: `//evil.example`")))
+        }
+        url::Place::AfterSlash
+            if !checks.no_host && hole.alphabet.contains('\t') && hole.first.contains('\t') =>
+        {
+            let breach = Breach::of(
+                hole,
+                "after a single slash",
+                Alphabet::of("\t"),
+                &["\t/evil.example"],
+                Severity::Low,
+            )?;
+            Some((breach, Some("a tab between two slashes is dropped: `/<TAB>/evil.example`")))
+        }
+        url::Place::AfterSlash | url::Place::Path => None,
+    }
+}

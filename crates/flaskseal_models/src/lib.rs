@@ -2,7 +2,7 @@
 //!
 //! `alias` rows give the definition behind a public spelling. `role` rows give a callable a meaning that rules ask
 //! for (`hash.weak`, `cookie.set`); rules never name a library, and models never name a rule. `input` rows name what
-//! a client controls, `store` rows what keeps data: what a query gives is not what was asked with. `sink` rows name
+//! a client controls, `store` rows what keeps data: what a query gives is not what was asked with; `transfer` rows say which characters a function leaves. `sink` rows name
 //! arguments that some language reads.
 
 use std::borrow::Cow;
@@ -14,8 +14,10 @@ use serde::Deserialize;
 use sink::{SinkRow, Sinks};
 
 mod sink;
+mod transfer;
 
 pub use sink::{Port, Sink};
+pub use transfer::{Passes, Transfer};
 
 static DATA: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data.rs"));
 
@@ -32,6 +34,7 @@ pub struct Models {
     stores: FxHashSet<String>,
     /// Callables that never return, with the exception that they raise.
     raises: FxHashMap<String, Arc<str>>,
+    transfers: FxHashMap<String, Transfer>,
     sinks: Sinks,
 }
 
@@ -71,6 +74,8 @@ struct File {
     store: Vec<Store>,
     #[serde(default)]
     raise: Vec<Raise>,
+    #[serde(default)]
+    transfer: Vec<transfer::TransferRow>,
     #[serde(default)]
     sink: Vec<SinkRow>,
 }
@@ -224,6 +229,14 @@ impl Models {
             let settings: Vec<Setting> = file.setting.into_iter().map(Setting::from).collect();
             models.settings.insert(file.library, settings);
             models.inputs.extend(file.input.into_iter().map(|row| (row.path, row.gives)));
+            for row in file.transfer {
+                let (path, transfer) = row.read().map_err(|(path, port)| ModelError::UnknownPort {
+                    file: (*name).to_owned(),
+                    path,
+                    port,
+                })?;
+                models.transfers.insert(path, transfer);
+            }
             models.raises.extend(file.raise.into_iter().map(|row| (row.path, row.class.into())));
             models.stores.extend(file.store.into_iter().map(|row| row.path));
             for alias in file.alias {
@@ -297,6 +310,11 @@ impl Models {
             return self.inputs.get(path).copied();
         }
         self.inputs.get(&without_keys(path)).copied()
+    }
+
+    /// What a call of this path makes of its argument, where a row says it.
+    pub fn transfer(&self, path: &str) -> Option<&Transfer> {
+        self.transfers.get(path)
     }
 
     /// The exception that a call of this path always ends with; `None` where it returns.

@@ -84,7 +84,7 @@ impl Sink {
 }
 
 impl Port {
-    fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         if text == "self" {
             return Some(Self::Receiver);
         }

@@ -898,6 +898,11 @@ impl<'a> Machine<'a> {
             (Add, Kind::Path(_) | Kind::Unknown, Kind::Str(b)) => {
                 return Rope::concat([self.text_of(left), b.clone()]).into();
             }
+            (Add, Kind::Str(_), Kind::Object(_)) | (Add | Mod, Kind::Object(_), _)
+                if let Some(value) = crate::markup::binary(self, left, op, right, span) =>
+            {
+                return value;
+            }
             (Mod, Kind::Str(format), _) => return self.percent_format(&format.clone(), right, span),
             (Mult, Kind::Str(rope), Kind::Int(count)) | (Mult, Kind::Int(count), Kind::Str(rope)) => {
                 return match (rope.as_literal(), usize::try_from(*count)) {

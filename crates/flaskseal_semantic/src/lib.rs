@@ -28,6 +28,7 @@ mod import;
 mod library;
 mod limits;
 mod machine;
+mod markup;
 mod object;
 mod origin;
 mod paths;
@@ -40,6 +41,7 @@ mod serve;
 mod settings;
 mod stdlib;
 mod text;
+mod transfer;
 mod truth;
 mod value;
 

@@ -35,6 +35,9 @@ pub(crate) fn call_path(
     if let Some(value) = crate::folder::call_path(machine, path, &arguments) {
         return Ok(value.at(Some(span)));
     }
+    if let Some(value) = crate::markup::call_path(machine, path, &arguments) {
+        return Ok(value.at(Some(span)));
+    }
     if let Some(value) = crate::paths::call_path(machine, path, &arguments)? {
         return Ok(value.at(Some(span)));
     }
@@ -51,6 +54,10 @@ pub(crate) fn call_path(
     };
     Ok(match known {
         Some(value) => value.at(Some(span)),
+        None if let Some(value) = crate::transfer::call(machine, path, &arguments) => {
+            machine.opaque_calls += 1;
+            value
+        }
         None => {
             machine.opaque_calls += 1;
             machine.escape_arguments(&arguments);
@@ -151,6 +158,9 @@ fn call_instance_method(
         return Err(Raised(Box::new(Value::path(class.clone()))));
     }
     if let Some(value) = crate::flask::call_method(machine, id, &base, name, &arguments)? {
+        return Ok(value.at(Some(span)));
+    }
+    if let Some(value) = crate::markup::call_method(machine, id, name, &arguments) {
         return Ok(value.at(Some(span)));
     }
     if let Some(value) = crate::resource::call_method(machine, id, &base, name, &arguments) {

@@ -14,7 +14,7 @@ use crate::alphabet::Alphabet;
 pub(crate) type TextId = u64;
 
 /// Which text this is, and how it was made of another.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Identity {
     pub(crate) id: TextId,
     pub(crate) made_of: Option<(Arc<Identity>, Relation)>,

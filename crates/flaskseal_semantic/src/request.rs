@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use flaskseal_core::Span;
-use flaskseal_models::Gives;
+use flaskseal_models::{Gives, Passes};
 
 use crate::alphabet::Alphabet;
 use crate::call::Arguments;
@@ -337,7 +337,8 @@ impl Machine<'_> {
         let values = arguments.positional.iter().chain(arguments.keywords.iter().map(|(_, value)| value));
         let origin = values.fold(receiver, |found, value| stronger(found, self.taint_of(value)));
         let Some(origin) = origin else { return result };
-        if self.program.models.is_store(path) {
+        let transfer = self.program.models.transfer(path);
+        if self.program.models.is_store(path) || transfer.is_some_and(|row| row.gives == Passes::Nothing) {
             return result;
         }
         let step = StepKind::Through(path.into());

@@ -3,7 +3,6 @@
 use flaskseal_core::Span;
 use flaskseal_python::{Name, ast};
 
-use crate::alphabet::Alphabet;
 use crate::call::Arguments;
 use crate::guard::Guard;
 use crate::heap::{Dict, List, ObjectId, Shape};
@@ -129,7 +128,7 @@ pub(crate) fn call(
                 }
                 None => {
                     machine.opaque_calls += 1;
-                    Value::UNKNOWN
+                    return Ok(None);
                 }
             }
         }
@@ -141,7 +140,7 @@ pub(crate) fn call(
                 Ok(number) => Value::int(number),
                 Err(_) => Value::UNKNOWN,
             },
-            None => Value::UNKNOWN,
+            None => return Ok(None),
         },
         ("distutils.util.strtobool" | "setuptools._distutils.util.strtobool", Some(value)) => {
             machine.may_raise("ValueError", &Guard::ALWAYS);
@@ -179,11 +178,7 @@ pub(crate) fn call(
             };
             match text.as_deref().and_then(unbase64) {
                 Some(bytes) => Value::new(Kind::Bytes(Bytes::Known(bytes.into())), value.at),
-                None => {
-                    let rope = machine.text_of(&value);
-                    let source = rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
-                    Value::new(Kind::Bytes(Bytes::Encoded(Rope::hole(source))), None)
-                }
+                None => return Ok(None),
             }
         }
         ("functools.partial", Some(function)) => {
@@ -268,21 +263,12 @@ pub(crate) fn call(
                 None => Value::object(id),
             }
         }
-        ("urllib.parse.quote" | "urllib.parse.quote_plus" | "werkzeug.urls.url_quote", Some(value)) => {
-            match value.as_str() {
-                Some(text) => Value::str(quote(text, path.ends_with("plus"))),
-                None => {
-                    let safe = Alphabet::of("%_.-~/+")
-                        .union(Alphabet::DIGITS)
-                        .union(Alphabet::ascii_range(b'a', b'z'))
-                        .union(Alphabet::ascii_range(b'A', b'Z'));
-                    value.map(|value| {
-                        let rope = machine.text_of(value);
-                        let source = rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
-                        Rope::hole_of(source, safe).into()
-                    })
-                }
-            }
+        ("urllib.parse.quote" | "urllib.parse.quote_plus" | "werkzeug.urls.url_quote", Some(value))
+            if value.as_str().is_some()
+                && arguments.positional.len() == 1
+                && arguments.keywords.is_empty() =>
+        {
+            Value::str(quote(value.as_str().unwrap_or_default(), path.ends_with("plus")))
         }
         ("typing.cast", _) => arguments.positional.get(1).cloned().unwrap_or(Value::UNKNOWN),
         ("typing.TypeVar" | "typing.NewType", _) => Value::UNKNOWN,

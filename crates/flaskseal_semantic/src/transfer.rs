@@ -1,0 +1,121 @@
+//! What functions of libraries do to text, as the models' `transfer` rows say it.
+
+use flaskseal_models::{Passes, Port, Transfer};
+
+use crate::alphabet::Alphabet;
+use crate::call::Arguments;
+use crate::limits::Identity;
+use crate::machine::Machine;
+use crate::object::extend_path;
+use crate::rope::{Hole, Rope, Segment, Source};
+use crate::value::{Bytes, Kind, Value};
+
+/// The result of a call that a row describes.
+pub(crate) fn call(machine: &mut Machine<'_>, path: &str, arguments: &Arguments) -> Option<Value> {
+    let row = machine.program.models.transfer(path)?;
+    let span = Some(arguments.span);
+    let value = argument(arguments, &row.from);
+    let named = |machine: &Machine<'_>| {
+        let origin = value.and_then(|value| machine.taint_of(value));
+        extend_path(path, format_args!("()")).at(span).tainted(origin)
+    };
+    match row.gives {
+        Passes::Nothing => Some(extend_path(path, format_args!("()")).at(span)),
+        Passes::Structure => Some(named(machine)),
+        Passes::Text | Passes::Bytes => {
+            let value = value?;
+            let extra = row.safe.as_ref().and_then(|port| argument(arguments, port)?.as_str());
+            let extra = extra.map(Alphabet::of);
+            let keeps = row.keeps.as_deref().map(|set| alphabet(set).union(extra.unwrap_or(Alphabet::NONE)));
+            Some(value.map(|value| {
+                let rope = machine.text_of(value);
+                let rope = match machine.taint_of(value) {
+                    // What is no text was written out as one.
+                    Some(origin) if rope.origin().is_none() => {
+                        Hole { origin: Some(origin), ..Hole::new(Source::Unknown, Alphabet::ALL) }.into()
+                    }
+                    _ => rope,
+                };
+                let result = apply(row, path, &rope, keeps);
+                match row.gives {
+                    Passes::Bytes => Value::new(Kind::Bytes(Bytes::Encoded(result)), span),
+                    _ => Value::from(result).at(span),
+                }
+            }))
+        }
+    }
+}
+
+fn argument<'v>(arguments: &'v Arguments, port: &Port) -> Option<&'v Value> {
+    let Port::Argument { index, name } = port else { return None };
+    let named = || arguments.keyword(name.as_deref()?);
+    index.and_then(|index| arguments.positional.get(index)).or_else(named)
+}
+
+fn apply(row: &Transfer, path: &str, rope: &Rope, keeps: Option<Alphabet>) -> Rope {
+    let drops = Alphabet::of(&row.drops);
+    let adds = Alphabet::of(&row.adds);
+    let of = |set: Alphabet| match keeps {
+        Some(keeps) => keeps,
+        None => set.without(drops).union(adds),
+    };
+    let changed = |hole: &Hole| Hole {
+        identity: hole.identity.as_ref().map(|identity| Identity::named((&**identity, path))),
+        ..hole.changed(of(hole.alphabet))
+    };
+    if row.whole {
+        let alphabet = keeps.unwrap_or(Alphabet::ALL);
+        return rope.blurred(alphabet);
+    }
+    let quote = Rope::literal(row.wraps.clone());
+    let inner = rope.segments().iter().map(|segment| match segment {
+        Segment::Hole(hole) => Rope::from(changed(hole)),
+        Segment::Literal(text) => {
+            let stays = |character: char| match keeps {
+                Some(keeps) => character.is_ascii_alphanumeric() && keeps.contains(character),
+                None => !row.drops.contains(character) && !row.adds.starts_with(character),
+            };
+            match text.chars().all(stays) {
+                true => Rope::literal(text.clone()),
+                false => Rope::hole_of(Source::Unknown, of(Alphabet::of(text))),
+            }
+        }
+    });
+    let inner = inner.collect::<Vec<_>>();
+    match row.wraps.is_empty() {
+        true => Rope::concat(inner),
+        false => Rope::concat(std::iter::once(quote.clone()).chain(inner).chain([quote])),
+    }
+}
+
+/// A set of characters as in a regular expression's brackets: `A-Za-z0-9_.-`.
+fn alphabet(set: &str) -> Alphabet {
+    let characters: Vec<char> = set.chars().collect();
+    let mut found = Alphabet::NONE;
+    let mut index = 0;
+    while let Some(first) = characters.get(index) {
+        match (characters.get(index + 1), characters.get(index + 2)) {
+            (Some('-'), Some(last)) if first.is_ascii() && last.is_ascii() => {
+                found = found.union(Alphabet::ascii_range(*first as u8, *last as u8));
+                index += 3;
+            }
+            _ => {
+                found = found.union(Alphabet::of_char(*first));
+                index += 1;
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_read_like_brackets() {
+        let set = alphabet("a-c_.-");
+        assert!(set.contains('b') && set.contains('-') && set.contains('.'));
+        assert!(!set.contains('d'));
+    }
+}

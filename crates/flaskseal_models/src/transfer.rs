@@ -19,8 +19,10 @@ pub struct Transfer {
     pub wraps: String,
     /// The result is not made character by character.
     pub whole: bool,
-    /// An argument that names further characters to keep.
+    /// An argument that names further characters to keep; without it, those of `adds` are.
     pub safe: Option<Port>,
+    /// An argument that leaves quotes as they are, where it is false.
+    pub quotes: Option<Port>,
 }
 
 /// What of an argument passes into a result.
@@ -55,6 +57,7 @@ pub(crate) struct TransferRow {
     #[serde(default)]
     whole: bool,
     safe: Option<String>,
+    quotes: Option<String>,
     #[serde(default)]
     #[allow(dead_code, reason = "for the reader of the file")]
     doc: String,
@@ -64,12 +67,13 @@ impl TransferRow {
     /// The row's path and meaning; the path and the port that is none, otherwise.
     pub(crate) fn read(self) -> Result<(String, Transfer), (String, String)> {
         let Some(from) = Port::read(&self.from) else { return Err((self.path, self.from)) };
-        let safe = match self.safe {
-            None => None,
-            Some(port) => match Port::read(&port) {
-                Some(port) => Some(port),
-                None => return Err((self.path, port)),
-            },
+        let option = |port: Option<String>| match port {
+            None => Ok(None),
+            Some(port) => Port::read(&port).map(Some).ok_or(port),
+        };
+        let (safe, quotes) = match (option(self.safe), option(self.quotes)) {
+            (Ok(safe), Ok(quotes)) => (safe, quotes),
+            (Err(port), _) | (_, Err(port)) => return Err((self.path, port)),
         };
         let transfer = Transfer {
             from,
@@ -80,6 +84,7 @@ impl TransferRow {
             wraps: self.wraps,
             whole: self.whole,
             safe,
+            quotes,
         };
         Ok((self.path, transfer))
     }

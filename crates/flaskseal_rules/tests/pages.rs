@@ -1,4 +1,5 @@
-//! Every rule page is its own test: the projects in it give just the findings that it announces.
+//! Every rule page is its own test: the projects in it give just the findings that it announces. The pages below
+//! `tests/flow` are tests of how request data is followed, through the findings of one rule.
 #![allow(clippy::disallowed_methods, reason = "a test that reads its own pages")]
 
 use std::path::Path;
@@ -19,6 +20,22 @@ fn page(path: &Path) -> datatest_stable::Result<()> {
             problems.push(format!("### {}\n{difference}", case.name));
         }
     }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n\n").into()) }
+}
+
+/// A page about the way of request data: the shell minds most characters, so FS404 sees where it arrives.
+fn flow_page(path: &Path) -> datatest_stable::Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    let page = Page::parse(&text).map_err(|error| format!("{}: {error:?}", path.display()))?;
+    let problems: Vec<String> = page
+        .cases
+        .iter()
+        .filter_map(|case| {
+            let rule = if case.name.starts_with("Paths") { 411 } else { 404 };
+            let difference = check(case, RuleId::new(rule)).err()?;
+            Some(format!("### {}\n{difference}", case.name))
+        })
+        .collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n\n").into()) }
 }
 
@@ -109,4 +126,7 @@ fn observe(tree: &Tree, apps: Vec<AppAssessment>, case: &Case) -> Vec<Observed> 
     observed
 }
 
-datatest_stable::harness! { { test = page, root = "src", pattern = r"fs\d+_\w+\.md$" } }
+datatest_stable::harness! {
+    { test = page, root = "src", pattern = r"fs\d+_\w+\.md$" },
+    { test = flow_page, root = "tests/flow", pattern = r"\.md$" },
+}

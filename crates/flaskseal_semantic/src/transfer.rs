@@ -24,9 +24,15 @@ pub(crate) fn call(machine: &mut Machine<'_>, path: &str, arguments: &Arguments)
         Passes::Structure => Some(named(machine)),
         Passes::Text | Passes::Bytes => {
             let value = value?;
-            let extra = row.safe.as_ref().and_then(|port| argument(arguments, port)?.as_str());
-            let extra = extra.map(Alphabet::of);
-            let keeps = row.keeps.as_deref().map(|set| alphabet(set).union(extra.unwrap_or(Alphabet::NONE)));
+            let extra = match row.safe.as_ref().map(|port| argument(arguments, port)) {
+                Some(Some(safe)) => safe.as_str().map_or(Alphabet::ALL, Alphabet::of),
+                _ => Alphabet::of(&row.adds),
+            };
+            let keeps = row.keeps.as_deref().map(|set| alphabet(set).union(extra));
+            let leaves_quotes = row.quotes.as_ref().is_some_and(|port| {
+                argument(arguments, port).is_some_and(|value| machine.truth(value).known() != Some(true))
+            });
+            let kept = if leaves_quotes { Alphabet::of("\"'") } else { Alphabet::NONE };
             Some(value.map(|value| {
                 let rope = machine.text_of(value);
                 let rope = match machine.taint_of(value) {
@@ -36,7 +42,7 @@ pub(crate) fn call(machine: &mut Machine<'_>, path: &str, arguments: &Arguments)
                     }
                     _ => rope,
                 };
-                let result = apply(row, path, &rope, keeps);
+                let result = apply(row, path, &rope, keeps, kept);
                 match row.gives {
                     Passes::Bytes => Value::new(Kind::Bytes(Bytes::Encoded(result)), span),
                     _ => Value::from(result).at(span),
@@ -52,8 +58,8 @@ fn argument<'v>(arguments: &'v Arguments, port: &Port) -> Option<&'v Value> {
     index.and_then(|index| arguments.positional.get(index)).or_else(named)
 }
 
-fn apply(row: &Transfer, path: &str, rope: &Rope, keeps: Option<Alphabet>) -> Rope {
-    let drops = Alphabet::of(&row.drops);
+fn apply(row: &Transfer, path: &str, rope: &Rope, keeps: Option<Alphabet>, kept: Alphabet) -> Rope {
+    let drops = Alphabet::of(&row.drops).without(kept);
     let adds = Alphabet::of(&row.adds);
     let of = |set: Alphabet| match keeps {
         Some(keeps) => keeps,
@@ -64,8 +70,9 @@ fn apply(row: &Transfer, path: &str, rope: &Rope, keeps: Option<Alphabet>) -> Ro
         ..hole.changed(of(hole.alphabet))
     };
     if row.whole {
-        let alphabet = keeps.unwrap_or(Alphabet::ALL);
-        return rope.blurred(alphabet);
+        let source = Source::Path(format!("{path}()").into());
+        let hole = Hole::new(source, keeps.unwrap_or(Alphabet::ALL));
+        return Hole { origin: rope.origin(), ..hole }.into();
     }
     let quote = Rope::literal(row.wraps.clone());
     let inner = rope.segments().iter().map(|segment| match segment {

@@ -73,7 +73,7 @@ pub(crate) fn breaches(rope: &Rope) -> Vec<Breach<'static>> {
 /// What a word without quotes cannot hold.
 fn no_word() -> Alphabet {
     let letters = Alphabet::ascii_range(b'a', b'z').union(Alphabet::ascii_range(b'A', b'Z'));
-    let plain = letters.union(Alphabet::of("0123456789_@%+=:,./-"));
+    let plain = letters.union(Alphabet::of("0123456789_@%+=:,./~-"));
     // Letters beyond ASCII are letters for a shell.
     Alphabet::ascii_range(0, 127).without(plain)
 }

@@ -87,7 +87,7 @@ fn in_url<'p>(flow: &Flow<'p>, rope: &Rope) -> Vec<Found<'p>> {
             ),
             url::Place::AfterSlash | url::Place::Path => (
                 "in the path of an URL",
-                Alphabet::of("./?#&\\"),
+                Alphabet::of("/?#&\\"),
                 &["../admin", "?x=1", "&x=1"],
                 Severity::Low,
             ),

@@ -12,6 +12,7 @@ mod debug;
 mod flow;
 mod headers;
 mod host;
+mod https;
 mod identity;
 mod input;
 mod nginx;
@@ -37,8 +38,8 @@ pub trait Rule: Sync {
 
 /// Every rule, by id.
 pub fn rules() -> impl Iterator<Item = &'static dyn Rule> {
-    let items: [&'static [&'static dyn Rule]; 5] =
-        [debug::RULES, session::RULES, input::RULES, headers::RULES, host::RULES];
+    let items: [&'static [&'static dyn Rule]; 6] =
+        [debug::RULES, https::RULES, session::RULES, input::RULES, headers::RULES, host::RULES];
     items.into_iter().flatten().copied()
 }
 

@@ -1,5 +1,7 @@
 //! What each server of nginx does: its listeners, its TLS, and a route for each location.
 
+use std::collections::BTreeSet;
+
 use flaskseal_core::{Span, Tree};
 
 use super::client::{Part, Test, parts};
@@ -15,11 +17,22 @@ use crate::web::{
 
 /// The servers of a configuration, in order.
 pub(crate) fn sites(tree: &Tree, configuration: &Configuration, instance: usize) -> Vec<Site> {
-    configuration
+    let mut sites: Vec<Site> = configuration
         .all(LevelKind::Server)
         .filter(|id| configuration.is_web(*id))
         .filter_map(|id| site(tree, configuration, id, instance))
-        .collect()
+        .collect();
+    // TLS belongs to an address and port: one server that says it says it for all.
+    let with_tls: BTreeSet<(Option<String>, u16)> = sites
+        .iter()
+        .flat_map(|site| &site.listeners)
+        .filter(|listener| listener.tls)
+        .map(|listener| (listener.address.clone(), listener.port))
+        .collect();
+    for listener in sites.iter_mut().flat_map(|site| &mut site.listeners) {
+        listener.tls |= with_tls.contains(&(listener.address.clone(), listener.port));
+    }
+    sites
 }
 
 fn site(tree: &Tree, configuration: &Configuration, id: LevelId, instance: usize) -> Option<Site> {

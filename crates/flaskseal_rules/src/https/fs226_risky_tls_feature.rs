@@ -1,0 +1,111 @@
+//! FS226: a dangerous feature of TLS is on.
+
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+};
+use flaskseal_project::Project;
+use flaskseal_project::deploy::nginx::{Configuration, Directive, LevelId};
+
+use super::SOUND_TLS;
+use crate::{Rule, nginx};
+
+static META: RuleMeta = RuleMeta {
+    id: RuleId::new(226),
+    name: "risky-tls-feature",
+    summary: "A feature of TLS is on that lets requests be replayed or traffic be read.",
+    severity: Severity::Medium,
+    confidence: Confidence::Certain,
+    controls: &[SOUND_TLS],
+    layers: &[Layer::Deploy],
+    cwe: &[326, 294],
+    owasp: Some("A02"),
+    asvs: &["V12.1.2"],
+    fix: FixAvailability::Safe,
+    page: include_str!("fs226_risky_tls_feature.md"),
+};
+
+pub(crate) struct RiskyTlsFeature;
+
+/// Keys for tickets are changed by themselves from here on, where servers share a cache.
+const ROTATES: (u32, u32, u32) = (1, 23, 2);
+
+impl Rule for RiskyTlsFeature {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
+        for configuration in nginx::configurations(project) {
+            for (id, directive) in nginx::directives(configuration) {
+                match directive.name.text.as_str() {
+                    "ssl_early_data" if directive.has("on") && !asks_for_early_data(configuration) => fail(
+                        configuration,
+                        id,
+                        directive.span,
+                        Severity::Medium,
+                        "requests in early data can be sent again by whoever records them",
+                        "take `ssl_early_data on` out, or pass `Early-Data $ssl_early_data` and answer 425",
+                        out,
+                    ),
+                    "ssl_session_ticket_key" if is_in_tree(project, directive) => fail(
+                        configuration,
+                        id,
+                        directive.span,
+                        Severity::Medium,
+                        "the key for session tickets lies in the tree: whoever has it reads recorded traffic",
+                        "make the key on the server, change it every day, and keep it out of the tree",
+                        out,
+                    ),
+                    "ssl_session_tickets"
+                        if directive.has("on")
+                            && configuration.version.is_some_and(|version| version < ROTATES) =>
+                    {
+                        fail(
+                            configuration,
+                            id,
+                            directive.span,
+                            Severity::Low,
+                            "this nginx keeps one key for session tickets until it is started again",
+                            "say `ssl_session_tickets off`",
+                            out,
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn fail(
+    configuration: &Configuration,
+    id: LevelId,
+    at: Span,
+    severity: Severity,
+    message: &str,
+    advice: &str,
+    out: &mut Assessment,
+) {
+    let finding = Finding::new(META.id, severity, META.confidence, nginx::evidence(at, "is on"), message)
+        .with_scope(nginx::scope(configuration, id))
+        .with_fix(Fix::advice(advice));
+    out.fail(finding);
+}
+
+/// Something looks at whether a request came as early data: an `if`, a `map`, a header for the application.
+fn asks_for_early_data(configuration: &Configuration) -> bool {
+    configuration.ids().any(|id| {
+        let level = configuration.level(id);
+        let head = level.head.iter().flat_map(|head| &head.arguments);
+        let own = level.directives().flat_map(|directive| &directive.arguments);
+        head.chain(own).any(|word| word.text.contains("ssl_early_data"))
+    })
+}
+
+fn is_in_tree(project: &Project<'_>, directive: &Directive) -> bool {
+    let Some(path) = directive.argument(0) else { return false };
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let end = format!("/{name}");
+    !name.is_empty()
+        && project.tree.paths.iter().any(|known| *known.path == *name || known.path.ends_with(&end))
+}

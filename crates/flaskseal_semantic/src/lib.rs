@@ -34,6 +34,7 @@ mod origin;
 mod paths;
 mod pattern;
 mod program;
+mod regex;
 mod request;
 mod resource;
 mod rope;

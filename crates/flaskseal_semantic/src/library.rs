@@ -41,6 +41,9 @@ pub(crate) fn call_path(
     if let Some(value) = crate::paths::call_path(machine, path, &arguments)? {
         return Ok(value.at(Some(span)));
     }
+    if let Some(value) = crate::regex::call_path(machine, path, &arguments) {
+        return Ok(value.at(Some(span)));
+    }
     let known = if let Some(name) = path.strip_prefix("builtins.") {
         crate::builtins::call(machine, name, &arguments)?
     } else {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use flaskseal_core::Span;
@@ -183,6 +183,26 @@ impl Rope {
             Some(hole) => hole.made(relation, alphabet, how).into(),
             None => self.blurred(alphabet),
         }
+    }
+
+    /// Text that this text alone determines, in whatever way `how` says: a name of its own, and no relation.
+    pub fn computed(&self, alphabet: Alphabet, how: impl Hash) -> Self {
+        let blurred = self.blurred(alphabet);
+        let Some(name) = self.name() else { return blurred };
+        let identity = Identity::named((name, how));
+        blurred.map_holes(|hole| Hole { identity: Some(identity.clone()), ..hole.clone() })
+    }
+
+    /// Texts with equal names are equal; `None` where a part has no name.
+    fn name(&self) -> Option<u64> {
+        let mut hasher = rustc_hash::FxHasher::default();
+        for segment in &*self.segments {
+            match segment {
+                Segment::Literal(text) => text.hash(&mut hasher),
+                Segment::Hole(hole) => hole.identity.as_ref()?.id.hash(&mut hasher),
+            }
+        }
+        Some(hasher.finish())
     }
 
     /// The request data in it; where there are several, the one that says most.

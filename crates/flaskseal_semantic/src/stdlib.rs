@@ -72,6 +72,14 @@ pub(crate) fn constant(path: &str, name: &str) -> Option<Value> {
         ("string", "ascii_uppercase") => Value::str("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
         ("string", "ascii_letters") => Value::str("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
         ("string", "hexdigits") => Value::str("0123456789abcdefABCDEF"),
+        ("re", "I" | "IGNORECASE") => Value::int(2),
+        ("re", "L" | "LOCALE") => Value::int(4),
+        ("re", "M" | "MULTILINE") => Value::int(8),
+        ("re", "S" | "DOTALL") => Value::int(16),
+        ("re", "U" | "UNICODE") => Value::int(32),
+        ("re", "X" | "VERBOSE") => Value::int(64),
+        ("re", "A" | "ASCII") => Value::int(256),
+        ("re", "NOFLAG") => Value::int(0),
         ("typing", "TYPE_CHECKING") => Value::bool(false),
         _ => return None,
     })
@@ -412,6 +420,9 @@ pub(crate) fn instance_binary(
 
 /// `instance[key]` where a library class defines what that is.
 pub(crate) fn instance_item(machine: &mut Machine<'_>, id: ObjectId, key: &Value) -> Option<Value> {
+    if let Some(group) = crate::regex::item(machine, id, key) {
+        return Some(group);
+    }
     let sections = machine.heap.attribute(id, "@sections")?.as_object()?;
     let key = Key::of(key)?;
     machine.heap.dict(sections)?.entries.get(&key).cloned()
@@ -429,6 +440,7 @@ pub(crate) fn call_method(
     let hidden = |machine: &Machine<'_>, name: &str| machine.heap.attribute(id, name).cloned();
     Ok(match class {
         "pathlib.Path" => return crate::paths::call_method(machine, id, name, arguments),
+        "re.compile" | "re.match" => crate::regex::call_method(machine, id, class, name, arguments),
         "datetime.timedelta" if name == "total_seconds" => hidden(machine, "@seconds"),
         "io.TextIOWrapper" => match name {
             "read" | "readline" | "getvalue" => hidden(machine, "@content"),

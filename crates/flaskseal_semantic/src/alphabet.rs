@@ -118,7 +118,12 @@ impl Alphabet {
         }
         // Case mapping leaves ASCII in few places ("İ".lower() begins with "i") and enters it in as few.
         let letters = Self::ascii_range(b'a', b'z').union(Self::ascii_range(b'A', b'Z'));
-        Self { ascii: if self.wide_alphanumeric { ascii | letters.ascii } else { ascii }, ..self }
+        Self {
+            ascii: if self.wide_alphanumeric { ascii | letters.ascii } else { ascii },
+            wide_alphanumeric: self.wide_alphanumeric,
+            // `"\u{1f0}".upper()` is a letter and a mark.
+            wide_other: self.wide_other || self.wide_alphanumeric,
+        }
     }
 
     /// What a comparison that ignores case takes for these characters. `i`, `k` and `s` have relatives beyond

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::call::Arguments;
+use crate::format::Conversion;
 use crate::heap::{Dict, List, Shape};
 use crate::machine::{Machine, Raised};
 use crate::rope::{Rope, Source};
@@ -190,12 +191,22 @@ pub(crate) fn call(
             }
             _ => Value::from(machine.text_of(value)).at(value.at),
         }),
-        ("repr" | "ascii", Some(value)) => match value.as_str() {
-            Some(text) if !text.contains(['\'', '\\', '\n']) => Value::str(format!("'{text}'")),
-            _ => machine.formatted(&value),
-        },
+        ("repr", Some(value)) => machine.format_value(&value, Conversion::Repr, Some("")),
+        ("ascii", Some(value)) => machine.format_value(&value, Conversion::Ascii, Some("")),
         ("format", Some(value)) if arguments.positional.len() == 1 => machine.text_of(&value).into(),
-        ("format", Some(value)) => machine.formatted(&value),
+        ("format", Some(value)) => {
+            let spec = arguments.positional.get(1).and_then(Value::as_str).map(str::to_owned);
+            machine.format_value(&value, Conversion::None, spec.as_deref())
+        }
+        ("str.maketrans", _) => return Ok(crate::text::make_table(machine, arguments)),
+        // `map(str.strip, names)`: a method as a function.
+        (name, Some(value)) if name.starts_with("str.") => {
+            let method = name.trim_start_matches("str.").to_owned();
+            let rope = machine.text_of(&value);
+            let mut rest = arguments.clone();
+            rest.positional.remove(0);
+            return Ok(crate::text::call(machine, &rope, &method, &rest));
+        }
         ("bool", None) => Value::bool(false),
         ("bool", Some(value)) => {
             let truth = machine.truth(&value);

@@ -8,6 +8,7 @@ use flaskseal_python::{ast, ast::Expr};
 
 use crate::alphabet::Alphabet;
 use crate::call::Arguments;
+use crate::format::Conversion;
 use crate::guard::{Guard, States};
 use crate::heap::{Code, Dict, List, Shape};
 use crate::limits::{Limits, Relation};
@@ -531,12 +532,17 @@ impl<'a> Machine<'a> {
                             }
                             ast::InterpolatedStringElement::Interpolation(node) => {
                                 let value = self.eval(&node.expression)?;
-                                let plain = node.format_spec.is_none()
-                                    && matches!(
-                                        node.conversion,
-                                        ast::ConversionFlag::None | ast::ConversionFlag::Str
-                                    );
-                                parts.push(if plain { value } else { self.formatted(&value) });
+                                let conversion = match node.conversion {
+                                    ast::ConversionFlag::None => Conversion::None,
+                                    ast::ConversionFlag::Str => Conversion::Str,
+                                    ast::ConversionFlag::Repr => Conversion::Repr,
+                                    ast::ConversionFlag::Ascii => Conversion::Ascii,
+                                };
+                                let spec = match &node.format_spec {
+                                    None => Some(String::new()),
+                                    Some(spec) => self.format_spec(spec)?,
+                                };
+                                parts.push(self.format_value(&value, conversion, spec.as_deref()));
                             }
                         }
                     }
@@ -546,15 +552,21 @@ impl<'a> Machine<'a> {
         Ok(self.concat_values(&parts))
     }
 
-    /// The text of a value under a format that is not computed: unknown, but from the same source.
-    pub(crate) fn formatted(&self, value: &Value) -> Value {
-        value.map(|value| match &value.kind {
-            Kind::Int(_) | Kind::Some(_) | Kind::Float(_) => Value::from(Rope::hole_of(
-                Source::Unknown,
-                Alphabet::of("0123456789+-.,eE_ xXabcdefABCDEF%#oOinfINFNA"),
-            )),
-            _ => Value::from(self.text_of(value).blurred(Alphabet::ALL)),
-        })
+    /// A specification's text; `None` where a part of it is not known.
+    fn format_spec(&mut self, spec: &'a ast::InterpolatedStringFormatSpec) -> Result<Option<String>, Raised> {
+        let mut text = Some(String::new());
+        for element in &spec.elements {
+            let part = match element {
+                ast::InterpolatedStringElement::Literal(literal) => Some(literal.value.to_string()),
+                ast::InterpolatedStringElement::Interpolation(node) => {
+                    let value = self.eval(&node.expression)?;
+                    let is_constant = matches!(value.kind, Kind::Int(_) | Kind::Str(_));
+                    self.text_of(&value).as_literal().filter(|_| is_constant).map(str::to_owned)
+                }
+            };
+            text = text.zip(part).map(|(text, part)| text + &part);
+        }
+        Ok(text)
     }
 
     /// `str()` of each value, joined; the product of their alternatives while it stays small.
@@ -1017,20 +1029,7 @@ impl<'a> Machine<'a> {
         let mut results = Vec::new();
         for Alternative { value, guard } in object.alternatives() {
             let sliced = match &value.kind {
-                Kind::Str(rope) => match rope.as_literal() {
-                    Some(text) => {
-                        let characters: Vec<char> = text.chars().collect();
-                        let (start, end) = range(characters.len());
-                        Value::str(characters[start..end].iter().collect::<String>())
-                    }
-                    None => {
-                        let how = (lower, upper);
-                        let part = rope.made(Relation::Part, rope.alphabet(), how);
-                        // A part of the root is no root.
-                        let is_root = |hole: &Hole| matches!(hole.source, Source::Root);
-                        if part.holes().any(is_root) { Value::unknown_text() } else { part.into() }
-                    }
-                },
+                Kind::Str(rope) => crate::cut::slice(rope, lower, upper).into(),
                 Kind::Bytes(Bytes::Known(bytes)) => {
                     let (start, end) = range(bytes.len());
                     Value::new(Kind::Bytes(Bytes::Known(bytes[start..end].into())), None)

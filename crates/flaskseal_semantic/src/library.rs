@@ -108,7 +108,7 @@ pub(crate) fn call_method(
     }
     let known = match &receiver.kind {
         Kind::Str(rope) => crate::text::call(machine, &rope.clone(), name, &arguments),
-        Kind::Bytes(bytes) => crate::text::call_bytes(&bytes.clone(), name, &arguments),
+        Kind::Bytes(bytes) => crate::text::call_bytes(machine, &bytes.clone(), name, &arguments),
         Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) | Kind::Some(_) => Some(number_method(receiver, name)),
         Kind::Tuple(values) => crate::container::call_tuple(machine, &values.clone(), name, &arguments),
         Kind::Object(id) => {

@@ -464,7 +464,9 @@ fn escaped(machine: &mut Machine<'_>, value: &Value) -> Value {
         let rope = machine.text_of(value);
         match rope.as_literal() {
             Some(text) => Value::str(escape(text)),
-            None => rope.computed(rope.alphabet().without(special).union(Alphabet::of("\\")), "re.escape").into(),
+            None => {
+                rope.computed(rope.alphabet().without(special).union(Alphabet::of("\\")), "re.escape").into()
+            }
         }
     })
 }

@@ -307,7 +307,8 @@ impl Rope {
         Self::of_segments(parts.into_iter().flat_map(|part| part.segments.to_vec()))
     }
 
-    fn of_segments(segments: impl IntoIterator<Item = Segment>) -> Self {
+    /// Segments one after the other; neighbours that are literals become one.
+    pub(crate) fn of_segments(segments: impl IntoIterator<Item = Segment>) -> Self {
         let mut joined: Vec<Segment> = Vec::new();
         let mut literal = String::new();
         let mut too_long: Option<Option<Arc<Origin>>> = None;

@@ -1,16 +1,17 @@
 //! Methods of strings and bytes.
 
-use flaskseal_core::Span;
+use std::borrow::Cow;
 
 use crate::alphabet::Alphabet;
 use crate::call::Arguments;
-use crate::heap::List;
+use crate::cut::{Parts, Side};
+use crate::heap::{Dict, List};
 use crate::limits::{Limits, Relation};
 use crate::machine::Machine;
 use crate::origin::stronger;
-use crate::rope::{Hole, Rope, Source};
+use crate::rope::{Hole, Rope, Segment, Source};
 use crate::truth::Truth;
-use crate::value::{Bytes, Kind, Type, Value};
+use crate::value::{Bytes, Key, Kind, Type, Value};
 
 /// Calls a method of a string. `None` for a method that strings do not have.
 pub(crate) fn call(
@@ -34,138 +35,81 @@ pub(crate) fn call(
     let literal = rope.as_literal();
     let first = arguments.positional.first();
     let argument = first.and_then(Value::as_str);
-    let hole = |alphabet: Alphabet| Value::from(rope.blurred(alphabet));
+    let anything = || {
+        let given =
+            arguments.positional.iter().fold(rope.origin(), |found, value| stronger(found, value.origin()));
+        Value::from(
+            rope.blurred(Alphabet::ALL).map_holes(|hole| Hole { origin: given.clone(), ..hole.clone() }),
+        )
+    };
     let some_bool = || Value::new(Kind::Some(Type::Bool), None);
     Some(match name {
-        "lower" | "casefold" => rope.map(str::to_lowercase, Alphabet::any_case).into(),
-        "upper" => rope.map(str::to_uppercase, Alphabet::any_case).into(),
-        "title" | "capitalize" | "swapcase" => match literal {
-            Some(text) if name == "capitalize" => {
-                let mut characters = text.chars();
-                let head = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-                Value::str(head + &characters.as_str().to_lowercase())
-            }
-            Some(text) if name == "title" => Value::str(title(text)),
-            _ => hole(rope.alphabet().any_case()),
-        },
-        "strip" | "lstrip" | "rstrip" => match literal {
-            Some(text) => {
-                let strip = |c: char| match argument {
-                    Some(set) => set.contains(c),
-                    None => c.is_whitespace(),
-                };
-                Value::str(match name {
-                    "lstrip" => text.trim_start_matches(strip),
-                    "rstrip" => text.trim_end_matches(strip),
-                    _ => text.trim_matches(strip),
-                })
-            }
-            // Environment variables keep their identity: nobody sets them with blanks that matter.
-            None => match rope.as_hole() {
-                Some(Hole { identity: Some(_), .. }) if first.is_none() => {
-                    rope.made(Relation::Stripped, rope.alphabet(), name).into()
-                }
-                Some(Hole { identity: Some(_), .. }) => {
-                    rope.made(Relation::Part, rope.alphabet(), (name, arguments.span)).into()
-                }
-                _ => rope.clone().into(),
-            },
-        },
-        "startswith" | "endswith" => {
-            let candidates: Vec<Value> = match first.map(|value| &value.kind) {
-                Some(Kind::Tuple(values)) => values.to_vec(),
-                _ => first.cloned().into_iter().collect(),
+        "lower" | "casefold" | "upper" | "swapcase" | "title" | "capitalize" => cased(rope, name).into(),
+        "strip" | "lstrip" | "rstrip" => {
+            let side = match name {
+                "lstrip" => Side::Left,
+                "rstrip" => Side::Right,
+                _ => Side::Both,
             };
-            let mut uncertain = false;
-            let mut possible: Vec<String> = Vec::new();
-            for candidate in candidates {
-                let Some(part) = candidate.as_str() else {
-                    let folder = machine.text_of(&candidate);
-                    let by_component = folder.literal_suffix().ends_with('/');
-                    let below = crate::paths::lies_below(rope, &folder, by_component);
-                    if name == "startswith" && below != Truth::EITHER {
-                        return Some(crate::eval::truth_value(&below));
-                    }
-                    uncertain = true;
-                    continue;
-                };
-                let known = if name == "startswith" { rope.literal_prefix() } else { rope.literal_suffix() };
-                let matches =
-                    if name == "startswith" { known.starts_with(part) } else { known.ends_with(part) };
-                if matches {
-                    return Some(Value::bool(true));
-                }
-                if literal.is_none() && part.chars().all(|c| rope.alphabet().contains(c)) {
-                    possible.push(part.to_owned());
-                }
+            match (first.map(|value| &value.kind), argument) {
+                (None | Some(Kind::None), _) => crate::cut::strip(rope, side, None).into(),
+                (_, Some(set)) => crate::cut::strip(rope, side, Some(set)).into(),
+                _ => rope.made(Relation::Part, rope.alphabet(), (name, arguments.span)).into(),
             }
-            if uncertain {
-                return Some(some_bool());
-            }
-            // It begins with one of them, or with none.
-            let tests = possible.iter().map(|part| match name {
-                "startswith" => crate::truth::begins(rope, part),
-                _ => crate::truth::about(rope, Limits::suffix(part.as_str()), Limits::default()),
-            });
-            crate::eval::truth_value(&tests.fold(Truth::NO, Truth::or))
         }
+        "startswith" | "endswith" if arguments.positional.len() > 1 => some_bool(),
+        "startswith" | "endswith" => affix_test(machine, rope, name, first),
         "split" | "rsplit" => {
-            let limit = arguments.get(1, "maxsplit").and_then(Value::as_int);
-            match (literal, first.map(|value| &value.kind), argument) {
-                (Some(text), None | Some(Kind::None), _) => {
-                    let parts = text.split_whitespace().map(Value::str).collect();
-                    machine.list(parts)
-                }
-                (Some(text), _, Some(separator)) if !separator.is_empty() => {
-                    let parts: Vec<Value> = match limit.and_then(|limit| usize::try_from(limit).ok()) {
-                        None => text.split(separator).map(Value::str).collect(),
-                        Some(limit) if name == "split" => {
-                            text.splitn(limit + 1, separator).map(Value::str).collect()
-                        }
-                        Some(limit) => {
-                            let mut parts: Vec<Value> =
-                                text.rsplitn(limit + 1, separator).map(Value::str).collect();
-                            parts.reverse();
-                            parts
-                        }
-                    };
-                    machine.list(parts)
-                }
-                _ => machine.list_of(List { rest: Some(hole(rope.alphabet())), ..List::default() }),
-            }
-        }
-        "splitlines" => match literal {
-            Some(text) => {
-                let parts = text.lines().map(Value::str).collect();
-                machine.list(parts)
-            }
-            None => machine.list_of(List { rest: Some(hole(rope.alphabet())), ..List::default() }),
-        },
-        "partition" | "rpartition" => {
-            let parts = match (literal, argument) {
-                (Some(text), Some(separator)) if name == "partition" => text
-                    .split_once(separator)
-                    .map_or([text, "", ""], |(a, b)| [a, separator, b])
-                    .map(Value::str),
-                (Some(text), Some(separator)) => text
-                    .rsplit_once(separator)
-                    .map_or(["", "", text], |(a, b)| [a, separator, b])
-                    .map(Value::str),
-                _ => [hole(rope.alphabet()), hole(rope.alphabet()), hole(rope.alphabet())],
+            let limit = arguments.get(1, "maxsplit").map(Value::as_int);
+            let limit = match limit {
+                None => Some(None),
+                // A negative limit is none.
+                Some(Some(limit)) => Some(usize::try_from(limit).ok()),
+                Some(None) => None,
             };
-            Value::tuple(parts)
+            let from_right = name == "rsplit";
+            let separator = arguments.get(0, "sep");
+            let parts = match (limit, separator.map(|value| &value.kind), separator.and_then(Value::as_str)) {
+                (Some(limit), None | Some(Kind::None), _) => crate::cut::split_space(rope, limit, from_right),
+                (Some(limit), _, Some(separator)) if !separator.is_empty() => {
+                    crate::cut::split(rope, separator, limit, from_right)
+                }
+                _ => Parts::Any(rope.made(Relation::Part, rope.alphabet(), (name, arguments.span))),
+            };
+            list_of_parts(machine, parts)
+        }
+        "splitlines" => {
+            let keeps_ends =
+                arguments.get(0, "keepends").is_some_and(|keeps| machine.truth(keeps) != Truth::NO);
+            list_of_parts(machine, crate::cut::split_lines(rope, keeps_ends))
+        }
+        "partition" | "rpartition" => {
+            let Some(separator) = argument.filter(|separator| !separator.is_empty()) else {
+                return Some(Value::tuple([
+                    rope.made(Relation::Part, rope.alphabet(), (name, 0, arguments.span)).into(),
+                    anything(),
+                    rope.made(Relation::Part, rope.alphabet(), (name, 2, arguments.span)).into(),
+                ]));
+            };
+            let (before, found, after) = crate::cut::partition(rope, separator, name == "rpartition");
+            let middle = match found {
+                Some(true) => Value::str(separator),
+                Some(false) => Value::str(""),
+                None => Value::either(Value::str(separator), Value::str("")),
+            };
+            Value::tuple([before.into(), middle, after.into()])
         }
         "join" => join(machine, rope, first?),
-        "replace" => match (argument, arguments.positional.get(1)) {
-            (Some(from), Some(to)) => replace(rope, from, to),
-            _ => hole(Alphabet::ALL),
-        },
-        "removeprefix" | "removesuffix" => match (literal, argument) {
-            (Some(text), Some(part)) if name == "removeprefix" => {
-                Value::str(text.strip_prefix(part).unwrap_or(text))
+        "replace" => {
+            let is_limited = arguments.get(2, "count").is_some_and(|count| count.as_int() != Some(-1));
+            match (argument, arguments.positional.get(1)) {
+                (Some(from), Some(to)) => replace(machine, rope, from, to, is_limited).into(),
+                _ => anything(),
             }
-            (Some(text), Some(part)) => Value::str(text.strip_suffix(part).unwrap_or(text)),
-            _ => rope.clone().into(),
+        }
+        "removeprefix" | "removesuffix" => match argument {
+            Some(affix) => crate::cut::remove_affix(rope, affix, name == "removeprefix").into(),
+            None => rope.made(Relation::Part, rope.alphabet(), (name, arguments.span)).into(),
         },
         "format" | "format_map" => {
             if rope.origin().is_some() {
@@ -173,96 +117,105 @@ pub(crate) fn call(
                 machine.note_call(&path, Some(&rope.clone().into()), arguments);
             }
             match name {
-                "format" => format(machine, rope, arguments),
-                _ => hole(Alphabet::ALL),
-            }
-        }
-        "encode"
-            if argument
-                .is_some_and(|name| !matches!(name.to_lowercase().as_str(), "utf-8" | "utf8" | "ascii")) =>
-        {
-            match literal {
-                Some(text) if text.is_ascii() => {
-                    Value::new(Kind::Bytes(Bytes::Known(text.as_bytes().into())), None)
+                "format" => machine.format_text(rope, arguments),
+                _ => {
+                    let mut dict = Dict::default();
+                    machine.merge_into(&mut dict, first?);
+                    let mut given = Arguments::none(arguments.span);
+                    given.open = dict.rest.is_some();
+                    for (key, value) in dict.entries {
+                        if let Some(name) = key.as_str() {
+                            given.keywords.push((name.into(), value));
+                        }
+                    }
+                    machine.format_text(rope, &given)
                 }
-                _ => Value::new(Kind::Bytes(Bytes::Encoded(rope.clone())), None),
             }
         }
-        "encode" => match literal {
-            Some(text) => Value::new(Kind::Bytes(Bytes::Known(text.as_bytes().into())), None),
-            None => Value::new(Kind::Bytes(Bytes::Encoded(rope.clone())), None),
-        },
+        "encode" => {
+            let encoding = arguments.get(0, "encoding").map_or(Some("utf-8"), Value::as_str);
+            let errors = arguments.get(1, "errors").map_or(Some("strict"), Value::as_str);
+            encode(rope, encoding, errors)
+        }
         "isdigit" | "isalpha" | "isalnum" | "isupper" | "islower" | "isspace" | "isidentifier"
-        | "isnumeric" | "isdecimal" | "isascii" | "isprintable" => match literal {
-            Some(text) if matches!(name, "isdigit" | "isnumeric" | "isdecimal") => {
-                Value::bool(!text.is_empty() && text.chars().all(char::is_numeric))
-            }
-            Some(text) if name == "isalpha" => {
-                Value::bool(!text.is_empty() && text.chars().all(char::is_alphabetic))
-            }
-            Some(text) if name == "isalnum" => {
-                Value::bool(!text.is_empty() && text.chars().all(char::is_alphanumeric))
-            }
-            Some(text) if name == "isupper" => {
-                Value::bool(text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase))
-            }
-            Some(text) if name == "islower" => {
-                Value::bool(text.chars().any(char::is_lowercase) && !text.chars().any(char::is_uppercase))
-            }
-            Some(text) if name == "isspace" => {
-                Value::bool(!text.is_empty() && text.chars().all(char::is_whitespace))
-            }
-            Some(text) if name == "isascii" => Value::bool(text.is_ascii()),
-            Some(_) => some_bool(),
-            None => {
-                // All but `isascii` and `isprintable` are false for the empty text, which has no characters anyway.
-                let wide = Alphabet::ALL_WIDE;
-                let letters = Alphabet::ascii_range(b'a', b'z').any_case();
-                let alphabet = match name {
-                    "isdigit" | "isnumeric" | "isdecimal" => Alphabet::DIGITS.union(wide),
-                    "isalpha" => letters.union(wide),
-                    "isalnum" => letters.union(Alphabet::DIGITS).union(wide),
-                    "isidentifier" => letters.union(Alphabet::DIGITS).union(Alphabet::of("_")).union(wide),
-                    "isspace" => Alphabet::WHITE_SPACE,
-                    "isascii" => Alphabet::ascii_range(0, 127),
-                    "isprintable" => Alphabet::ascii_range(b' ', b'~').union(wide),
-                    _ => Alphabet::ALL,
-                };
-                let limits = Limits::alphabet(alphabet);
-                crate::eval::truth_value(&crate::truth::about(rope, limits, Limits::default()))
-            }
-        },
+        | "isnumeric" | "isdecimal" | "isascii" | "isprintable" | "istitle" => {
+            crate::eval::truth_value(&class_test(rope, name))
+        }
         "find" | "index" | "rfind" | "rindex" | "count" => match (literal, argument) {
-            (Some(text), Some(part)) if name == "count" && !part.is_empty() => {
-                Value::int(text.matches(part).count() as i64)
-            }
-            (Some(text), Some(part)) if name.starts_with('r') => {
-                Value::int(text.rfind(part).map_or(-1, |byte| text[..byte].chars().count() as i64))
-            }
-            (Some(text), Some(part)) => {
-                Value::int(text.find(part).map_or(-1, |byte| text[..byte].chars().count() as i64))
+            (Some(text), Some(part)) if arguments.positional.len() == 1 && !part.is_empty() => {
+                let found = match name {
+                    "count" => return Some(Value::int(text.matches(part).count() as i64)),
+                    "rfind" | "rindex" => text.rfind(part),
+                    _ => text.find(part),
+                };
+                Value::int(found.map_or(-1, |byte| text[..byte].chars().count() as i64))
             }
             _ => Value::new(Kind::Some(Type::Int), None),
         },
-        "zfill" | "ljust" | "rjust" | "center" | "expandtabs" => hole(Alphabet::ALL),
-        "translate" | "__str__" | "__format__" | "__add__" | "__mod__" => hole(Alphabet::ALL),
+        "ljust" | "rjust" | "center" => {
+            let fill = match arguments.positional.get(1) {
+                None => Some(' '),
+                Some(fill) => fill.as_str().and_then(|text| text.chars().next()),
+            };
+            let Some(fill) = fill else { return Some(anything()) };
+            let align = match name {
+                "ljust" => None,
+                "rjust" => Some('>'),
+                _ => Some('^'),
+            };
+            let width = first.and_then(Value::as_int).unwrap_or(i64::MAX);
+            match literal {
+                Some(text) if text.chars().count() as i64 >= width => rope.clone().into(),
+                _ => crate::format::padded(rope, fill, align).into(),
+            }
+        }
+        "zfill" => {
+            let width = first.and_then(Value::as_int).unwrap_or(i64::MAX);
+            match literal {
+                Some(text) if text.chars().count() as i64 >= width => rope.clone().into(),
+                _ => rope.computed(rope.alphabet().union(Alphabet::of("0")), (name, width)).into(),
+            }
+        }
+        "expandtabs" => match literal {
+            Some(text) if !text.contains('\t') => rope.clone().into(),
+            _ => {
+                let alphabet = rope.alphabet().without(Alphabet::of("\t")).union(Alphabet::of(" "));
+                rope.computed(alphabet, (name, arguments.span)).into()
+            }
+        },
+        "translate" => match first.and_then(Value::as_object).and_then(|id| machine.heap.dict(id)).cloned() {
+            Some(table) if table.rest.is_none() => translate(machine, rope, &table),
+            _ => anything(),
+        },
+        "maketrans" => return make_table(machine, arguments),
+        "__str__" => rope.clone().into(),
+        "__format__" | "__add__" | "__mod__" => anything(),
         "__len__" => Value::new(Kind::Some(Type::Int), None),
         _ => return None,
     })
 }
 
-pub(crate) fn call_bytes(bytes: &Bytes, name: &str, arguments: &Arguments) -> Option<Value> {
-    let text = match bytes {
-        Bytes::Known(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Rope::literal(text),
-            Err(_) => Rope::hole(Source::Unknown),
-        },
-        Bytes::Encoded(rope) => rope.clone(),
-    };
+/// Calls a method of bytes: what the same method does to the text that they are.
+pub(crate) fn call_bytes(
+    machine: &mut Machine<'_>,
+    bytes: &Bytes,
+    name: &str,
+    arguments: &Arguments,
+) -> Option<Value> {
+    let rope = text_of_bytes(bytes);
     Some(match (name, bytes) {
-        ("decode", _) => text.into(),
-        ("hex", Bytes::Known(bytes)) => Value::str(crate::stdlib::hex(bytes)),
-        ("hex", _) => Rope::hole_of(Source::Unknown, Alphabet::HEX).into(),
+        ("decode", _) => {
+            let encoding = arguments.get(0, "encoding").map_or(Some("utf-8"), Value::as_str);
+            decode(&rope, encoding).into()
+        }
+        ("hex", Bytes::Known(bytes)) if arguments.positional.is_empty() => {
+            Value::str(crate::stdlib::hex(bytes))
+        }
+        // A separator may have been asked for.
+        ("hex", _) => {
+            let alphabet = if arguments.positional.is_empty() { Alphabet::HEX } else { Alphabet::ALL };
+            rope.computed(alphabet, "hex").into()
+        }
         ("strip" | "lower" | "upper" | "rstrip" | "lstrip", Bytes::Known(known))
             if arguments.positional.is_empty() =>
         {
@@ -275,20 +228,292 @@ pub(crate) fn call_bytes(bytes: &Bytes, name: &str, arguments: &Arguments) -> Op
             };
             Value::new(Kind::Bytes(Bytes::Known(changed.into())), None)
         }
-        _ => Value::UNKNOWN,
+        (
+            "strip" | "lstrip" | "rstrip" | "lower" | "upper" | "split" | "rsplit" | "splitlines"
+            | "partition" | "rpartition" | "replace" | "removeprefix" | "removesuffix" | "startswith"
+            | "endswith" | "title" | "capitalize" | "swapcase" | "ljust" | "rjust" | "center" | "zfill"
+            | "isdigit" | "isalpha" | "isalnum",
+            _,
+        ) => {
+            let mut given = arguments.clone();
+            for value in &mut given.positional {
+                if let Kind::Bytes(bytes) = &value.kind {
+                    *value = Value::from(text_of_bytes(bytes)).at(value.at);
+                }
+            }
+            // White space is ASCII's for bytes.
+            if given.positional.is_empty() && name.ends_with("strip") {
+                given.positional.push(Value::str(" \t\n\r\x0b\x0c"));
+            }
+            let result = call(machine, &rope, name, &given)?;
+            encoded(machine, result)
+        }
+        _ => Value::UNKNOWN.tainted(rope.origin()),
     })
+}
+
+/// The result of a string's method as the same method of bytes gives it.
+fn encoded(machine: &mut Machine<'_>, value: Value) -> Value {
+    let mut lists = Vec::new();
+    let value = value.map(|value| match &value.kind {
+        Kind::Str(rope) => bytes_of(rope),
+        Kind::Tuple(parts) => {
+            let parts: Vec<Value> = parts
+                .iter()
+                .map(|part| part.map(|part| part.as_rope().map_or(Value::UNKNOWN, bytes_of)))
+                .collect();
+            Value::tuple(parts)
+        }
+        Kind::Object(id) => {
+            lists.push(*id);
+            value.clone()
+        }
+        _ => value.clone(),
+    });
+    for id in lists {
+        if let Some(mut list) = machine.heap.list(id).cloned() {
+            let encode = |part: &Value| part.map(|part| part.as_rope().map_or(Value::UNKNOWN, bytes_of));
+            list.items = list.items.iter().map(encode).collect();
+            list.rest = list.rest.as_ref().map(encode);
+            machine.heap.set_shape(id, crate::heap::Shape::List(list));
+        }
+    }
+    value
+}
+
+fn bytes_of(rope: &Rope) -> Value {
+    let bytes = match rope.as_literal() {
+        Some(text) => Bytes::Known(text.as_bytes().into()),
+        None => Bytes::Encoded(rope.clone()),
+    };
+    Value::new(Kind::Bytes(bytes), None)
+}
+
+fn text_of_bytes(bytes: &Bytes) -> Rope {
+    match bytes {
+        Bytes::Known(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Rope::literal(text),
+            Err(_) => Rope::hole(Source::Unknown),
+        },
+        Bytes::Encoded(rope) => rope.clone(),
+    }
+}
+
+fn encode(rope: &Rope, encoding: Option<&str>, errors: Option<&str>) -> Value {
+    let bytes = |rope: Rope| Value::new(Kind::Bytes(Bytes::Encoded(rope)), None);
+    let name = encoding.map(|name| name.to_lowercase().replace('_', "-"));
+    match (name.as_deref(), rope.as_literal()) {
+        (Some("utf-8" | "utf8" | "u8"), Some(text)) => {
+            return Value::new(Kind::Bytes(Bytes::Known(text.as_bytes().into())), None);
+        }
+        (Some("ascii" | "us-ascii" | "latin-1" | "latin1" | "iso-8859-1"), Some(text)) if text.is_ascii() => {
+            return Value::new(Kind::Bytes(Bytes::Known(text.as_bytes().into())), None);
+        }
+        _ => {}
+    }
+    match (name.as_deref(), errors) {
+        (Some("utf-8" | "utf8" | "u8"), _) => bytes(rope.clone()),
+        (Some("ascii" | "us-ascii"), Some("strict" | "ignore")) => {
+            let alphabet = rope.alphabet().without_wide();
+            bytes(rope.made(Relation::Characters, alphabet, ("encode", errors)))
+        }
+        (Some("ascii" | "us-ascii"), Some("replace")) => {
+            let alphabet = rope.alphabet().without_wide().union(Alphabet::of("?"));
+            bytes(rope.computed(alphabet, "encode"))
+        }
+        (Some("ascii" | "us-ascii"), Some("xmlcharrefreplace")) => {
+            let alphabet = rope.alphabet().without_wide().union(Alphabet::of("&#;0123456789"));
+            bytes(rope.computed(alphabet, "encode"))
+        }
+        (Some("latin-1" | "latin1" | "iso-8859-1"), _) => bytes(rope.clone()),
+        _ => bytes(rope.blurred(Alphabet::ALL)),
+    }
+}
+
+/// The text of encoded text. Of encodings that keep ASCII, the rest is any text beyond it.
+pub(crate) fn decode(rope: &Rope, encoding: Option<&str>) -> Rope {
+    match encoding.map(|name| name.to_lowercase().replace('_', "-")).as_deref() {
+        Some("utf-8" | "utf8" | "u8" | "ascii" | "us-ascii") => rope.clone(),
+        Some("latin-1" | "latin1" | "iso-8859-1" | "cp1252" | "windows-1252")
+            if !rope.alphabet().meets(Alphabet::ALL_WIDE) =>
+        {
+            rope.clone()
+        }
+        Some("latin-1" | "latin1" | "iso-8859-1") => {
+            rope.computed(rope.alphabet().union(Alphabet::ALL_WIDE), "decode")
+        }
+        _ => rope.blurred(Alphabet::ALL),
+    }
+}
+
+/// Case mapping. Beyond ASCII only `lower` and `upper` of known text are computed.
+fn cased(rope: &Rope, name: &str) -> Rope {
+    if let Some(text) = rope.as_literal() {
+        let mapped = match name {
+            "lower" => Some(text.to_lowercase()),
+            "upper" => Some(text.to_uppercase()),
+            _ if !text.is_ascii() => None,
+            "casefold" => Some(text.to_ascii_lowercase()),
+            "swapcase" => Some(text.chars().map(swapped).collect()),
+            "capitalize" => {
+                let (head, tail) = text.split_at(text.len().min(1));
+                Some(head.to_ascii_uppercase() + &tail.to_ascii_lowercase())
+            }
+            _ => Some(title(text)),
+        };
+        if let Some(mapped) = mapped {
+            return Rope::literal(mapped);
+        }
+    }
+    // These map each character by itself, ASCII at least.
+    let by_character = matches!(name, "lower" | "upper" | "swapcase" | "casefold");
+    let is_ascii = |segment: &Segment| match segment {
+        Segment::Literal(text) => text.is_ascii(),
+        Segment::Hole(_) => true,
+    };
+    if !by_character || !rope.segments().iter().all(is_ascii) {
+        return rope.made(Relation::Cased, rope.alphabet().any_case(), name);
+    }
+    let narrowed = |alphabet: Alphabet| match name {
+        "upper" => alphabet.any_case().without(Alphabet::ascii_range(b'a', b'z')),
+        "lower" | "casefold" => alphabet.any_case().without(Alphabet::ascii_range(b'A', b'Z')),
+        _ => alphabet.any_case(),
+    };
+    Rope::of_segments(rope.segments().iter().map(|segment| match segment {
+        Segment::Literal(text) => Segment::Literal(match name {
+            "upper" => text.to_ascii_uppercase().into(),
+            "swapcase" => text.chars().map(swapped).collect::<String>().into(),
+            _ => text.to_ascii_lowercase().into(),
+        }),
+        // Variables of the environment keep their name: what they are compared with is in that case.
+        Segment::Hole(hole) if matches!(hole.source, Source::Env(_)) => {
+            Segment::Hole(hole.changed(hole.alphabet.any_case()))
+        }
+        Segment::Hole(hole) => {
+            let made = hole.made(Relation::Cased, narrowed(hole.alphabet), name);
+            Segment::Hole(Hole { first: narrowed(hole.first), checks: hole.checks, ..made })
+        }
+    }))
+}
+
+fn swapped(character: char) -> char {
+    if character.is_ascii_lowercase() {
+        character.to_ascii_uppercase()
+    } else {
+        character.to_ascii_lowercase()
+    }
 }
 
 fn title(text: &str) -> String {
     let mut after_letter = false;
     text.chars()
-        .flat_map(|c| {
-            let mapped: Vec<char> =
-                if after_letter { c.to_lowercase().collect() } else { c.to_uppercase().collect() };
-            after_letter = c.is_alphabetic();
+        .map(|character| {
+            let mapped =
+                if after_letter { character.to_ascii_lowercase() } else { character.to_ascii_uppercase() };
+            after_letter = character.is_ascii_alphabetic();
             mapped
         })
         .collect()
+}
+
+/// `text.startswith(...)` and `text.endswith(...)`.
+fn affix_test(machine: &mut Machine<'_>, rope: &Rope, name: &str, first: Option<&Value>) -> Value {
+    let candidates: Vec<Value> = match first.map(|value| &value.kind) {
+        Some(Kind::Tuple(values)) => values.to_vec(),
+        _ => first.cloned().into_iter().collect(),
+    };
+    let mut uncertain = false;
+    let mut possible: Vec<String> = Vec::new();
+    for candidate in candidates {
+        let Some(part) = candidate.as_str() else {
+            let folder = machine.text_of(&candidate);
+            let by_component = folder.literal_suffix().ends_with('/');
+            let below = crate::paths::lies_below(rope, &folder, by_component);
+            if name == "startswith" && below != Truth::EITHER {
+                return crate::eval::truth_value(&below);
+            }
+            uncertain = true;
+            continue;
+        };
+        let known = if name == "startswith" { rope.literal_prefix() } else { rope.literal_suffix() };
+        let matches = if name == "startswith" { known.starts_with(part) } else { known.ends_with(part) };
+        if matches {
+            return Value::bool(true);
+        }
+        if rope.as_literal().is_none() && part.chars().all(|c| rope.alphabet().contains(c)) {
+            possible.push(part.to_owned());
+        }
+    }
+    if uncertain {
+        return Value::new(Kind::Some(Type::Bool), None);
+    }
+    // It begins with one of them, or with none.
+    let tests = possible.iter().map(|part| match name {
+        "startswith" => crate::truth::begins(rope, part),
+        _ => crate::truth::about(rope, Limits::suffix(part.as_str()), Limits::default()),
+    });
+    crate::eval::truth_value(&tests.fold(Truth::NO, Truth::or))
+}
+
+/// `text.isalnum()` and its family.
+fn class_test(rope: &Rope, name: &str) -> Truth {
+    let letters = Alphabet::LETTERS.union(Alphabet::WIDE_ALPHANUMERIC);
+    let alphabet = match name {
+        "isdigit" | "isnumeric" | "isdecimal" => Alphabet::DIGITS.union(Alphabet::WIDE_ALPHANUMERIC),
+        "isalpha" => letters,
+        "isalnum" => letters.union(Alphabet::DIGITS),
+        "isidentifier" => Alphabet::WORD.union(Alphabet::ALL_WIDE),
+        "isspace" => Alphabet::WHITE_SPACE,
+        "isascii" => Alphabet::ascii_range(0, 127),
+        "isprintable" => Alphabet::ascii_range(b' ', b'~').union(Alphabet::ALL_WIDE),
+        _ => Alphabet::ALL,
+    };
+    if let Some(text) = rope.as_literal()
+        && text.is_ascii()
+    {
+        let all = text.chars().all(|character| alphabet.contains(character));
+        return Truth::of_bool(match name {
+            "isascii" | "isprintable" => all,
+            "isupper" => {
+                text.contains(|c: char| c.is_ascii_uppercase())
+                    && !text.contains(|c: char| c.is_ascii_lowercase())
+            }
+            "islower" => {
+                text.contains(|c: char| c.is_ascii_lowercase())
+                    && !text.contains(|c: char| c.is_ascii_uppercase())
+            }
+            "istitle" => text.contains(|c: char| c.is_ascii_alphabetic()) && title(text) == text,
+            "isidentifier" => all && !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()),
+            _ => all && !text.is_empty(),
+        });
+    }
+    if name == "isascii" && !rope.alphabet().meets(Alphabet::ALL_WIDE) {
+        return Truth::YES;
+    }
+    let denied = match name {
+        "isupper" => Alphabet::ascii_range(b'a', b'z'),
+        "islower" => Alphabet::ascii_range(b'A', b'Z'),
+        _ => alphabet.complement(),
+    };
+    let is_impossible = rope.segments().iter().any(|segment| match segment {
+        Segment::Literal(text) => text.chars().any(|c| c.is_ascii() && denied.contains(c)),
+        Segment::Hole(_) => false,
+    });
+    if is_impossible {
+        return Truth::NO;
+    }
+    let mut limits = Limits::alphabet(denied.complement());
+    if name == "isidentifier" {
+        limits.first = limits.first.without(Alphabet::DIGITS);
+    }
+    crate::truth::about_parts(rope, limits, Limits::default())
+}
+
+fn list_of_parts(machine: &mut Machine<'_>, parts: Parts) -> Value {
+    match parts {
+        Parts::Known(parts) => machine.list(parts.into_iter().map(Value::from).collect()),
+        Parts::Any(part) => machine.list_of(List { rest: Some(part.into()), ..List::default() }),
+    }
 }
 
 /// `separator.join(parts)`. Where the number of parts is not known, the text is that of the known parts alone, or
@@ -316,146 +541,169 @@ fn join(machine: &mut Machine<'_>, separator: &Rope, parts: &Value) -> Value {
     Value::either(alone, longer)
 }
 
-fn replace(rope: &Rope, from: &str, to: &Value) -> Value {
-    let to = match to.as_rope() {
-        Some(to) => to.clone(),
-        None => Hole { origin: to.origin(), ..Hole::new(Source::Unknown, Alphabet::ALL) }.into(),
-    };
-    if let (Some(text), Some(to)) = (rope.as_literal(), to.as_literal()) {
-        return Value::str(text.replace(from, to));
+fn replace(machine: &Machine<'_>, rope: &Rope, from: &str, to: &Value, is_limited: bool) -> Rope {
+    let to = machine.text_of(to);
+    if let (Some(text), Some(to), false) = (rope.as_literal(), to.as_literal(), is_limited) {
+        return Rope::literal(text.replace(from, to));
     }
-    let added = to.alphabet();
-    // One character that is replaced everywhere is gone; a longer text's characters may occur elsewhere.
-    let removed = if from.chars().count() == 1 { Alphabet::of(from) } else { Alphabet::NONE };
+    // Nothing to replace.
+    if !from.is_empty() && from.chars().any(|character| !rope.alphabet().contains(character)) {
+        return rope.clone();
+    }
+    let is_character = from.chars().count() == 1;
+    // One character that is replaced everywhere is gone; a longer text's characters may occur elsewhere, and even the
+    // text itself may come together of what was around it.
+    let removed = if is_character && !is_limited { Alphabet::of(from) } else { Alphabet::NONE };
     let origin = stronger(rope.origin(), to.origin());
-    let changed = |alphabet| Rope::from(Hole { origin: origin.clone(), ..blurred(rope, alphabet) });
-    match rope.as_hole() {
-        Some(hole) => changed(hole.alphabet.without(removed).union(added)).into(),
-        // A literal part may hold what is replaced across its border only if the text is longer than one.
-        None if from.chars().count() == 1 && to.as_literal().is_some() => {
-            let to = to.as_literal().unwrap_or_default().to_owned();
-            rope.map(|text| text.replace(from, &to), |alphabet| alphabet.without(removed).union(added)).into()
+    let changed = |hole: &Hole| {
+        let left = hole.alphabet.without(removed);
+        if to.as_literal() == Some("") {
+            return hole.made(Relation::Characters, left, ("replace", from, is_limited));
         }
-        None => changed(rope.alphabet().union(added)).into(),
-    }
-}
-
-fn blurred(rope: &Rope, alphabet: Alphabet) -> Hole {
-    Hole::new(rope.as_hole().map_or(Source::Unknown, |hole| hole.source.clone()), alphabet)
-}
-
-/// `str.format` with fields that are names, numbers and attribute paths; other fields become holes.
-fn format(machine: &mut Machine<'_>, rope: &Rope, arguments: &Arguments) -> Value {
-    let all = arguments.positional.iter().chain(arguments.keywords.iter().map(|(_, value)| value));
-    let origin = all.fold(rope.origin(), |found, value| stronger(found, machine.taint_of(value)));
-    let unknown = || Value::from(Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) }));
-    let Some(text) = rope.as_literal() else { return unknown() };
-    let mut parts: Vec<Value> = Vec::new();
-    let mut literal = String::new();
-    let mut automatic = 0;
-    let mut rest = text;
-    while let Some(position) = rest.find(['{', '}']) {
-        literal.push_str(&rest[..position]);
-        let bracket = rest.as_bytes()[position];
-        rest = &rest[position + 1..];
-        if rest.as_bytes().first() == Some(&bracket) {
-            literal.push(char::from(bracket));
-            rest = &rest[1..];
-            continue;
+        let changed =
+            Rope::from(hole.clone()).computed(left.union(to.alphabet()), ("replace", from, to.to_string()));
+        match changed.as_hole() {
+            Some(changed) => Hole { origin: origin.clone(), ..changed.clone() },
+            None => hole.changed(Alphabet::ALL),
         }
-        if bracket == b'}' {
-            return unknown();
-        }
-        let Some(end) = rest.find('}') else { return unknown() };
-        let field = &rest[..end];
-        if field.contains('{') {
-            return unknown();
-        }
-        rest = &rest[end + 1..];
-        parts.push(Value::str(std::mem::take(&mut literal)));
-        let name = field.split([':', '!']).next().unwrap_or("");
-        let value = field_value(machine, name, arguments, &mut automatic, arguments.span);
-        parts.push(if field == name { value } else { machine.formatted(&value) });
-    }
-    literal.push_str(rest);
-    parts.push(Value::str(literal));
-    machine.concat_values(&parts)
-}
-
-fn field_value(
-    machine: &mut Machine<'_>,
-    name: &str,
-    arguments: &Arguments,
-    automatic: &mut usize,
-    span: Span,
-) -> Value {
-    let (base, attributes) = match name.find(['.', '[']) {
-        Some(position) => name.split_at(position),
-        None => (name, ""),
     };
-    let value = if base.is_empty() {
-        *automatic += 1;
-        arguments.positional.get(*automatic - 1).cloned()
-    } else if let Ok(index) = base.parse::<usize>() {
-        arguments.positional.get(index).cloned()
-    } else {
-        arguments.keyword(base).cloned()
-    };
-    let value = value.unwrap_or(Value::UNKNOWN);
-    match attributes.strip_prefix('.') {
-        Some(attribute) if !attribute.contains(['.', '[']) => {
-            machine.attribute(&value, attribute, span).unwrap_or(Value::UNKNOWN)
+    let to_literal = to.as_literal();
+    let by_part = !is_limited && !from.is_empty() && (is_character || !may_lie_across(rope, from));
+    match (rope.as_hole(), to_literal) {
+        (Some(hole), _) => changed(hole).into(),
+        (None, Some(to)) if by_part => {
+            Rope::of_segments(rope.segments().iter().map(|segment| match segment {
+                Segment::Literal(text) => Segment::Literal(text.replace(from, to).into()),
+                Segment::Hole(hole) if from.chars().any(|character| !hole.alphabet.contains(character)) => {
+                    Segment::Hole(hole.clone())
+                }
+                Segment::Hole(hole) => Segment::Hole(changed(hole)),
+            }))
         }
-        _ if attributes.is_empty() => value,
-        _ => machine.formatted(&Value::UNKNOWN),
+        _ => {
+            let alphabet = rope.alphabet().without(removed).union(to.alphabet());
+            let whole = rope.computed(alphabet, ("replace", from, to.to_string(), is_limited));
+            whole.map_holes(|hole| Hole { origin: origin.clone(), ..hole.clone() })
+        }
     }
 }
 
-impl Machine<'_> {
-    /// `format % arguments` for `%s`, `%d`, `%%` and `%(name)s`; other conversions become holes.
-    pub(crate) fn percent_format(&mut self, format: &Rope, arguments: &Value, span: Span) -> Value {
-        if format.origin().is_some() {
-            let given = Arguments::of(span, [arguments.clone()]);
-            self.note_call("builtins.str.__mod__", Some(&format.clone().into()), &given);
-        }
-        let origin = stronger(format.origin(), self.taint_of(arguments));
-        let unknown =
-            || Value::from(Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) }));
-        let Some(text) = format.as_literal() else { return unknown() };
-        let positional: Vec<Value> = match &arguments.kind {
-            Kind::Tuple(values) => values.to_vec(),
-            _ => vec![arguments.clone()],
-        };
-        let mut next = 0;
-        let mut parts: Vec<Value> = Vec::new();
-        let mut rest = text;
-        while let Some(position) = rest.find('%') {
-            parts.push(Value::str(&rest[..position]));
-            rest = &rest[position + 1..];
-            if let Some(after) = rest.strip_prefix('%') {
-                parts.push(Value::str("%"));
-                rest = after;
-                continue;
+/// Whether a text can lie across the border of two segments.
+fn may_lie_across(rope: &Rope, text: &str) -> bool {
+    let cuts: Vec<usize> = text.char_indices().map(|(index, _)| index).skip(1).collect();
+    let can_hold = |segment: &Segment, part: &str| match segment {
+        Segment::Literal(literal) => literal.contains(part),
+        Segment::Hole(hole) => part.chars().all(|character| hole.alphabet.contains(character)),
+    };
+    rope.segments().iter().enumerate().any(|(index, segment)| {
+        let has_before = index > 0;
+        let has_after = index + 1 < rope.segments().len();
+        cuts.iter().any(|cut| {
+            let (head, tail) = text.split_at(*cut);
+            let ends = match segment {
+                Segment::Literal(literal) => literal.ends_with(head),
+                hole @ Segment::Hole(_) => can_hold(hole, head),
+            };
+            let begins = match segment {
+                Segment::Literal(literal) => literal.starts_with(tail),
+                hole @ Segment::Hole(_) => can_hold(hole, tail),
+            };
+            // A hole beside it may hold the rest, or be empty and let the next literal do so.
+            (has_after && ends && matches!(segment, Segment::Literal(_)))
+                || (has_before && begins && matches!(segment, Segment::Literal(_)))
+                || (has_after && ends && matches!(rope.segments()[index + 1], Segment::Hole(_)))
+        })
+    })
+}
+
+/// `text.translate(table)`, where all of the table is known.
+fn translate(machine: &Machine<'_>, rope: &Rope, table: &Dict) -> Value {
+    let mut removed = Alphabet::NONE;
+    let mut added = Alphabet::NONE;
+    let mut known: Vec<(char, Cow<'static, str>)> = Vec::new();
+    let mut is_exact = true;
+    for (key, value) in &table.entries {
+        let Key::Int(code) = key else { continue };
+        let Some(character) = u32::try_from(*code).ok().and_then(char::from_u32) else { continue };
+        removed = removed.union(Alphabet::of_char(character));
+        let text = match &value.kind {
+            Kind::None => Some(Cow::Borrowed("")),
+            Kind::Int(code) => {
+                u32::try_from(*code).ok().and_then(char::from_u32).map(|c| Cow::Owned(c.to_string()))
             }
-            let value = if let Some(after) = rest.strip_prefix('(') {
-                let Some((name, after)) = after.split_once(')') else { return unknown() };
-                rest = after;
-                let entry = arguments.as_object().and_then(|id| self.heap.dict(id));
-                entry.and_then(|dict| dict.entries.get(&crate::value::Key::Str(name.into()))).cloned()
-            } else {
-                next += 1;
-                positional.get(next - 1).cloned()
-            };
-            let value = value.unwrap_or(Value::UNKNOWN);
-            let Some(end) = rest.find(|c: char| c.is_ascii_alphabetic()) else {
-                return unknown();
-            };
-            let conversion = rest.as_bytes()[end];
-            let plain = end == 0 && (conversion == b's' || conversion == b'd');
-            parts.push(if plain { value } else { self.formatted(&value) });
-            rest = &rest[end + 1..];
+            _ => value.as_str().map(|text| Cow::Owned(text.to_owned())),
+        };
+        if let Some(text) = text {
+            added = added.union(Alphabet::of(&text));
+            known.push((character, text));
+        } else {
+            is_exact = false;
+            added = added.union(machine.text_of(value).alphabet());
         }
-        parts.push(Value::str(rest));
-        self.concat_values(&parts)
     }
+    let map = |text: &str| -> String {
+        let mut mapped = String::with_capacity(text.len());
+        for character in text.chars() {
+            match known.iter().find(|(from, _)| *from == character) {
+                Some((_, to)) => mapped.push_str(to),
+                None => mapped.push(character),
+            }
+        }
+        mapped
+    };
+    if !is_exact {
+        return rope.blurred(rope.alphabet().union(added)).into();
+    }
+    let how: Vec<(char, &str)> = known.iter().map(|(from, to)| (*from, &**to)).collect();
+    Rope::of_segments(rope.segments().iter().map(|segment| match segment {
+        Segment::Literal(text) => Segment::Literal(map(text).into()),
+        Segment::Hole(hole) => {
+            let left = hole.alphabet.without(removed);
+            if added == Alphabet::NONE {
+                return Segment::Hole(hole.made(Relation::Characters, left, ("translate", &how)));
+            }
+            let changed = Rope::from(hole.clone()).computed(left.union(added), ("translate", &how));
+            Segment::Hole(changed.as_hole().cloned().unwrap_or_else(|| hole.changed(Alphabet::ALL)))
+        }
+    }))
+    .into()
+}
+
+/// `str.maketrans`, as a table for `translate`.
+pub(crate) fn make_table(machine: &mut Machine<'_>, arguments: &Arguments) -> Option<Value> {
+    let code = |text: &str| {
+        let mut characters = text.chars();
+        match (characters.next(), characters.next()) {
+            (Some(only), None) => Some(Key::Int(i64::from(u32::from(only)))),
+            _ => None,
+        }
+    };
+    let mut table = Dict::default();
+    match &arguments.positional[..] {
+        [mapping] => {
+            let mut given = Dict::default();
+            machine.merge_into(&mut given, mapping);
+            table.rest = given.rest;
+            for (key, value) in given.entries {
+                let key = match &key {
+                    Key::Str(text) => code(text)?,
+                    _ => key,
+                };
+                table.entries.insert(key, value);
+            }
+        }
+        [from, to, gone @ ..] => {
+            for (from, to) in from.as_str()?.chars().zip(to.as_str()?.chars()) {
+                let to = Value::int(i64::from(u32::from(to)));
+                table.entries.insert(Key::Int(i64::from(u32::from(from))), to);
+            }
+            if let [gone, ..] = gone {
+                for character in gone.as_str()?.chars() {
+                    table.entries.insert(Key::Int(i64::from(u32::from(character))), Value::NONE);
+                }
+            }
+        }
+        [] => return None,
+    }
+    Some(machine.dict(table))
 }

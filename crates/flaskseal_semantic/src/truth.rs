@@ -112,6 +112,20 @@ pub(crate) fn about(rope: &Rope, yes: Limits, no: Limits) -> Truth {
     }
 }
 
+/// A test that says the same of every part of a text as of the whole: which characters it has.
+pub(crate) fn about_parts(rope: &Rope, yes: Limits, no: Limits) -> Truth {
+    if rope.as_hole().is_some() {
+        return about(rope, yes, no);
+    }
+    let of_all = |limits: Limits| {
+        let limits = Limits { first: limits.alphabet, ..limits };
+        rope.holes()
+            .filter_map(|hole| hole.identity.as_ref())
+            .try_fold(Guard::ALWAYS, |guard, identity| guard.and(&Guard::about(identity, limits.clone())))
+    };
+    Truth { yes: of_all(yes), no: of_all(no) }
+}
+
 /// `part in text`: where it does not occur in the whole, it occurs in no part of it.
 pub(crate) fn occurs(text: &Rope, part: &str) -> Truth {
     let absent = text

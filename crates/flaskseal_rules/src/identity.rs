@@ -1,5 +1,7 @@
 //! Who is logged in: the calls that say so, the session's keys that hold it, and the functions that log in and out.
 
+use std::sync::Arc;
+
 use flaskseal_core::Span;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind, OriginKind, Rope, Source};
@@ -129,43 +131,11 @@ pub(crate) fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Where in the request a value comes from, if it does: `flask.request.form["q"]`. A parameter of a function counts
-/// only where the function is a view: elsewhere its callers decide.
-pub(crate) fn request_source<'p>(cx: &Context<'_>, call: &Event, value: &'p Fact) -> Option<&'p str> {
-    let origin = value.origin().filter(|origin| origin.kind == OriginKind::Request);
-    if origin.is_some_and(|origin| origin.input.starts_with("flask.request.view_args")) {
-        return Some("flask.request.view_args");
-    }
-    let is_view = || call.function.is_some_and(|function| cx.routes_of(function).next().is_some());
-    paths(value).into_iter().find(|path| {
-        if path.starts_with("flask.request.view_args") {
-            return is_view();
-        }
-        let Some(rest) = path.strip_prefix("flask.request.") else {
-            return path.starts_with("wtforms.") && path.contains("Field().data");
-        };
-        let part = rest.split(['.', '[', '(']).next().unwrap_or_default();
-        matches!(
-            part,
-            "args"
-                | "authorization"
-                | "cookies"
-                | "data"
-                | "files"
-                | "form"
-                | "full_path"
-                | "get_data"
-                | "get_json"
-                | "headers"
-                | "json"
-                | "query_string"
-                | "referrer"
-                | "stream"
-                | "url"
-                | "user_agent"
-                | "values"
-        )
-    })
+/// Where in the request a value comes from, if it does: `flask.request.form["q"]`. What came through a call that is
+/// not understood does not count: `login(request.form["name"])` may well check it.
+pub(crate) fn request_source(value: &Fact) -> Option<Arc<str>> {
+    let origin = value.origin()?;
+    (origin.kind == OriginKind::Request && origin.hops == 0).then(|| origin.input.clone())
 }
 
 /// The access paths of library values that a value is made of.

@@ -145,8 +145,16 @@ impl<'a> Machine<'a> {
                 // Guards of a conjunction meet; evaluated as conditions, `a and b` keeps them apart.
                 let is_and = inner.op == ast::BoolOp::And;
                 let mut total = if is_and { Truth::YES } else { Truth::NO };
+                let outer = self.guard.clone();
                 for value in &inner.values {
-                    let truth = self.condition(value)?;
+                    // An operand is asked only where those before it leave the answer open.
+                    let open = if is_and { &total.yes } else { &total.no };
+                    if let Some(guard) = open.as_ref().and_then(|open| outer.and(open)) {
+                        self.guard = guard;
+                    }
+                    let truth = self.condition(value);
+                    self.guard = outer.clone();
+                    let truth = truth?;
                     let (a, b) = if is_and { (total, truth) } else { (total.not(), truth.not()) };
                     let yes = a.yes.zip(b.yes).and_then(|(a, b)| a.and(&b));
                     let no = match (a.no, b.no) {
@@ -812,7 +820,9 @@ impl<'a> Machine<'a> {
         let unknown = || Value::new(Kind::Some(Type::Bool), None);
         if let Kind::Union(containers) = &container.kind {
             let containers = containers.clone();
-            let results = containers.iter().map(|container| Alternative {
+            // `in None` would have ended the path.
+            let possible = containers.iter().filter(|container| !matches!(container.value.kind, Kind::None));
+            let results = possible.map(|container| Alternative {
                 value: self.contains(&container.value, item),
                 guard: container.guard.clone(),
             });

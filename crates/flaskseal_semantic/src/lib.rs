@@ -10,8 +10,10 @@
 
 mod alphabet;
 mod ambiguity;
+mod buffer;
 mod builtins;
 mod call;
+mod configparser;
 mod container;
 mod cut;
 mod document;

@@ -35,6 +35,9 @@ pub(crate) fn call_path(
     if let Some(value) = crate::folder::call_path(machine, path, &arguments) {
         return Ok(value.at(Some(span)));
     }
+    if let Some(value) = crate::buffer::call_path(machine, path, &arguments) {
+        return Ok(value.at(Some(span)));
+    }
     if let Some(value) = crate::markup::call_path(machine, path, &arguments) {
         return Ok(value.at(Some(span)));
     }

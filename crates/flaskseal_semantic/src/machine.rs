@@ -11,6 +11,7 @@ use crate::event::{Context, Decorated, Event, Incomplete};
 use crate::flask::RouteValue;
 use crate::guard::Guard;
 use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape};
+use crate::limits::Identity;
 use crate::program::Program;
 use crate::truth::Truth;
 use crate::value::{Kind, Value};
@@ -96,6 +97,8 @@ pub(crate) struct Machine<'a> {
     pub opaque_calls: usize,
     pub calls_resolved: usize,
     pub calls_unresolved: usize,
+    /// Names given to texts so far.
+    pub texts_named: u64,
     /// Functions that were entered, by where they stand.
     pub entered: FxHashSet<Span>,
     /// The module that runs as `__main__`.
@@ -142,6 +145,7 @@ impl<'a> Machine<'a> {
             opaque_calls: 0,
             calls_resolved: 0,
             calls_unresolved: 0,
+            texts_named: 0,
             entered: FxHashSet::default(),
             main: None,
             apps: Vec::new(),
@@ -198,6 +202,12 @@ impl<'a> Machine<'a> {
         if !self.incomplete.contains(&entry) {
             self.incomplete.push(entry);
         }
+    }
+
+    /// The identity of a text that was not there before, and will not be again.
+    pub(crate) fn fresh_text(&mut self) -> Arc<Identity> {
+        self.texts_named += 1;
+        Identity::named(("fresh", self.texts_named))
     }
 
     pub(crate) fn too_deep(&self) -> bool {

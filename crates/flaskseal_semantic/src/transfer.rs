@@ -42,7 +42,13 @@ pub(crate) fn call(machine: &mut Machine<'_>, path: &str, arguments: &Arguments)
                     }
                     _ => rope,
                 };
-                let result = apply(row, path, &rope, keeps, kept);
+                let result = match apply(row, path, &rope, keeps, kept) {
+                    rope if rope.as_hole().is_some_and(|hole| hole.identity.is_none()) => {
+                        let identity = machine.fresh_text();
+                        rope.map_holes(|hole| Hole { identity: Some(identity.clone()), ..hole.clone() })
+                    }
+                    rope => rope,
+                };
                 match row.gives {
                     Passes::Bytes => Value::new(Kind::Bytes(Bytes::Encoded(result)), span),
                     _ => Value::from(result).at(span),

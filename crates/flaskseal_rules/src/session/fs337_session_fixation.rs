@@ -92,7 +92,7 @@ fn check_chosen_identifier(cx: &Context<'_>, out: &mut Assessment) {
         let [name, value] = call.positional.as_slice() else { continue };
         let is_identifier =
             name.as_str().is_some_and(|name| matches!(name, "sid" | "id" | "_id" | "session_id"));
-        if is_identifier && identity::request_source(cx, call, value).is_some() {
+        if is_identifier && identity::request_source(value).is_some() {
             let place = cx.evidence(call.span, "the sender of the request chooses it");
             let message = "the session's identifier is taken from the request";
             out.fail(

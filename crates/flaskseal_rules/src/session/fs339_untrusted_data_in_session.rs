@@ -4,6 +4,7 @@ use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
 };
 use flaskseal_project::Context;
+use flaskseal_project::semantic::{Fact, FactKind};
 
 use super::{SESSION_STORAGE, guards};
 use crate::Rule;
@@ -51,38 +52,37 @@ impl Rule for UntrustedDataInSession {
         // `session.update(request.form)`.
         for call in cx.calls("session.write") {
             if let [all] = call.positional.as_slice()
-                && let Some(source) =
-                    identity::request_source(cx, call, all).filter(|_| all.as_path().is_some())
+                && let Some(source) = identity::request_source(all).filter(|_| all.as_path().is_some())
             {
                 report(
                     Severity::Medium,
                     call,
-                    source,
+                    &source,
                     "the session takes every key that the request sends".to_owned(),
                 );
             }
         }
         for write in identity::writes(cx) {
-            if let Some(source) =
-                write.key_value.and_then(|key| identity::request_source(cx, write.call, key))
-            {
+            if let Some(source) = write.key_value.and_then(identity::request_source) {
                 report(
                     Severity::Medium,
                     write.call,
-                    source,
+                    &source,
                     "the request chooses which key of the session is written".to_owned(),
                 );
-            } else if let Some(source) = identity::request_source(cx, write.call, write.value) {
+            } else if let Some(source) = identity::request_source(write.value) {
                 match write.key {
                     Some(key) if identity::is_identity_key(key) => {
                         let message = format!(
                             "the request says who its sender is: `session[\"{key}\"]` is set without a check"
                         );
-                        report(Severity::High, write.call, source, message);
+                        report(Severity::High, write.call, &source, message);
                     }
+                    // A number is what it is; as an identity it is somebody's.
+                    Some(_) if is_number(write.value) => {}
                     Some(key) => {
                         let message = format!("`session[\"{key}\"]` is set from the request without a check");
-                        report(Severity::Low, write.call, source, message);
+                        report(Severity::Low, write.call, &source, message);
                     }
                     None => {}
                 }
@@ -94,4 +94,10 @@ impl Rule for UntrustedDataInSession {
 /// A source as people write it.
 fn shown(source: &str) -> &str {
     source.strip_prefix("flask.").unwrap_or(source)
+}
+
+fn is_number(value: &Fact) -> bool {
+    value.alternatives().iter().all(|(fact, _)| {
+        matches!(fact.kind, FactKind::SomeInt | FactKind::SomeFloat | FactKind::SomeBool | FactKind::Int(_))
+    })
 }

@@ -155,6 +155,7 @@ impl<'a> Machine<'a> {
                 });
             }
             ast::Expr::Compare(node) if node.ops.len() == 1 => {
+                self.narrow_alternatives(test, outcome);
                 let ast::Expr::Name(name) = &*node.left else { return };
                 let (same, is_equality) = match node.ops[0] {
                     ast::CmpOp::Is | ast::CmpOp::Eq => (outcome, true),
@@ -169,7 +170,7 @@ impl<'a> Machine<'a> {
                     });
                 }
             }
-            _ => {}
+            _ => self.narrow_alternatives(test, outcome),
         }
     }
 

@@ -33,6 +33,7 @@ mod library;
 mod limits;
 mod machine;
 mod markup;
+mod narrow;
 mod object;
 mod origin;
 mod paths;

@@ -30,12 +30,21 @@ mod fs441_log_injection;
 mod fs442_email_injection;
 mod fs443_spreadsheet_formula_injection;
 mod fs446_format_string_injection;
+mod fs447_mass_assignment;
+mod fs449_resource_exhaustion;
+mod fs452_client_controlled_decision;
+mod fs455_unvalidated_input;
+mod fs461_unrestricted_upload_type;
+mod fs463_active_upload_content;
+mod fs464_unlimited_request_size;
 mod fs471_missing_csrf_protection;
 mod fs472_disabled_csrf;
 mod fs473_csrf_exempt_view;
 mod fs475_state_change_via_get;
 mod fs479_unchecked_websocket_origin;
+mod requested;
 mod state_change;
+mod uploads;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
@@ -64,6 +73,13 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs442_email_injection::EmailInjection,
     &fs443_spreadsheet_formula_injection::SpreadsheetFormulaInjection,
     &fs446_format_string_injection::FormatStringInjection,
+    &fs447_mass_assignment::MassAssignment,
+    &fs449_resource_exhaustion::ResourceExhaustion,
+    &fs452_client_controlled_decision::ClientControlledDecision,
+    &fs455_unvalidated_input::UnvalidatedInput,
+    &fs461_unrestricted_upload_type::UnrestrictedUploadType,
+    &fs463_active_upload_content::ActiveUploadContent,
+    &fs464_unlimited_request_size::UnlimitedRequestSize,
     &fs471_missing_csrf_protection::MissingCsrfProtection,
     &fs472_disabled_csrf::DisabledCsrf,
     &fs473_csrf_exempt_view::CsrfExemptView,
@@ -77,6 +93,8 @@ const fn control(number: u8) -> ControlId {
 
 /// No injection.
 const NO_INJECTION: ControlId = control(1);
+/// Input is validated.
+const VALIDATION: ControlId = control(2);
 /// State changes are protected against CSRF.
 const CSRF: ControlId = control(3);
 /// Uploads are bounded and stored safely.

@@ -359,7 +359,14 @@ impl Machine<'_> {
             'c' => return Some(value.map(|value| self.text_of(value).blurred(Alphabet::ALL).into())),
             // Anything but a number is an error.
             'd' | 'i' | 'o' | 'u' | 'x' | 'X' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
-                let hole = Hole::new(Source::Unknown, Alphabet::of(NUMBER));
+                let alphabet = match conversion {
+                    'd' | 'i' | 'u' => Alphabet::DIGITS.union(Alphabet::of("+- ")),
+                    _ => Alphabet::of(NUMBER),
+                };
+                // Blanks come with a width or a flag only.
+                let alphabet =
+                    if options.is_empty() { alphabet.without(Alphabet::of("+ ")) } else { alphabet };
+                let hole = Hole::new(Source::Unknown, alphabet);
                 return Some(Rope::from(Hole { origin: value.origin(), ..hole }).into());
             }
             _ => return None,
@@ -422,7 +429,15 @@ fn number_text(value: &Value, spec: Spec) -> Value {
 }
 
 fn number_hole(value: &Value, spec: Spec) -> Value {
-    let mut alphabet = Alphabet::of(NUMBER);
+    let is_whole = !spec.is_of_numbers && matches!(spec.kind, None | Some('d'));
+    let mut alphabet = match value.kind {
+        Kind::Int(_) | Kind::Some(Type::Int) if is_whole => Alphabet::DIGITS.union(Alphabet::of("-")),
+        // `d` leaves no fraction of a float either.
+        Kind::Some(Type::Float) | Kind::Float(_) if is_whole && spec.kind.is_some() => {
+            Alphabet::DIGITS.union(Alphabet::of("-"))
+        }
+        _ => Alphabet::of(NUMBER),
+    };
     if spec.width > 0 {
         alphabet = alphabet.union(Alphabet::of_char(spec.fill));
     }

@@ -463,7 +463,12 @@ pub(crate) fn call_method(
 }
 
 pub(crate) fn converted(value: &Value, method: &str) -> Value {
-    let Some(text) = value.as_str() else { return Value::UNKNOWN };
+    let Some(text) = value.as_str() else {
+        return match method {
+            "getboolean" | "getint" | "getfloat" => Value::UNKNOWN,
+            _ => value.clone(),
+        };
+    };
     match method {
         "getboolean" => match text.to_lowercase().as_str() {
             "1" | "yes" | "true" | "on" => Value::bool(true).at(value.at),

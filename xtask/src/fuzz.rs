@@ -36,6 +36,7 @@ const TARGETS: &[Target] = &[
     Target { name: "uwsgi", max_len: 4096, seeds: Seeds::Files(&["uwsgi"], UWSGIS) },
     Target { name: "apache", max_len: 4096, seeds: Seeds::Files(&["apache", "httpd"], APACHES) },
     Target { name: "nginx", max_len: 4096, seeds: Seeds::Files(&["nginx"], NGINXES) },
+    Target { name: "template", max_len: 4096, seeds: Seeds::Files(&[".html"], TEMPLATES) },
     Target { name: "dotenv", max_len: 2048, seeds: Seeds::Files(&[".env", ".flaskenv"], &[]) },
     Target { name: "shell", max_len: 4096, seeds: Seeds::Files(&[".sh", "Procfile"], SCRIPTS) },
     Target {
@@ -54,6 +55,11 @@ const TARGETS: &[Target] = &[
 const NGINXES: &[&str] = &[
     "map $a $b { default ''; ~^(?<n>[^/]+)$ $n; }\nserver { listen 443 ssl; server_name ~^(.+)\\.a$;\n  location ~* \\.(js|css)$ { \
      add_header A $1 always; }\n  if ($b != \"x\") { return 301 https://$host$request_uri; }\n  location /s { alias /srv/; } }\n",
+];
+
+const TEMPLATES: &[&str] = &[
+    "{% extends 'a' %}{% block b %}<a href={{ x|e }} onclick=\"f('{{ y }}')\">{% if z %}<script>{% endif %}`${ {{ s }} }`\
+     </script>{{ super() }}{% endblock %}{% raw %}{{{% endraw %}{% macro m(a, b=[1, {'k': 2}]) -%}<!-- {{ a[1:] }} -->{%- endmacro %}",
 ];
 
 const MANIFESTS: &[&str] = &[

@@ -346,12 +346,17 @@ pub(crate) fn call(
                     List { items: known, rest: elements.rest.clone(), is_iterator: true, is_set: false };
                 machine.heap.set_shape(id, Shape::List(rest));
             }
-            match elements.known.into_iter().next().or(elements.rest) {
-                Some(element) => element,
-                None => match arguments.positional.get(1) {
-                    Some(default) => default.clone(),
-                    None => return Err(Raised::of("StopIteration")),
-                },
+            let default = arguments.positional.get(1).cloned();
+            match (elements.known.into_iter().next(), elements.rest, default) {
+                (Some(element), _, _) => element,
+                // There may be none.
+                (None, Some(element), Some(default)) => Value::either(element, default),
+                (None, Some(element), None) => {
+                    machine.may_raise("StopIteration", &crate::guard::Guard::ALWAYS);
+                    element
+                }
+                (None, None, Some(default)) => default,
+                (None, None, None) => return Err(Raised::of("StopIteration")),
             }
         }
         ("abs", Some(value)) => value.as_int().and_then(i64::checked_abs).map_or(Value::UNKNOWN, Value::int),

@@ -854,7 +854,8 @@ impl<'a> Machine<'a> {
         if let Some(id) = container.as_object()
             && let Some(dict) = self.heap.dict(id)
         {
-            let Some(key) = Key::of(item) else {
+            // What a library gives may equal any key.
+            let Some(key) = Key::of(item).filter(|_| item.as_path().is_none()) else {
                 let keys: Vec<Value> = dict.entries.keys().map(Key::to_value).collect();
                 let open = dict.rest.is_some();
                 return self.any_equal(item, &keys, open);

@@ -345,7 +345,9 @@ fn resolve(machine: &Machine<'_>, rope: &Rope) -> Rope {
         None => match rope.holes().find(|hole| hole.origin.is_some()) {
             Some(hole) if hole.checks.below_folder => rope.clone(),
             Some(hole) => hole.made(Relation::Resolved, Alphabet::ALL, ()).into(),
-            None => rope.clone(),
+            // Where the machine decides, what is written stays readable.
+            None if rope.holes().all(|hole| !matches!(hole.source, Source::Unknown)) => rope.clone(),
+            None => rope.blurred(Alphabet::ALL),
         },
     }
 }

@@ -65,6 +65,7 @@ impl Request {
             let (year, month, day) = flaskseal_system::today();
             Date::new(year, month, day)
         });
+        let today = today.context("the clock names a day that no calendar has; use --now YYYY-MM-DD")?;
         Ok(Self {
             root: arguments.path.clone(),
             discover: DiscoverOptions { exclude: configuration.exclude.value.clone() },
@@ -73,6 +74,8 @@ impl Request {
                 env_files,
                 env_complete: configuration.env_complete.value,
                 session_lifetime_hours: configuration.session_lifetime_hours.value,
+                today: Some(today),
+                advisories: None,
             },
             selection: configuration.selection(),
             policy: Policy {
@@ -83,7 +86,7 @@ impl Request {
                 root: arguments.path.display().to_string(),
             },
             baseline,
-            today: today.context("the clock names a day that no calendar has; use --now YYYY-MM-DD")?,
+            today,
             force: arguments.force,
             notes: configuration.notes.iter().cloned().chain(configuration.unused()).collect(),
         })

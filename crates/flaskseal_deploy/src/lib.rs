@@ -54,6 +54,9 @@ pub mod platform;
 mod files;
 pub use files::{is_deploy_file, is_dev, is_example};
 
+mod base_image;
+pub use base_image::{BaseImage, base_image, copied_stages, final_stages};
+
 mod image;
 
 mod start;

@@ -43,7 +43,10 @@ mod pipfile_lock;
 pub use pipfile_lock::read_pipfile_lock;
 
 mod python_version;
-pub use python_version::{end_of_life, read_python_version, read_runtime};
+pub use python_version::{read_python_version, read_runtime};
+
+mod end_of_life;
+pub use end_of_life::end_of_life;
 
 mod advisory;
 pub use advisory::{Advisory, Event, Kind, Range, Score, fixed_versions, merged, smallest_upgrade};
@@ -66,6 +69,9 @@ mod condition;
 pub use condition::{Condition, condition_of};
 
 mod distribution;
-pub use distribution::import_names;
+pub use distribution::{
+    Abandoned, abandoned, brings, brought_by, import_names, is_development_tool, is_security_relevant,
+    is_used_without_import,
+};
 
 pub use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};

@@ -25,6 +25,8 @@ pub struct Requirement {
     pub editable: bool,
     /// The packages that a resolver's comment names as the reason for this one, normalised.
     pub via: Vec<String>,
+    /// A resolver's comment says that the project itself asks for it.
+    pub asked: bool,
     /// The requirement, without options and comments.
     pub range: TextRange,
 }
@@ -114,6 +116,7 @@ impl Requirement {
             hashes: 0,
             editable: false,
             via: Vec::new(),
+            asked: false,
             range,
         }
     }

@@ -116,6 +116,7 @@ impl Reader {
         for parent in parents.split(',').map(str::trim) {
             // `-r requirements.in` and `shop (pyproject.toml)` are the project itself.
             let name = parent.split([' ', '(']).next().unwrap_or("");
+            last.asked |= parent.starts_with("-r") || parent.contains('(');
             if is_name(name) && !parent.contains('(') && last.via.len() < 1_000 {
                 last.via.push(normalize(name));
             }
@@ -253,6 +254,7 @@ mod tests {
         assert_eq!((flask.hashes, flask.via.as_slice()), (2, &["flask-login".to_owned()][..]));
         assert_eq!(&text[flask.range.start as usize..flask.range.end as usize], "flask==2.0.1");
         assert_eq!(click.via, ["flask", "rq"]);
+        assert!(flask.asked && !click.asked);
         assert!(click.marker.is_some());
         assert_eq!(manifest.indexes[0].url, "https://pypi.example/simple");
     }

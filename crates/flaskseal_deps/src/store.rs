@@ -58,6 +58,7 @@ pub enum StoreError {
 }
 
 /// Advisories by package: the core table, or a database file in memory.
+#[derive(Clone)]
 pub struct Store {
     provenance: Provenance,
     /// Empty for the core table.
@@ -65,6 +66,12 @@ pub struct Store {
     count: usize,
     names: usize,
     blocks: usize,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("provenance", &self.provenance).finish_non_exhaustive()
+    }
 }
 
 impl Store {

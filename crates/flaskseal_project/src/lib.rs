@@ -3,8 +3,11 @@
 //! Building is pure: a tree in, an understood tree out. Files are parsed once (`parse`), the deployment is read
 //! once, and each distinct start of production is evaluated once.
 
-use flaskseal_core::{FileId, Ledger, LedgerEntry, LedgerKind, Span, TextRange, Tree};
+use std::sync::{Arc, OnceLock};
+
+use flaskseal_core::{Date, FileId, Ledger, LedgerEntry, LedgerKind, Span, TextRange, Tree};
 use flaskseal_deploy::{Deployment, Value};
+use flaskseal_deps::Store;
 use flaskseal_models::Models;
 use flaskseal_semantic::{Evaluation, Outcome, Program, Target, evaluate, evaluate_file};
 use rayon::prelude::*;
@@ -13,14 +16,21 @@ mod context;
 mod entry;
 mod packages;
 mod parse;
+mod reach;
 mod role;
 
 pub use context::Context;
 pub use entry::{Entry, ServerKind};
 pub use flaskseal_deploy as deploy;
+pub use flaskseal_deps as deps;
 pub use flaskseal_models as models;
 pub use flaskseal_semantic as semantic;
+pub use packages::{
+    Audience, Imports, Install, InstallTool, Listing, LockFile, ManifestFile, Package, Packages,
+    PythonChoice, of_image,
+};
 pub use parse::{ParsedTree, parse};
+pub use reach::Reach;
 pub use role::{Role, role_of};
 
 /// What the user says about production where the tree does not.
@@ -32,6 +42,10 @@ pub struct BuildOptions {
     pub env_files: Vec<(String, String)>,
     /// The environment is known to hold nothing but what the tree and `env_files` say.
     pub env_complete: bool,
+    /// The database of advisories; the core table, where there is none.
+    pub advisories: Option<Arc<Store>>,
+    /// The day to judge by. Nothing pure asks a clock.
+    pub today: Option<Date>,
     /// The longest session lifetime that the policy allows, in hours; 24 unless somebody says otherwise.
     pub session_lifetime_hours: Option<u32>,
 }
@@ -44,7 +58,12 @@ pub struct Project<'t> {
     /// Applications in order of their folders, each with at least one start.
     pub apps: Vec<AppUnit>,
     pub session_lifetime_hours: u32,
-    packages: packages::Packages,
+    pub packages: Packages,
+    /// What is known of flaws in packages.
+    pub advisories: Arc<Store>,
+    /// The day to judge by; `None` where nobody said.
+    pub today: Option<Date>,
+    imports: OnceLock<reach::ImportMap>,
 }
 
 /// A Flask application of the tree, with every start of it.
@@ -72,7 +91,7 @@ impl<'t> Project<'t> {
     /// Understands a tree. Cannot fail: what is not understood becomes a gap.
     pub fn build(tree: &'t Tree, parsed: &'t ParsedTree, options: &BuildOptions) -> Self {
         let deployment = flaskseal_deploy::read(tree);
-        let packages = packages::Packages::read(tree);
+        let packages = Packages::read(tree, parsed, &deployment);
         let mut project = Self {
             tree,
             parsed,
@@ -80,6 +99,9 @@ impl<'t> Project<'t> {
             apps: Vec::new(),
             session_lifetime_hours: options.session_lifetime_hours.unwrap_or(24),
             packages,
+            advisories: options.advisories.clone().unwrap_or_else(|| Arc::new(Store::core())),
+            today: options.today,
+            imports: OnceLock::new(),
         };
         if !project.has_flask() && options.entries.is_empty() {
             return project;
@@ -91,18 +113,22 @@ impl<'t> Project<'t> {
 
     /// Whether anything in the tree is a Flask application or depends on Flask.
     pub fn has_flask(&self) -> bool {
-        self.packages.names.contains("flask")
+        self.packages.names("flask")
             || self.tree.files.iter().any(|file| mentions_flask(&file.path, &file.text))
     }
 
     /// The version of Flask, where a manifest pins it: major and minor.
     pub fn flask_version(&self) -> Option<(u32, u32)> {
-        self.packages.flask
+        self.packages.flask()
     }
 
     /// Whether a manifest names this distribution (normalised as PEP 503 says).
     pub fn installs(&self, distribution: &str) -> bool {
-        self.packages.names.contains(distribution)
+        self.packages.names(distribution)
+    }
+
+    fn imports(&self) -> &reach::ImportMap {
+        self.imports.get_or_init(|| reach::ImportMap::of(self))
     }
 
     fn program(&self, roots: Vec<String>) -> Program<'_> {
@@ -113,7 +139,7 @@ impl<'t> Project<'t> {
             roots,
             installed: self.packages.import_names(),
             read_dotenv,
-            flask_version: self.packages.flask,
+            flask_version: self.packages.flask(),
         }
     }
 
@@ -129,7 +155,7 @@ impl<'t> Project<'t> {
             .collect();
         let complete = options.env_complete;
         // A project without a manifest may have anything installed.
-        let loads_dotenv = self.packages.names.is_empty() || self.installs("python-dotenv");
+        let loads_dotenv = self.packages.is_silent() || self.installs("python-dotenv");
         let mut entries: Vec<Entry> = Vec::new();
         if options.entries.is_empty() {
             for process in self.deployment.production() {

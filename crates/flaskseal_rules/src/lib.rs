@@ -9,6 +9,7 @@ mod answer;
 mod code;
 mod credential;
 mod debug;
+mod deps;
 mod flow;
 mod headers;
 mod host;
@@ -38,8 +39,8 @@ pub trait Rule: Sync {
 
 /// Every rule, by id.
 pub fn rules() -> impl Iterator<Item = &'static dyn Rule> {
-    let items: [&'static [&'static dyn Rule]; 6] =
-        [debug::RULES, https::RULES, session::RULES, input::RULES, headers::RULES, host::RULES];
+    let items: [&'static [&'static dyn Rule]; 7] =
+        [debug::RULES, https::RULES, session::RULES, input::RULES, headers::RULES, deps::RULES, host::RULES];
     items.into_iter().flatten().copied()
 }
 

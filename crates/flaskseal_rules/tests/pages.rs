@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use flaskseal_core::{AppAssessment, Evidence, Gap, RuleId, Severity, Tree};
+use flaskseal_core::{AppAssessment, Date, Evidence, Gap, RuleId, Severity, Tree};
 use flaskseal_mdtest::{Case, Kind, Observed, Page, Subject, compare};
 use flaskseal_project::{BuildOptions, Project};
 
@@ -48,6 +48,7 @@ fn check(case: &Case, rule: RuleId) -> Result<(), String> {
         entries: run.entry.into_iter().collect(),
         env_files: if env.is_empty() { Vec::new() } else { vec![(env, "the page".to_owned())] },
         env_complete: run.complete,
+        today: Date::new(2026, 11, 24),
         ..BuildOptions::default()
     };
     let project = Project::build(&tree, &parsed, &options);

@@ -7,15 +7,23 @@ use super::{alternatives, text};
 
 /// The text of a body, of `body` as well as of `(body, status, headers)`. Dictionaries and lists are sent as JSON.
 pub(crate) fn body(value: &Fact) -> Option<Rope> {
-    let Some(parts) = parts(value) else { return text(value) };
+    let Some(parts) = parts(value) else { return plain(value) };
     let mut found: Option<Rope> = None;
     alternatives(parts.first()?, &mut |one| {
-        let rope = text(one);
+        let rope = plain(one);
         if rope.as_ref().is_some_and(|rope| found.is_none() || rope.origin().is_some()) {
             found = rope;
         }
     });
     found
+}
+
+/// Text, and data of a request as it is. What is not known at all may as well be a response or a dictionary.
+fn plain(value: &Fact) -> Option<Rope> {
+    match &value.kind {
+        FactKind::Unknown => None,
+        _ => text(value),
+    }
 }
 
 /// Whether the answer is sent as something that a browser shows as a page.

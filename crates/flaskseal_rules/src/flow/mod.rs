@@ -9,7 +9,7 @@ use std::sync::Arc;
 use flaskseal_core::{Assessment, Confidence, Finding, Fix, RuleMeta, Severity, Span};
 use flaskseal_project::models::{Port, Sink};
 use flaskseal_project::semantic::{
-    Alphabet, Context as When, Event, Fact, FactKind, Hole, Origin, OriginKind, Rope, StepKind,
+    Alphabet, Context as When, Event, Fact, FactKind, Hole, Origin, OriginKind, Rope, Source, StepKind,
 };
 use flaskseal_project::{Context, Role, role_of};
 
@@ -95,7 +95,12 @@ impl<'p> Flow<'p> {
     /// A finding in the making, at this call.
     pub(crate) fn found(&self, breach: Breach<'_>) -> Found<'p> {
         let mut confidence = Confidence::Firm;
-        if breach.origin.hops >= 2 {
+        // The method of an object that is not known may be anything: a look-up, a count.
+        let is_vague = breach.origin.steps().iter().any(|step| match &step.what {
+            StepKind::Through(path) => path.starts_with("*."),
+            StepKind::Passed { .. } => false,
+        });
+        if breach.origin.hops >= 2 || is_vague {
             confidence = Confidence::Tentative;
         }
         let severity = match breach.origin.kind {
@@ -176,7 +181,7 @@ impl<'r> Breach<'r> {
         payloads: &[&str],
         severity: Severity,
     ) -> Option<Self> {
-        let origin = hole.origin.clone()?;
+        let origin = named_origin(hole)?;
         if is_number(hole.alphabet) {
             return None;
         }
@@ -199,6 +204,17 @@ impl<'r> Breach<'r> {
             None => first_of(passing),
         };
         Some(Self { origin, place, passes, payload, severity })
+    }
+}
+
+/// The origin of a hole, with the access path of the very part that is in it: `json["name"]`, not `json`.
+fn named_origin(hole: &Hole) -> Option<Arc<Origin>> {
+    let origin = hole.origin.clone()?;
+    match &hole.source {
+        Source::Path(path) if path.len() > origin.input.len() && path.starts_with(&*origin.input) => {
+            Some(Arc::new(Origin { input: path.clone(), ..(*origin).clone() }))
+        }
+        _ => Some(origin),
     }
 }
 
@@ -358,7 +374,12 @@ pub(crate) fn callee(cx: &Context<'_>, event: &Event) -> String {
     {
         return format!("`{}`", event.path.trim_start_matches("builtins."));
     }
-    let written = function_text(cx.text(event.span)).trim();
+    let text = cx.text(event.span);
+    let written = match event.path.ends_with("__setitem__") {
+        true => text.split('[').next().unwrap_or_default(),
+        false => function_text(text),
+    };
+    let written = written.trim();
     let is_plain = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     if written.is_empty() || written.len() > 40 || !written.chars().all(is_plain) {
         let name = event.path.rsplit('.').next().unwrap_or(&event.path);
@@ -386,7 +407,6 @@ fn function_text(call: &str) -> &str {
 /// A rope from a text in which `@` stands for a hole.
 #[cfg(test)]
 pub(crate) fn with_holes(text: &str) -> Rope {
-    use flaskseal_project::semantic::Source;
     let mut parts = Vec::new();
     for (index, literal) in text.split('@').enumerate() {
         if index > 0 {

@@ -2,6 +2,7 @@
 
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
 use flaskseal_project::Context;
+use flaskseal_project::models::Sink;
 use flaskseal_project::semantic::Rope;
 
 use super::NO_INJECTION;
@@ -33,7 +34,10 @@ impl Rule for SqlInjection {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let flows = flows(cx, &["sql", "sql.mysql"]);
-        let has_driver = flows.iter().any(|flow| !flow.sink.is_of_any());
+        let has_driver = cx.evaluation.events.iter().any(|event| {
+            let is_sql = |sink: &&Sink| sink.context.starts_with("sql") && !sink.is_of_any();
+            cx.sinks(event).iter().any(is_sql)
+        });
         let mut found = Vec::new();
         for flow in &flows {
             let Some(rope) = flow.text() else { continue };

@@ -3,11 +3,11 @@
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Alphabet, Rope};
-use flaskseal_python::ast::{AnyNodeRef, Expr};
+use flaskseal_python::ast::{AnyNodeRef, CmpOp, Expr};
 
 use super::NO_INJECTION;
 use crate::Rule;
-use crate::code::{enclosing, span_of};
+use crate::code::{enclosing, span_of, within};
 use crate::flow::{Breach, Flow, flows, report};
 use crate::session::coverage::support_by_coverage;
 
@@ -44,7 +44,8 @@ impl Rule for UnsafeReflection {
                 _ if is_called(cx, &flow) => ("as the name of what is called", Severity::High),
                 _ => ("as the name of an attribute", Severity::Medium),
             };
-            let severity = if has_prefix(&rope) { Severity::Low } else { severity };
+            let is_limited = has_prefix(&rope) || is_asked_about(cx, &flow);
+            let severity = if is_limited { Severity::Low } else { severity };
             let letters = Alphabet::ascii_range(b'g', b'z').union(Alphabet::of("_."));
             for hole in rope.holes() {
                 if let Some(breach) = Breach::of(hole, place, letters, &["__class__", "delete"], severity) {
@@ -63,6 +64,36 @@ impl Rule for UnsafeReflection {
 /// `"do_" + name` names only what was made to be named so.
 fn has_prefix(rope: &Rope) -> bool {
     rope.literal_prefix().chars().any(char::is_alphanumeric) && !rope.literal_prefix().contains("__")
+}
+
+/// Whether a condition around the call asks something that is not known about the same name: `if has_property(name):`,
+/// `if name in model.columns:`.
+fn is_asked_about(cx: &Context<'_>, flow: &Flow<'_>) -> bool {
+    let around = enclosing(cx, flow.event.span);
+    let call = around.iter().find_map(|node| match node {
+        AnyNodeRef::ExprCall(call) if span_of(flow.event.span.file, *call) == flow.event.span => Some(*call),
+        _ => None,
+    });
+    let Some(Expr::Name(name)) = call.and_then(|call| call.arguments.args.get(1)) else { return false };
+    let asks = |test: &Expr| {
+        within(test.into()).into_iter().any(|node| match node {
+            AnyNodeRef::ExprCall(call) => call
+                .arguments
+                .args
+                .iter()
+                .any(|argument| matches!(argument, Expr::Name(given) if given.id == name.id)),
+            AnyNodeRef::ExprCompare(compare) => {
+                matches!(&*compare.left, Expr::Name(given) if given.id == name.id)
+                    && matches!(compare.ops.first(), Some(CmpOp::In))
+            }
+            _ => false,
+        })
+    };
+    around.iter().any(|node| match node {
+        AnyNodeRef::StmtIf(statement) => asks(&statement.test),
+        AnyNodeRef::ExprIf(choice) => asks(&choice.test),
+        _ => false,
+    })
 }
 
 /// `getattr(module, name)(...)`.

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
 };
-use flaskseal_project::Context;
+use flaskseal_project::deploy::nginx::{Configuration, LevelKind};
 use flaskseal_project::semantic::Fact;
+use flaskseal_project::{Context, Project};
 
 use super::QUIET;
-use crate::Rule;
 use crate::answer::{Piece, answers, is_guarded, pieces};
+use crate::{Rule, nginx};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(138),
@@ -19,8 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[QUIET],
-    // What the proxy says of itself (`server_tokens`) is not looked at yet.
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Deploy],
     cwe: &[497],
     owasp: Some("A01"),
     asvs: &["V13.4.6"],
@@ -59,6 +59,40 @@ impl Rule for VersionDisclosure {
             seen.insert(event.span);
             out.fail(finding(cx, event.span, &event.scope, format!("the header `{name}` names a version")));
         }
+    }
+
+    fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
+        for configuration in nginx::configurations(project) {
+            server_tokens(configuration, out);
+        }
+    }
+}
+
+/// nginx names its version in `Server` and on its error pages, unless it is told not to.
+fn server_tokens(configuration: &Configuration, out: &mut Assessment) {
+    let mut report = |at: Span, claim: &str, confidence: Confidence, scope: String| {
+        let message = "nginx names its version in every response and on error pages";
+        let fix = Fix::advice("say `server_tokens off;` in the `http` block");
+        let place = nginx::evidence(at, claim);
+        out.fail(
+            Finding::new(META.id, META.severity, confidence, place, message).with_scope(scope).with_fix(fix),
+        );
+    };
+    for (id, directive) in nginx::directives(configuration) {
+        if directive.is("server_tokens") && (directive.has("on") || directive.has("build")) {
+            report(directive.span, "the version is shown", META.confidence, nginx::scope(configuration, id));
+        }
+    }
+    // The main file may say it, where it is not in the tree.
+    let confidence = if configuration.is_whole { META.confidence } else { Confidence::Firm };
+    let silent = configuration.all(LevelKind::Server).filter(|id| configuration.is_web(*id)).find(|id| {
+        configuration.setting(*id, "server_tokens").is_none()
+            && configuration.unresolved(*id).next().is_none()
+    });
+    if let Some(id) = silent
+        && let Some(at) = configuration.place(id)
+    {
+        report(at, "nothing says `server_tokens off`", confidence, nginx::scope(configuration, id));
     }
 }
 

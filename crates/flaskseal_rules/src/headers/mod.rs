@@ -22,6 +22,7 @@ mod fs517_obsolete_header;
 mod fs521_missing_hsts;
 mod fs522_weak_hsts;
 mod fs526_cacheable_sensitive_response;
+mod fs528_dropped_proxy_header;
 mod fs530_inconsistent_headers;
 mod fs535_credentialed_cors_any_origin;
 mod fs536_permissive_cors;
@@ -45,6 +46,7 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs521_missing_hsts::MissingHsts,
     &fs522_weak_hsts::WeakHsts,
     &fs526_cacheable_sensitive_response::CacheableSensitiveResponse,
+    &fs528_dropped_proxy_header::DroppedProxyHeader,
     &fs530_inconsistent_headers::InconsistentHeaders,
     &fs535_credentialed_cors_any_origin::CredentialedCorsAnyOrigin,
     &fs536_permissive_cors::PermissiveCors,

@@ -15,6 +15,7 @@ mod difftest;
 mod docs;
 mod fuzz;
 mod lint;
+mod nginx;
 mod python;
 mod step;
 mod test;

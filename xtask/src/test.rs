@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 
-use crate::python;
 use crate::step::{cargo, ensure_cargo_tool, run as run_step};
+use crate::{nginx, python};
 
-/// Installs the Python environments and the test runner; does nothing when they are there.
+/// Installs the Python environments, nginx and the test runner; does nothing when they are there.
 pub(crate) fn setup(_: &[String]) -> Result<()> {
     python::ensure_environments()?;
+    nginx::ensure()?;
     ensure_cargo_tool("nextest")
 }
 

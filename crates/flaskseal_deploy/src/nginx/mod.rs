@@ -6,6 +6,7 @@
 mod client;
 mod configuration;
 mod pattern;
+mod request;
 mod site;
 mod snippet;
 mod syntax;
@@ -13,7 +14,8 @@ mod syntax;
 pub use client::{Part, Reach, Test, parts};
 pub use configuration::{Configuration, Item, Level, LevelId, LevelKind};
 pub use pattern::{Alternative, Characters, Group, Pattern};
-pub use site::{PASSES, access, is_for_files, listeners, path};
+pub use request::{Found, Request, Response, Unknown};
+pub use site::{PASSES, access, listeners, path};
 pub use syntax::{Directive, Word, parse};
 
 pub(crate) use configuration::assemble;

@@ -6,7 +6,6 @@ use flaskseal_core::{Span, Tree};
 
 use super::client::{Part, Test, parts};
 use super::configuration::{Configuration, LevelId, LevelKind};
-use super::pattern::Pattern;
 use super::syntax::Directive;
 use crate::files;
 use crate::web::{self, Program};
@@ -448,10 +447,9 @@ fn added(directive: &Directive) -> Option<AddedHeader> {
     })
 }
 
-/// Whether a pattern is for whatever ends in an extension or the like, and so for parts of many folders.
-pub fn is_for_files(pattern: &str) -> bool {
-    let pattern = Pattern::new(pattern, true);
-    pattern.is_held_at_end() && !pattern.is_held_at_start()
+/// The headers that a level adds to responses, in order.
+pub(super) fn added_headers(configuration: &Configuration, id: LevelId) -> Vec<AddedHeader> {
+    Headers::of(configuration, id).added
 }
 
 /// Adds what the configurations of nginx say.

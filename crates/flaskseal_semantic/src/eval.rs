@@ -11,7 +11,7 @@ use crate::call::Arguments;
 use crate::format::Conversion;
 use crate::guard::{Guard, States};
 use crate::heap::{Code, Dict, List, Shape};
-use crate::limits::{Limits, Relation};
+use crate::limits::{Checks, Limits, Relation};
 use crate::machine::{Evaluated, Flow, Frame, Machine, Raised};
 use crate::origin::stronger;
 use crate::rope::{Hole, Rope, Source};
@@ -592,9 +592,9 @@ impl<'a> Machine<'a> {
                     }
                 }
             }
-            if next.len() > 16 {
-                let origin = parts.iter().fold(None, |found, part| stronger(found, self.taint_of(part)));
-                return Rope::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) }).into();
+            if next.len() > MAX_COMBINATIONS {
+                // Every part as one text, of which what its alternatives have in common is known.
+                return Rope::concat(parts.iter().map(|part| self.text_of(part))).into();
             }
             results = next;
         }
@@ -858,7 +858,10 @@ impl<'a> Machine<'a> {
             let Some(key) = Key::of(item).filter(|_| item.as_path().is_none()) else {
                 let keys: Vec<Value> = dict.entries.keys().map(Key::to_value).collect();
                 let open = dict.rest.is_some();
-                return self.any_equal(item, &keys, open);
+                return match self.taint_of(container) {
+                    None if open => listed(item),
+                    _ => self.any_equal(item, &keys, open),
+                };
             };
             return match (dict.entries.get(&key), &dict.rest) {
                 (Some(value), _) => value.map(|value| Value::bool(!matches!(value.kind, Kind::Absent))),
@@ -873,9 +876,15 @@ impl<'a> Machine<'a> {
         }
         match &container.kind {
             Kind::Tuple(_) | Kind::Object(_) => {
+                let taint = self.taint_of(container);
                 let elements = self.elements(container);
-                self.any_equal(item, &elements.known, elements.rest.is_some())
+                match elements.rest {
+                    Some(_) if taint.is_none() => listed(item),
+                    rest => self.any_equal(item, &elements.known, rest.is_some()),
+                }
             }
+            // A setting, a table of a library: no client fills it.
+            Kind::Path(_) | Kind::Unknown if container.taint.is_none() => listed(item),
             _ => unknown(),
         }
     }
@@ -1121,6 +1130,20 @@ impl<'a> Machine<'a> {
         Ok(arguments)
     }
 }
+
+/// `item in container`, where the container's elements are not known but none of a client's making.
+fn listed(item: &Value) -> Value {
+    let checks = Checks { listed: true, ..Checks::NONE };
+    match &item.kind {
+        Kind::Str(rope) => {
+            truth_value(&crate::truth::about(rope, Limits::checked(checks), Limits::default()))
+        }
+        _ => Value::new(Kind::Some(Type::Bool), None),
+    }
+}
+
+/// Texts that are put together of more combinations of alternatives are not told apart.
+const MAX_COMBINATIONS: usize = 16;
 
 /// Puts a value under a key, known or not.
 pub(crate) fn insert(dict: &mut Dict, key: &Value, value: Value) {

@@ -102,6 +102,8 @@ pub struct Checks {
     pub scheme: bool,
     /// As a path, it lies below a folder that the program chose, links and `..` followed.
     pub below_folder: bool,
+    /// It is an element of a container that no client fills: which ones there are need not be known.
+    pub listed: bool,
     /// Like `below_folder`, by comparing text without a separator at its end: a sibling may begin alike.
     pub below_prefix: bool,
 }
@@ -110,8 +112,14 @@ pub struct Checks {
 const MAX_TEXTS: usize = 64;
 
 impl Checks {
-    pub const NONE: Self =
-        Self { host: false, no_host: false, scheme: false, below_folder: false, below_prefix: false };
+    pub const NONE: Self = Self {
+        host: false,
+        no_host: false,
+        scheme: false,
+        below_folder: false,
+        listed: false,
+        below_prefix: false,
+    };
 
     fn zip(self, other: Self, both: impl Fn(bool, bool) -> bool) -> Self {
         Self {
@@ -119,6 +127,7 @@ impl Checks {
             no_host: both(self.no_host, other.no_host),
             scheme: both(self.scheme, other.scheme),
             below_folder: both(self.below_folder, other.below_folder),
+            listed: both(self.listed, other.listed),
             below_prefix: both(self.below_prefix, other.below_prefix),
         }
     }

@@ -96,7 +96,23 @@ pub(crate) fn call(
         }
         _ => {}
     }
-    let Some(taint) = taint else { return Ok(None) };
+    let Some(taint) = taint else {
+        // What a table or a store has under a client's key is its own.
+        let default = match method {
+            "get" | "pop" => arguments.positional.get(1),
+            _ => return Ok(None),
+        };
+        let has_client_key = arguments.positional.first().is_some_and(|key| machine.taint_of(key).is_some());
+        let is_lookup = arguments.positional.len() <= 2 && arguments.keywords.is_empty();
+        if !has_client_key || !is_lookup || path.starts_with("flask.") {
+            return Ok(None);
+        }
+        let found = extend_path(path, format_args!("()")).at(Some(span));
+        return Ok(Some(match default {
+            Some(default) if default.as_object().is_none() => Value::either(found, default.clone()),
+            _ => found,
+        }));
+    };
     let inner = |suffix: std::fmt::Arguments<'_>| {
         extend_path(&receiver, suffix).at(Some(span)).tainted(Some(taint.clone()))
     };

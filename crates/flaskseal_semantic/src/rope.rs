@@ -87,6 +87,10 @@ impl Hole {
                 })],
             };
         }
+        if limits.checks.listed {
+            let hole = Self::new(Source::Unknown, self.alphabet.intersection(limits.alphabet));
+            return vec![Segment::Hole(Self { identity: self.identity, ..hole })];
+        }
         let mut hole = self;
         hole.alphabet = hole.alphabet.intersection(limits.alphabet);
         hole.first = hole.first.intersection(limits.first).intersection(hole.alphabet);

@@ -5,7 +5,7 @@
 //! thousands. Whatever it finds becomes one of `FOUND`.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test that runs Python")]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -33,6 +33,16 @@ const FOUND: &[&str] = &[
     "if set(x) <= set('abc'):\n    print(0, x)\nelse:\n    print(1, x)",
     "if all(c in 'abc01' for c in x):\n    print(0, x)\nelse:\n    print(1, x)",
     "if any(c in '<>' for c in x):\n    abort(400)\nprint(0, x)",
+    "for c in x:\n    if c in '<>':\n        abort(400)\nprint(0, x)",
+    "for c in x:\n    if not c.isalnum():\n        break\nelse:\n    print(0, x)\nprint(1, x)",
+    "def ok(s):\n    for c in s:\n        if c not in 'abc01':\n            return False\n    return True\nif ok(x):\n    print(0, x)\nelse:\n    print(1, x)",
+    "v = ''\nfor c in x:\n    if c == 'a':\n        continue\n    v += c\nprint(0, v)\nprint(1, x)",
+    "if x.replace('-', '').isalnum():\n    print(0, x)\nif x.strip('.-') == 'a':\n    print(1, x)",
+    "if x[:1] == '/':\n    print(0, x)\nelse:\n    print(1, x)\nif x and x[0] != '<':\n    print(2, x)",
+    "v = ''.join(c for c in x if c not in '<>')\nprint(0, v)\nprint(1, ''.join(c for c in x if c != 'a'))",
+    "if os.path.basename(x) == x:\n    print(0, x)\nelse:\n    print(1, x)",
+    "if set(x).isdisjoint('<>'):\n    print(0, x)\nif all(c != 'a' for c in x if c != 'b'):\n    print(1, x)",
+    "if re.match('[^a-z]', x.lower()):\n    abort(400)\nprint(0, x)",
     "parts = x.split(',')\nif parts[0].isdigit():\n    print(0, parts[0])\n    print(1, parts[-1])",
 ];
 
@@ -120,9 +130,11 @@ fn module(bodies: &[String]) -> String {
             .lines()
             .map(|line| format!("    {line}\n"))
             .collect();
-        text.push_str(&format!(
-            "\n@app.route('/{index}')\ndef case_{index}():\n    x = request.args['x']\n    y = request.args['y']\n{body}    return ''\n"
-        ));
+        let head = format!("\n@app.route('/{index}')\ndef case_{index}():\n");
+        text.push_str(&head);
+        text.push_str("    x = request.args['x']\n    y = request.args['y']\n");
+        text.push_str(&body);
+        text.push_str("    return ''\n");
     }
     text
 }
@@ -235,9 +247,9 @@ fn holds(fact: &Fact, value: &Concrete) -> bool {
 fn matches(rope: &Rope, text: &str) -> bool {
     let characters: Vec<char> = text.chars().collect();
     // Where in the text the segments so far can end.
-    let mut ends = HashSet::from([0]);
+    let mut ends = BTreeSet::from([0]);
     for segment in rope.segments() {
-        let mut next = HashSet::new();
+        let mut next = BTreeSet::new();
         for start in ends {
             match segment {
                 Segment::Literal(literal) => {
@@ -567,7 +579,10 @@ fn filled(random: &mut Random, template: &str, names: &[String]) -> String {
             'S' => text.push_str(&names[random.below(names.len())]),
             'C' => text.push_str(random.pick(TEXTS)),
             'K' => text.push_str(random.pick(CHARACTERS)),
-            'P' => text.push_str(&format!("r{}", random.pick(PATTERNS))),
+            'P' => {
+                text.push('r');
+                text.push_str(random.pick(PATTERNS));
+            }
             'N' => text.push_str(random.pick(&["0", "1", "2", "3", "-1", "-2", "7"])),
             other => text.push(other),
         }
@@ -609,7 +624,7 @@ fn program(random: &mut Random) -> String {
         place += 1;
         format!("print({}, {name})", place - 1)
     };
-    for step in 0..1 + random.below(4) {
+    for step in 0..=random.below(4) {
         let last = names[names.len() - 1 - random.below(2)].clone();
         match random.below(12) {
             0..=5 => {

@@ -6,7 +6,9 @@ use crate::call::Arguments;
 use crate::format::Conversion;
 use crate::heap::{Dict, List, Shape};
 use crate::machine::{Machine, Raised};
+use crate::origin::stronger;
 use crate::rope::{Rope, Source};
+use crate::truth::Truth;
 use crate::value::{Alternative, Bytes, Key, Kind, Type, Value};
 
 static FUNCTIONS: &[&str] = &[
@@ -285,7 +287,15 @@ pub(crate) fn call(
         ("filter", Some(function)) => {
             let Some(iterable) = arguments.positional.get(1) else { return Ok(None) };
             let elements = machine.elements(iterable);
-            let mut list = List { rest: elements.rest, ..List::default() };
+            let mut list = List::default();
+            if let Some(rest) = elements.rest {
+                let keep = match function.kind {
+                    Kind::None => rest.clone(),
+                    _ => machine.call(&function, Arguments::of(span, [rest.clone()]))?,
+                };
+                // What passes is what the function says of it.
+                list.rest = machine.truth(&keep).yes.map(|guard| rest.under(&guard));
+            }
             for element in elements.known {
                 let keep = match function.kind {
                     Kind::None => element.clone(),
@@ -301,16 +311,17 @@ pub(crate) fn call(
         }
         ("any" | "all", Some(value)) => {
             let elements = machine.elements(&value);
-            let wanted = name == "any";
-            let mut uncertain = elements.rest.is_some();
+            let is_any = name == "any";
+            // `all` is `not any(not ...)`.
+            let negated = |truth: Truth| if is_any { truth } else { truth.not() };
+            let mut total = if elements.rest.is_some() { Truth::EITHER } else { Truth::NO };
             for element in elements.known {
-                match machine.truth(&element).known() {
-                    Some(truth) if truth == wanted => return Ok(Some(Value::bool(wanted))),
-                    Some(_) => {}
-                    None => uncertain = true,
+                total = total.or(negated(machine.truth(&element)));
+                if total.no.is_none() {
+                    break;
                 }
             }
-            if uncertain { Value::new(Kind::Some(Type::Bool), None) } else { Value::bool(!wanted) }
+            crate::eval::truth_value(&negated(total))
         }
         ("sum" | "min" | "max", Some(value)) => {
             let values = if arguments.positional.len() > 1 {
@@ -318,7 +329,8 @@ pub(crate) fn call(
             } else {
                 let elements = machine.elements(&value);
                 if elements.rest.is_some() {
-                    return Ok(Some(Value::UNKNOWN));
+                    let taint = machine.taint_of(&value);
+                    return Ok(Some(Value::UNKNOWN.tainted(taint)));
                 }
                 elements.known
             };
@@ -332,7 +344,12 @@ pub(crate) fn call(
                     let chosen = if name == "min" { numbers.iter().min() } else { numbers.iter().max() };
                     chosen.map_or(Value::UNKNOWN, |value| Value::int(*value))
                 }
-                None => Value::UNKNOWN,
+                None if name == "sum" => {
+                    let taint =
+                        values.iter().fold(None, |found, value| stronger(found, machine.taint_of(value)));
+                    Value::UNKNOWN.tainted(taint)
+                }
+                None => values.into_iter().reduce(Value::either).unwrap_or(Value::UNKNOWN),
             }
         }
         ("next", Some(value)) => {

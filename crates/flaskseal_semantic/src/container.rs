@@ -3,6 +3,7 @@
 use crate::call::Arguments;
 use crate::heap::{Dict, List, ObjectId, Shape, join_rests};
 use crate::machine::{Machine, Raised};
+use crate::truth::Truth;
 use crate::value::{Alternative, Key, Kind, Type, Value};
 
 pub(crate) fn call_list(
@@ -17,6 +18,16 @@ pub(crate) fn call_list(
         ("append" | "add", Some(value)) => {
             machine.append(id, value);
             Value::NONE
+        }
+        ("issubset", Some(outer)) => {
+            let set = Value::object(id);
+            let truth = machine.is_subset(&set, &outer).unwrap_or(Truth::EITHER);
+            crate::eval::truth_value(&truth)
+        }
+        ("isdisjoint", Some(other)) => {
+            let set = Value::object(id);
+            let truth = machine.is_disjoint(&set, &other).unwrap_or(Truth::EITHER);
+            crate::eval::truth_value(&truth)
         }
         ("extend" | "update", Some(value)) => {
             let elements = machine.elements(&value);

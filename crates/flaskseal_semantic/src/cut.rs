@@ -44,7 +44,10 @@ pub(crate) fn strip(rope: &Rope, side: Side, set: Option<&str>) -> Rope {
         });
     }
     if let Some(hole) = rope.as_hole() {
-        let relation = if set.is_none() { Relation::Stripped } else { Relation::Part };
+        let relation = match set {
+            None => Relation::Stripped(Alphabet::WHITE_SPACE),
+            Some(set) => Relation::Stripped(Alphabet::of(set)),
+        };
         // What nobody can test by name keeps the name it has: variables of the environment.
         let stripped = match hole.identity {
             Some(_) => hole.made(relation, hole.alphabet, (side, set)),
@@ -294,7 +297,11 @@ pub(crate) fn slice(rope: &Rope, lower: Option<i64>, upper: Option<i64>) -> Rope
         return Rope::literal(characters[start as usize..end as usize].iter().collect::<String>());
     }
     let part = || {
-        let part = rope.made(Relation::Part, rope.alphabet(), ("slice", lower, upper));
+        let relation = match (lower, upper) {
+            (None | Some(0), Some(1)) => Relation::First,
+            _ => Relation::Part,
+        };
+        let part = rope.made(relation, rope.alphabet(), ("slice", lower, upper));
         // A part of the root is no root.
         let is_root = |hole: &Hole| matches!(hole.source, Source::Root);
         if part.holes().any(is_root) { Rope::hole_of(Source::Unknown, rope.alphabet()) } else { part }

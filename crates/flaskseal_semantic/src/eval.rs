@@ -11,7 +11,7 @@ use crate::call::Arguments;
 use crate::format::Conversion;
 use crate::guard::{Guard, States};
 use crate::heap::{Code, Dict, List, Shape};
-use crate::limits::{Checks, Limits, Relation};
+use crate::limits::{Checks, Identity, Limits, Relation};
 use crate::machine::{Evaluated, Flow, Frame, Machine, Raised};
 use crate::origin::stronger;
 use crate::rope::{Hole, Rope, Source};
@@ -471,7 +471,9 @@ impl<'a> Machine<'a> {
                     let characters = text.chars().map(|c| Value::str(c.to_string()).at(value.at));
                     Elements { known: characters.collect(), rest: None }
                 }
-                _ => unknown(Value::from(rope.made(Relation::Part, rope.alphabet(), value.at)).at(value.at)),
+                _ => unknown(
+                    Value::from(rope.made(Relation::Character, rope.alphabet(), value.at)).at(value.at),
+                ),
             },
             Kind::Object(id) => match &self.heap.get(*id).shape {
                 Shape::List(list) => {
@@ -713,6 +715,8 @@ impl<'a> Machine<'a> {
                 let contained = self.contains(right, left);
                 truth_value(&self.truth(&contained).not())
             }
+            ast::CmpOp::LtE if let Some(truth) = self.is_subset(left, right) => truth_value(&truth),
+            ast::CmpOp::GtE if let Some(truth) = self.is_subset(right, left) => truth_value(&truth),
             ast::CmpOp::Lt | ast::CmpOp::LtE | ast::CmpOp::Gt | ast::CmpOp::GtE => {
                 pairwise(left, right, |a, b| match order(a, b) {
                     Some(ordering) => Value::bool(match op {
@@ -725,6 +729,41 @@ impl<'a> Machine<'a> {
                 })
             }
         }
+    }
+
+    /// `set(text) <= {...}`: what it says of the text. `None` for anything else.
+    pub(crate) fn is_subset(&mut self, inner: &Value, outer: &Value) -> Option<Truth> {
+        let (whole, inner) = self.characters_of(inner)?;
+        let outer = self.elements(outer);
+        if outer.rest.is_some() {
+            return None;
+        }
+        let alphabet = outer.known.iter().try_fold(Alphabet::NONE, |set, member| {
+            member.as_str().map(|text| set.union(Alphabet::of(text)))
+        })?;
+        let yes = Guard::about(&whole, Limits::alphabet(alphabet.intersection(inner)));
+        Some(Truth { yes: Some(yes), no: Some(Guard::ALWAYS) })
+    }
+
+    /// `set(text).isdisjoint(...)`, either way round: what it says of the text.
+    pub(crate) fn is_disjoint(&mut self, one: &Value, other: &Value) -> Option<Truth> {
+        let ((whole, inner), other) = match self.characters_of(one) {
+            Some(found) => (found, other),
+            None => (self.characters_of(other)?, one),
+        };
+        let others = self.elements(other).known;
+        let gone = others.iter().filter_map(Value::as_str).filter(|text| text.chars().count() == 1);
+        let gone = gone.fold(Alphabet::NONE, |set, text| set.union(Alphabet::of(text)));
+        let yes = Guard::about(&whole, Limits::alphabet(inner.without(gone)));
+        Some(Truth { yes: Some(yes), no: Some(Guard::ALWAYS) })
+    }
+
+    /// The text of which a set has all characters, and which they can be.
+    pub(crate) fn characters_of(&self, set: &Value) -> Option<(Identity, Alphabet)> {
+        let list = self.heap.list(set.as_object()?)?;
+        let rest = list.rest.as_ref().filter(|_| list.is_set && list.items.is_empty())?;
+        let hole = rest.as_rope()?.as_hole()?;
+        Some((hole.identity.as_ref()?.character_of()?.clone(), hole.alphabet))
     }
 
     /// `==`, with the environment under which it holds.
@@ -752,7 +791,7 @@ impl<'a> Machine<'a> {
                 (Some(x), Some(y)) => Value::bool(x == y),
                 (None, Some(text)) => equals_hole(x, text),
                 (Some(text), None) => equals_hole(y, text),
-                (None, None) => unknown,
+                (None, None) => truth_value(&crate::truth::same(x, y)),
             },
             (Kind::Bytes(Bytes::Known(x)), Kind::Bytes(Bytes::Known(y))) => Value::bool(x == y),
             (Kind::None, Kind::None) => Value::bool(true),
@@ -837,8 +876,12 @@ impl<'a> Machine<'a> {
         }
         if let (Some(text), Kind::Str(part)) = (container.as_str(), &item.kind) {
             // What occurs in a constant has no other characters.
-            let limits = Limits::alphabet(Alphabet::of(text));
-            return truth_value(&crate::truth::about(part, limits, Limits::default()));
+            let alphabet = Alphabet::of(text);
+            let no = match crate::truth::is_character(part) {
+                true => Limits::alphabet(alphabet.without_wide().complement()),
+                false => Limits::default(),
+            };
+            return truth_value(&crate::truth::about(part, Limits::alphabet(alphabet), no));
         }
         if let Some(id) = container.as_object()
             && id == self.environ
@@ -1090,8 +1133,62 @@ impl<'a> Machine<'a> {
         if callee.as_path() == Some("builtins.super") && node.arguments.is_empty() {
             return Ok(self.super_object(span));
         }
+        if let Some(path @ ("builtins.all" | "builtins.any")) = callee.as_path()
+            && let Some(truth) = self.quantified(&node.arguments, path == "builtins.all")?
+        {
+            return Ok(truth_value(&truth).at(Some(span)));
+        }
         let arguments = self.arguments(&node.arguments, span)?;
         self.call(&callee, arguments)
+    }
+
+    /// `all(c in ALLOWED for c in text)` and `any(c in DENIED for c in text)`: what they say of the text. `None` for
+    /// anything else.
+    fn quantified(&mut self, node: &'a ast::Arguments, is_all: bool) -> Result<Option<Truth>, Raised> {
+        let [argument] = &*node.args else { return Ok(None) };
+        let (element, generators) = match argument {
+            Expr::Generator(node) => (&*node.elt, &node.generators),
+            Expr::ListComp(node) => (&*node.elt, &node.generators),
+            _ => return Ok(None),
+        };
+        let [generator] = &generators[..] else { return Ok(None) };
+        if !matches!(&generator.iter, Expr::Name(_)) || !matches!(&generator.target, Expr::Name(_)) {
+            return Ok(None);
+        }
+        let iterable = self.eval(&generator.iter)?;
+        let Kind::Str(rope) = &iterable.kind else { return Ok(None) };
+        let Some(whole) = rope.as_hole().and_then(|hole| hole.identity.clone()) else { return Ok(None) };
+        let characters = self.elements(&iterable);
+        let Some(character) = characters.rest.filter(|_| characters.known.is_empty()) else {
+            return Ok(None);
+        };
+        let one = character.as_rope().and_then(Rope::as_hole).and_then(|hole| hole.identity.clone());
+        let Some(one) = one else { return Ok(None) };
+        let scope = self.heap.allocate(Shape::Scope);
+        let frame = self.frame();
+        let mut closure = frame.closure.clone();
+        closure.push(frame.scope);
+        let frame = Frame { scope, closure, class: None, is_namespace: false, ..frame.clone() };
+        self.frames.push(frame);
+        let truth = self.assign(&generator.target, character).and_then(|()| {
+            // What a filter leaves out passes.
+            let mut passes = Truth::NO;
+            for filter in &generator.ifs {
+                passes = passes.or(self.condition(filter)?.not());
+            }
+            let tested = self.condition(element)?;
+            Ok(passes.or(if is_all { tested } else { tested.not() }))
+        });
+        self.frames.pop();
+        if self.fuel == 0 {
+            return Ok(None);
+        }
+        // Every character passes, or one of them does not.
+        let limits = truth?.yes.map(|guard| guard.limits(&one).unwrap_or_default());
+        let alphabet = limits.map_or(Alphabet::NONE, |limits| limits.alphabet);
+        let all = Guard::about(&whole, Limits::alphabet(alphabet));
+        let truth = Truth { yes: Some(all), no: Some(Guard::ALWAYS) };
+        Ok(Some(if is_all { truth } else { truth.not() }))
     }
 
     fn arguments(&mut self, node: &'a ast::Arguments, span: Span) -> Result<Arguments, Raised> {
@@ -1183,7 +1280,14 @@ fn equals_hole(rope: &Rope, text: &str) -> Value {
         && text.starts_with(rope.literal_prefix())
         && text.ends_with(rope.literal_suffix());
     if possible {
-        truth_value(&crate::truth::about(rope, Limits::equals(text), Limits::default()))
+        let mut characters = text.chars();
+        let no = match (characters.next(), characters.next()) {
+            (Some(only), None) if only.is_ascii() && crate::truth::is_character(rope) => {
+                Limits::alphabet(Alphabet::of_char(only).complement())
+            }
+            _ => Limits::default(),
+        };
+        truth_value(&crate::truth::about(rope, Limits::equals(text), no))
     } else {
         Value::bool(false)
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use flaskseal_python::{Name, ast, ast::Stmt};
 
+use crate::alphabet::Alphabet;
 use crate::guard::Guard;
 use crate::heap::{Code, Delta, Function, Mark, Shape};
+use crate::limits::{Identity, Limits};
 use crate::machine::{Evaluated, Exit, Flow, Frame, Machine, Raised};
 use crate::truth::Truth;
 use crate::value::{Alternative, Kind, Value};
@@ -318,12 +320,32 @@ impl<'a> Machine<'a> {
         if let Some(rest) = elements.rest
             && matches!(flow, Flow::Normal)
         {
+            let one = character_identity(&rest);
+            // What every round that goes on to the next leaves of the character.
+            let mut passing = Alphabet::NONE;
             flow = self.unknown_rounds(first_exit, |machine| {
                 if let Err(raised) = machine.assign(&node.target, rest.clone()) {
                     return Flow::Raise(raised);
                 }
-                machine.round(&node.body, first_exit)
+                let flow = machine.round(&node.body, first_exit);
+                if let (Flow::Normal, Some(one)) = (&flow, &one) {
+                    let limits = machine.guard.limits(one).unwrap_or_default();
+                    passing = passing.union(limits.alphabet);
+                }
+                flow
             });
+            let breaks = |exit: &Exit<'_>| matches!(exit.flow, Flow::Break);
+            if let Some(whole) = one.as_ref().and_then(|one| one.character_of())
+                && matches!(flow, Flow::Normal)
+                && self.fuel > 0
+                && !self.exits[first_exit..].iter().any(breaks)
+            {
+                // The loop came to its end: every character passed.
+                let all = Guard::about(whole, Limits::alphabet(passing));
+                if let Some(guard) = self.guard.and(&all) {
+                    self.guard = guard;
+                }
+            }
         }
         if matches!(flow, Flow::Normal) {
             flow = self.block(&node.orelse);
@@ -876,4 +898,10 @@ fn equal_constants(value: &Value, constant: &Value) -> Option<bool> {
         }
         _ => None,
     }
+}
+
+/// The identity of a loop's element, where it is one character of a text.
+fn character_identity(element: &Value) -> Option<Arc<Identity>> {
+    let identity = element.as_rope()?.as_hole()?.identity.clone()?;
+    identity.character_of().is_some().then_some(identity)
 }

@@ -32,6 +32,14 @@ impl Identity {
         Arc::new(Self { id, made_of: self.may_have_descendants().then(|| (self.clone(), relation)) })
     }
 
+    /// The text of which this is one character.
+    pub(crate) fn character_of(&self) -> Option<&Self> {
+        match &self.made_of {
+            Some((whole, Relation::Character)) => Some(whole),
+            _ => None,
+        }
+    }
+
     fn may_have_descendants(&self) -> bool {
         std::iter::successors(Some(self), |identity| identity.made_of.as_ref().map(|(whole, _)| &**whole))
             .count()
@@ -54,8 +62,14 @@ fn id_of(name: impl Hash) -> TextId {
 pub enum Relation {
     /// A part without gaps: a slice, one of the pieces of a split.
     Part,
-    /// All of it but white space at the ends.
-    Stripped,
+    /// All of it but characters of this set at the ends.
+    Stripped(Alphabet),
+    /// All of it but characters of this set, wherever they are.
+    Without(Alphabet),
+    /// One of its characters.
+    Character,
+    /// Its first character, or nothing where it has none.
+    First,
     /// The same with letters in other case.
     Cased,
     /// Some of its characters, in any order.
@@ -268,10 +282,16 @@ impl Limits {
     pub(crate) fn of_made(&self, relation: Relation) -> Self {
         let nothing = Self::default();
         match relation {
-            Relation::Part | Relation::Stripped | Relation::Name => {
+            Relation::Part | Relation::Stripped(_) | Relation::Name | Relation::Character => {
                 Self { alphabet: self.alphabet, first: self.alphabet, absent: self.absent.clone(), ..nothing }
             }
-            Relation::Characters => Self { alphabet: self.alphabet, first: self.alphabet, ..nothing },
+            Relation::Characters | Relation::Without(_) => {
+                Self { alphabet: self.alphabet, first: self.alphabet, ..nothing }
+            }
+            Relation::First => {
+                let alphabet = self.alphabet.intersection(self.first);
+                Self { alphabet, first: alphabet, ..nothing }
+            }
             Relation::Cased => Self {
                 alphabet: self.alphabet.any_case(),
                 first: self.first.any_case(),
@@ -291,23 +311,26 @@ impl Limits {
     pub(crate) fn of_whole(&self, relation: Relation) -> Self {
         let nothing = Self::default();
         match relation {
-            Relation::Stripped => {
-                let alphabet = self.alphabet.union(Alphabet::WHITE_SPACE);
-                Self {
-                    alphabet,
-                    first: self.first.union(Alphabet::WHITE_SPACE),
-                    absent: self
-                        .absent
-                        .iter()
-                        .filter(|text| !text.chars().any(char::is_whitespace))
-                        .cloned()
-                        .collect(),
-                    ..nothing
-                }
+            Relation::Stripped(gone) => Self {
+                alphabet: self.alphabet.union(gone),
+                first: self.first.union(gone),
+                // A text across the border of what was taken off needs one of its characters.
+                absent: self
+                    .absent
+                    .iter()
+                    .filter(|text| !text.chars().any(|character| gone.contains(character)))
+                    .cloned()
+                    .collect(),
+                ..nothing
+            },
+            Relation::Without(gone) => {
+                let alphabet = self.alphabet.union(gone);
+                Self { alphabet, first: self.first.union(gone), ..nothing }
             }
+            Relation::First => Self { first: self.alphabet, ..nothing },
             Relation::Cased => Self {
-                alphabet: self.alphabet.any_case(),
-                first: self.first.any_case(),
+                alphabet: before_case(self.alphabet),
+                first: before_case(self.first),
                 checks: Checks { host: self.checks.host, scheme: self.checks.scheme, ..Checks::NONE },
                 ..nothing
             },
@@ -323,9 +346,16 @@ impl Limits {
             Relation::Resolved | Relation::CommonPath | Relation::CommonPrefix => {
                 Self { checks: self.checks, ..nothing }
             }
-            Relation::Part | Relation::Characters | Relation::Name => nothing,
+            Relation::Part | Relation::Characters | Relation::Character | Relation::Name => nothing,
         }
     }
+}
+
+/// The characters that case mapping makes these of: the Kelvin sign becomes a `k`, the long s an `S`.
+fn before_case(alphabet: Alphabet) -> Alphabet {
+    let relatives =
+        if alphabet.meets(Alphabet::LETTERS) { Alphabet::WIDE_ALPHANUMERIC } else { Alphabet::NONE };
+    alphabet.any_case().union(relatives)
 }
 
 fn common_prefix<'t>(a: &'t str, b: &str) -> &'t str {
@@ -361,8 +391,11 @@ mod tests {
     fn knowledge_travels_between_related_texts() {
         let letters = Limits::alphabet(Alphabet::ascii_range(b'a', b'z'));
         assert!(letters.of_whole(Relation::Cased).alphabet.contains('Z'));
-        assert!(letters.of_whole(Relation::Stripped).alphabet.contains('\n'));
+        assert!(letters.of_whole(Relation::Stripped(Alphabet::WHITE_SPACE)).alphabet.contains('\n'));
         assert!(letters.of_whole(Relation::Part).is_nothing());
+        let without = letters.of_whole(Relation::Without(Alphabet::of("-")));
+        assert!(without.alphabet.contains('-') && !without.alphabet.contains('\''));
+        assert!(!letters.of_whole(Relation::First).first.contains('/'));
         assert!(Limits::one_of(["a.example".into()]).of_whole(Relation::Host).checks.host);
         assert!(Limits::absent("..").of_made(Relation::Part).absent.contains(".."));
     }

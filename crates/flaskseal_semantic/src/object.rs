@@ -389,7 +389,9 @@ impl<'a> Machine<'a> {
                 }
                 _ => {
                     let index = key.as_int();
-                    Value::from(rope.made(Relation::Part, rope.alphabet(), (index, span))).at(here)
+                    let relation = if index == Some(0) { Relation::First } else { Relation::Character };
+                    let place = if index.is_some() { None } else { Some(span) };
+                    Value::from(rope.made(relation, rope.alphabet(), (index, place))).at(here)
                 }
             }),
             Kind::Bytes(Bytes::Known(bytes)) => Ok(match key.as_int() {
@@ -409,8 +411,14 @@ impl<'a> Machine<'a> {
                             let value = indexed(&list.items, index);
                             value.ok_or_else(|| Raised::of("IndexError"))
                         }
-                        _ => {
-                            let all = list.items.iter().cloned().chain(list.rest.clone());
+                        // Known elements come first.
+                        Some(index @ 0..) if !list.is_set && list.items.get(index as usize).is_some() => {
+                            Ok(list.items[index as usize].clone())
+                        }
+                        index => {
+                            // A test on one of several elements says nothing of another.
+                            let rest = list.rest.as_ref().map(|rest| rest.element(index));
+                            let all = list.items.iter().cloned().chain(rest);
                             Ok(all.reduce(Value::either).unwrap_or(Value::UNKNOWN))
                         }
                     },

@@ -316,7 +316,7 @@ fn secure_file_name(rope: &Rope) -> Rope {
     match rope.as_literal() {
         Some(text) if !text.is_empty() && text.chars().all(|c| letters.contains(c)) => rope.clone(),
         _ => {
-            let name = rope.made(Relation::Characters, alphabet, "secure");
+            let name = rope.computed(alphabet, "secure");
             name.map_holes(|hole| Hole { first: letters.union(Alphabet::of("-")), ..hole.clone() })
         }
     }

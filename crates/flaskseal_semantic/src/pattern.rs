@@ -200,6 +200,20 @@ impl Pattern {
         excluded
     }
 
+    /// Whether every match consists of characters, each of which any match may be: `[^a-z]+`.
+    pub(crate) fn is_of_characters(&self) -> bool {
+        fn consists(node: &Node) -> bool {
+            match node {
+                Node::Class(_) => true,
+                Node::Group { inner, .. } => consists(inner),
+                Node::Repeat { inner, .. } => consists(inner),
+                Node::Choice(parts) => parts.iter().all(consists),
+                _ => false,
+            }
+        }
+        consists(&self.root)
+    }
+
     fn exclude(&self, node: &Node, excluded: &mut Excluded) {
         match node {
             Node::Class(class) => {

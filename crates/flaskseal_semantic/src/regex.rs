@@ -380,7 +380,10 @@ fn taken(rope: &Rope, pattern: Option<&Pattern>, index: usize, how: &str, may_be
     let texts = pattern.map_or_else(Texts::any, |pattern| pattern.group(index));
     let alphabet = rope.alphabet().intersection(texts.alphabet);
     if let Some(listed) = &texts.listed {
-        // The pattern's author chose these texts.
+        // The pattern's author chose these texts; of single characters, anything can be spelled.
+        if listed.iter().any(|text| text.chars().count() == 1) && listed.len() > 1 {
+            return rope.made(Relation::Part, alphabet, (how, index)).into();
+        }
         return match listed.iter().next() {
             Some(only) if listed.len() == 1 && !may_be_empty => Value::str(only.as_str()),
             _ => Rope::hole_of(Source::Unknown, alphabet).into(),
@@ -449,7 +452,12 @@ fn substituted(
     };
     let left = rope.alphabet().intersection(removed.complement());
     if replacement.as_literal() == Some("") {
-        return rope.made(Relation::Characters, left, ("re.sub", how)).into();
+        // Where nothing but single characters goes, the rest is all the rest.
+        let relation = match pattern {
+            Some(pattern) if pattern.is_of_characters() => Relation::Without(pattern.group(0).alphabet),
+            _ => Relation::Characters,
+        };
+        return rope.made(relation, left, ("re.sub", how)).into();
     }
     let alphabet = left.union(replacement.alphabet());
     let origin = stronger(rope.origin(), replacement.origin());

@@ -61,7 +61,8 @@ impl Hole {
 
     /// Text that was made of this text: `alphabet` has its characters, `how` tells it from others made alike.
     pub fn made(&self, relation: Relation, alphabet: Alphabet, how: impl Hash) -> Self {
-        let keeps_gaps_closed = matches!(relation, Relation::Part | Relation::Stripped | Relation::Name);
+        let keeps_gaps_closed =
+            matches!(relation, Relation::Part | Relation::Stripped(_) | Relation::Name | Relation::Character);
         Self {
             absent: self.absent.clone().filter(|_| keeps_gaps_closed),
             identity: self.identity.as_ref().map(|identity| identity.made(relation, how)),
@@ -77,7 +78,9 @@ impl Hole {
 
     /// The hole under what is known of its text.
     fn limited(self, limits: &Limits) -> Vec<Segment> {
-        if let Some(texts) = &limits.texts {
+        // Whoever picks characters one by one may spell anything with them.
+        let is_character = self.identity.as_ref().is_some_and(|identity| identity.character_of().is_some());
+        if let Some(texts) = limits.texts.as_ref().filter(|texts| texts.len() == 1 || !is_character) {
             return match texts.iter().next() {
                 Some(only) if texts.len() == 1 => vec![Segment::Literal(only.clone())],
                 // The program chose every one of these texts.

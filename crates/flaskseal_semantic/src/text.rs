@@ -558,7 +558,9 @@ fn replace(machine: &Machine<'_>, rope: &Rope, from: &str, to: &Value, is_limite
     let changed = |hole: &Hole| {
         let left = hole.alphabet.without(removed);
         if to.as_literal() == Some("") {
-            return hole.made(Relation::Characters, left, ("replace", from, is_limited));
+            let relation =
+                if is_limited || !is_character { Relation::Characters } else { Relation::Without(removed) };
+            return hole.made(relation, left, ("replace", from, is_limited));
         }
         let changed =
             Rope::from(hole.clone()).computed(left.union(to.alphabet()), ("replace", from, to.to_string()));
@@ -660,7 +662,7 @@ fn translate(machine: &Machine<'_>, rope: &Rope, table: &Dict) -> Value {
         Segment::Hole(hole) => {
             let left = hole.alphabet.without(removed);
             if added == Alphabet::NONE {
-                return Segment::Hole(hole.made(Relation::Characters, left, ("translate", &how)));
+                return Segment::Hole(hole.made(Relation::Without(removed), left, ("translate", &how)));
             }
             let changed = Rope::from(hole.clone()).computed(left.union(added), ("translate", &how));
             Segment::Hole(changed.as_hole().cloned().unwrap_or_else(|| hole.changed(Alphabet::ALL)))

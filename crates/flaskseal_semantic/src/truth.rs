@@ -1,8 +1,9 @@
 //! Tri-state conditions: under which environment a value is true, and under which it is false.
 
+use crate::alphabet::Alphabet;
 use crate::guard::{Guard, States};
 use crate::heap::Shape;
-use crate::limits::Limits;
+use crate::limits::{Limits, Relation};
 use crate::machine::Machine;
 use crate::rope::{Rope, Segment, Source};
 use crate::value::{Bytes, Kind, Value};
@@ -110,6 +111,26 @@ pub(crate) fn about(rope: &Rope, yes: Limits, no: Limits) -> Truth {
         }
         None => Truth::EITHER,
     }
+}
+
+/// Whether a text is one character of another.
+pub(crate) fn is_character(rope: &Rope) -> bool {
+    let identity = rope.as_hole().and_then(|hole| hole.identity.as_ref());
+    identity
+        .is_some_and(|identity| matches!(identity.made_of, Some((_, Relation::Character | Relation::First))))
+}
+
+/// Two texts are equal: each has the characters of both. `secure_filename(name) == name`.
+pub(crate) fn same(a: &Rope, b: &Rope) -> Truth {
+    let limits = |of: &Rope| {
+        let first = of.as_hole().map_or(Alphabet::ALL, |hole| hole.first);
+        Limits { first, ..Limits::alphabet(of.alphabet()) }
+    };
+    let about = |rope: &Rope, other: &Rope| match rope.as_hole().and_then(|hole| hole.identity.as_ref()) {
+        Some(identity) => Guard::about(identity, limits(other)),
+        None => Guard::ALWAYS,
+    };
+    Truth { yes: about(a, b).and(&about(b, a)), no: Some(Guard::ALWAYS) }
 }
 
 /// A test that says the same of every part of a text as of the whole: which characters it has.

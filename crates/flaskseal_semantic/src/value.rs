@@ -6,6 +6,7 @@ use flaskseal_core::Span;
 
 use crate::guard::Guard;
 use crate::heap::ObjectId;
+use crate::limits::Relation;
 use crate::origin::{Origin, StepKind, stronger};
 use crate::rope::{Hole, Rope, Source};
 
@@ -149,6 +150,20 @@ impl Value {
         };
         let taint = self.taint.as_ref().map(|origin| Arc::new(origin.step(at, what.clone())));
         Self { kind, at: self.at, taint }
+    }
+
+    /// One of several texts like this one, told from the others by its index.
+    pub(crate) fn element(&self, index: Option<i64>) -> Self {
+        let Some(index) = index else { return self.clone() };
+        self.map(|value| match &value.kind {
+            Kind::Str(rope) if rope.as_hole().is_some_and(|hole| hole.identity.is_some()) => {
+                let part = rope.made(Relation::Part, rope.alphabet(), ("element", index));
+                let first = rope.as_hole().map_or(rope.alphabet(), |hole| hole.first);
+                let part = part.map_holes(|hole| Hole { first, ..hole.clone() });
+                Self { kind: Kind::Str(part), ..value.clone() }
+            }
+            _ => value.clone(),
+        })
     }
 
     /// The same value, made at this place unless it already has one.

@@ -48,6 +48,9 @@ pub enum Command {
     /// Record known findings, so that the gate fails only on new ones
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// The database of published advisories
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Show flaskseal's own configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -104,6 +107,9 @@ pub struct ProjectArguments {
     /// Production's environment holds nothing but what the tree and the --env-file say
     #[arg(long, env = "FLASKSEAL_ENV_COMPLETE", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Production")]
     pub env_complete: bool,
+    /// The database of advisories [default: that of `flaskseal db update`, or the built-in table]
+    #[arg(long, value_name = "FILE", env = "FLASKSEAL_DB", value_hint = ValueHint::FilePath, help_heading = "Production")]
+    pub db: Option<PathBuf>,
     /// Judge the tree even if nothing in it looks like Flask
     #[arg(long, env = "FLASKSEAL_FORCE", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Production")]
     pub force: bool,
@@ -223,6 +229,47 @@ pub enum BaselineCommand {
         #[command(flatten)]
         project: ProjectArguments,
     },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum DbCommand {
+    /// Fetch the advisories on all of PyPI that the OSV project publishes
+    ///
+    /// The only command that opens a connection. What is up to date already is not fetched again; whatever goes wrong,
+    /// the database stays as it was.
+    Update {
+        #[command(flatten)]
+        database: DatabaseArguments,
+        /// Where the dump is fetched from, instead of the OSV project
+        #[arg(long, value_name = "URL", env = "FLASKSEAL_DB_URL")]
+        url: Option<String>,
+        /// Draw no progress on standard error
+        #[arg(long, env = "FLASKSEAL_NO_PROGRESS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+        no_progress: bool,
+    },
+    /// Read advisories from an OSV dump on disk: the archive, or a folder of documents
+    Import {
+        /// The archive or folder
+        #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+        from: PathBuf,
+        #[command(flatten)]
+        database: DatabaseArguments,
+    },
+    /// Say which database is used, from where, of which day
+    Status {
+        #[command(flatten)]
+        database: DatabaseArguments,
+        /// The day to judge by
+        #[arg(long, alias = "today", value_name = "YYYY-MM-DD", env = "FLASKSEAL_NOW", hide = true)]
+        now: Option<Date>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct DatabaseArguments {
+    /// The database file [default: flaskseal/advisories.db in the user's folder for data]
+    #[arg(long, value_name = "FILE", env = "FLASKSEAL_DB", value_hint = ValueHint::FilePath)]
+    pub db: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -11,6 +11,7 @@ use flaskseal_system::{DiscoverOptions, InputError};
 
 use crate::arguments::ProjectArguments;
 use crate::configuration::Configuration;
+use crate::database;
 use crate::selection::Selection;
 
 /// Everything that a run depends on, besides the tree itself.
@@ -61,11 +62,8 @@ impl Request {
             .map(|path| Ok((flaskseal_system::read_to_string(path)?, path.display().to_string())))
             .collect::<Result<_, InputError>>()
             .context("an environment file cannot be used")?;
-        let today = arguments.now.or_else(|| {
-            let (year, month, day) = flaskseal_system::today();
-            Date::new(year, month, day)
-        });
-        let today = today.context("the clock names a day that no calendar has; use --now YYYY-MM-DD")?;
+        let today = day(arguments.now)?;
+        let (advisories, complaint) = database::open(arguments.db.as_deref())?;
         Ok(Self {
             root: arguments.path.clone(),
             discover: DiscoverOptions { exclude: configuration.exclude.value.clone() },
@@ -75,7 +73,7 @@ impl Request {
                 env_complete: configuration.env_complete.value,
                 session_lifetime_hours: configuration.session_lifetime_hours.value,
                 today: Some(today),
-                advisories: None,
+                advisories,
             },
             selection: configuration.selection(),
             policy: Policy {
@@ -88,9 +86,24 @@ impl Request {
             baseline,
             today,
             force: arguments.force,
-            notes: configuration.notes.iter().cloned().chain(configuration.unused()).collect(),
+            notes: configuration
+                .notes
+                .iter()
+                .cloned()
+                .chain(configuration.unused())
+                .chain(complaint)
+                .collect(),
         })
     }
+}
+
+/// The day to judge by: the one that was named, or the clock's.
+pub(crate) fn day(named: Option<Date>) -> anyhow::Result<Date> {
+    let today = named.or_else(|| {
+        let (year, month, day) = flaskseal_system::today();
+        Date::new(year, month, day)
+    });
+    today.context("the clock names a day that no calendar has; use --now YYYY-MM-DD")
 }
 
 /// Reads the tree and judges it. `phase` is told what begins.

@@ -16,15 +16,15 @@ use flaskseal_report::{Format, RenderOptions};
 use flaskseal_system::{InputError, write_atomically};
 
 use crate::arguments::{
-    Arguments, BaselineCommand, CheckArguments, Command, ConfigCommand, ListFormat, OutputArguments,
-    ProjectArguments,
+    Arguments, BaselineCommand, CheckArguments, Command, ConfigCommand, DbCommand, ListFormat,
+    OutputArguments, ProjectArguments,
 };
 use crate::check::{self, Outcome, Request};
 use crate::configuration::{Configuration, Origin, Setting};
 use crate::outputs::{self, Word};
 use crate::progress::Progress;
 use crate::selection::find_rule;
-use crate::{baseline, explain, rules};
+use crate::{baseline, database, explain, rules};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,6 +102,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Exit> {
             write_baseline(&project, matches, &rules, accept.as_deref())
         }
         Command::Baseline(BaselineCommand::Prune { project }) => prune_baseline(&project, matches, &rules),
+        Command::Db(command) => run_db(command),
         Command::Config(ConfigCommand::Show { project }) => {
             print(&shown(&Configuration::resolve(&project, matches, &rules)?))
         }
@@ -202,6 +203,21 @@ fn judge(
         .context("cannot start the threads of `--jobs`")?;
     let progress = Progress::start(!arguments.no_progress);
     pool.install(|| check::run(&request, &|phase| progress.phase(phase)))
+}
+
+fn run_db(command: DbCommand) -> anyhow::Result<Exit> {
+    match command {
+        DbCommand::Update { database, url, no_progress } => {
+            let progress = Progress::start(!no_progress);
+            let said = database::update(database.db.as_deref(), url.as_deref(), &progress);
+            drop(progress);
+            print(&said?)
+        }
+        DbCommand::Import { from, database } => print(&database::import(database.db.as_deref(), &from)?),
+        DbCommand::Status { database, now } => {
+            print(&database::status(database.db.as_deref(), check::day(now)?)?)
+        }
+    }
 }
 
 fn write_baseline(

@@ -16,6 +16,10 @@ pub mod check;
 
 mod baseline;
 
+mod database;
+
+mod download;
+
 mod explain;
 
 mod rules;

@@ -34,6 +34,10 @@ impl Progress {
         Self { bar, timer: Some((done, timer)) }
     }
 
+    pub(crate) fn say(&self, text: String) {
+        self.bar.set_message(text);
+    }
+
     pub(crate) fn phase(&self, name: &'static str) {
         self.bar.set_message(name);
     }

@@ -33,6 +33,36 @@ pub fn read_to_string(path: &Path) -> Result<String, InputError> {
     }
 }
 
+/// Reads a regular file that the user named, as it is: of at most `limit` mebibytes.
+pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
+    let metadata = fs::metadata(path).map_err(|source| InputError::reading(path, source))?;
+    if metadata.is_dir() {
+        return Err(InputError::NotAFile(path.to_path_buf()));
+    }
+    if !metadata.is_file() {
+        return Err(InputError::Special(path.to_path_buf()));
+    }
+    let bytes = read_bounded(path, metadata.len(), limit << 20)
+        .map_err(|source| InputError::reading(path, source))?;
+    bytes.ok_or_else(|| InputError::TooLarge { path: path.to_path_buf(), limit })
+}
+
+/// The regular files of a folder whose names end in `ending`, in order; those of folders below it are not listed.
+pub fn files_of(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, InputError> {
+    let entries = fs::read_dir(folder).map_err(|source| InputError::reading(folder, source))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(ending) && path.is_file())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// Creates a folder and those above it.
+pub fn create_folder(path: &Path) -> Result<(), InputError> {
+    fs::create_dir_all(path).map_err(|source| InputError::Write { path: path.to_path_buf(), source })
+}
+
 /// Writes a file so that a crash leaves the old one or the new one: a temporary file in the same folder, flushed to
 /// the disk, then renamed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), InputError> {

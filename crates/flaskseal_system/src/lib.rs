@@ -15,7 +15,9 @@ mod tracked;
 mod decode;
 
 mod file;
-pub use file::{canonical, is_file, is_folder, read_to_string, write_atomically};
+pub use file::{
+    canonical, create_folder, files_of, is_file, is_folder, read_bytes, read_to_string, write_atomically,
+};
 
 mod clock;
 pub use clock::today;

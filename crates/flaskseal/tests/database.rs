@@ -1,0 +1,167 @@
+//! The commands that keep the advisory database, through the real program. The server is a few lines on loopback.
+#![allow(clippy::disallowed_methods, reason = "a test that writes its own files")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+const DOCUMENT: &str = r#"{"id": "PYSEC-2024-1", "modified": "2024-05-06T00:00:00Z", "aliases": ["CVE-2024-1"], "affected": [{"package": {"ecosystem": "PyPI", "name": "Shop_Api"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.0"}]}]}]}"#;
+const MALICIOUS: &str = r#"{"id": "MAL-2024-7", "modified": "2024-05-07T00:00:00Z", "affected": [{"package": {"ecosystem": "PyPI", "name": "flaskk"}, "versions": ["1.0"]}]}"#;
+
+fn flaskseal(words: &[&str], db: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_flaskseal"))
+        .args(words)
+        .env("FLASKSEAL_DB", db)
+        .env_remove("https_proxy")
+        .env_remove("http_proxy")
+        .env_remove("all_proxy")
+        .env_remove("HTTPS_PROXY")
+        .env_remove("HTTP_PROXY")
+        .env_remove("ALL_PROXY")
+        .output()
+        .expect("the command runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn archive() -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in [("a.json", DOCUMENT), ("b.json", MALICIOUS)] {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn import_status_and_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("below/advisories.db");
+    let dump = folder.path().join("dump");
+    std::fs::create_dir(&dump).unwrap();
+    std::fs::write(dump.join("a.json"), DOCUMENT).unwrap();
+    std::fs::write(dump.join("b.json"), MALICIOUS).unwrap();
+    let imported = flaskseal(&["db", "import", dump.to_str().unwrap()], &db);
+    assert!(imported.status.success(), "{}", said(&imported));
+    assert!(said(&imported).contains("2 advisories on 2 packages, as of 2024-05-07"), "{}", said(&imported));
+    let status = said(&flaskseal(&["db", "status", "--now", "2024-05-10"], &db));
+    assert!(status.contains("source      dump") && status.contains("2024-05-07 (3 days old)"), "{status}");
+
+    let project = folder.path().join("project");
+    std::fs::create_dir(&project).unwrap();
+    std::fs::write(
+        project.join("app.py"),
+        "from flask import Flask\nimport shop_api\napp = Flask(__name__)\n",
+    )
+    .unwrap();
+    std::fs::write(project.join("requirements.txt"), "Flask==2.0.1\nshop.api==1.5\nflaskk==1.0\n").unwrap();
+    std::fs::write(project.join("Procfile"), "web: gunicorn app:app\n").unwrap();
+    let words = ["check", "--isolated", "--only", "FS601,FS602", "-f", "concise", "--now", "2024-05-10"];
+    let report = said(&flaskseal(&[&words[..], &[project.to_str().unwrap()]].concat(), &db));
+    assert!(
+        report.contains("requirements.txt:2:1: medium[FS601] `shop-api 1.5` is affected by CVE-2024-1"),
+        "{report}"
+    );
+    assert!(
+        report.contains("requirements.txt:3:1: critical[FS602] `flaskk 1.0` is recorded as malicious"),
+        "{report}"
+    );
+    // The database alone decides: the built-in table is not mixed in.
+    assert!(!report.contains("flask 2.0.1"), "{report}");
+}
+
+#[test]
+fn what_is_no_dump_leaves_the_database_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("advisories.db");
+    let zip = folder.path().join("all.zip");
+    std::fs::write(&zip, archive()).unwrap();
+    assert!(flaskseal(&["db", "import", zip.to_str().unwrap()], &db).status.success());
+    let before = std::fs::read(&db).unwrap();
+    let whole = std::fs::read(&zip).unwrap();
+    for (text, message) in [
+        (&b"nothing"[..], "is not a zip archive"),
+        (&whole[..whole.len() / 2], "is not a zip archive"),
+        (&b""[..], "is not a zip archive"),
+    ] {
+        std::fs::write(&zip, text).unwrap();
+        let output = flaskseal(&["db", "import", zip.to_str().unwrap()], &db);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said(&output).contains(message), "{}", said(&output));
+        assert_eq!(std::fs::read(&db).unwrap(), before);
+    }
+    // A database that is cut off is an error where it was named, and a new one can be written over it.
+    std::fs::write(&db, &before[..before.len() / 3]).unwrap();
+    let status = flaskseal(&["db", "status"], &db);
+    assert_eq!(status.status.code(), Some(2));
+    assert!(said(&status).contains("advisories.db is damaged"), "{}", said(&status));
+    std::fs::write(&zip, whole).unwrap();
+    assert!(flaskseal(&["db", "import", zip.to_str().unwrap()], &db).status.success());
+    assert_eq!(std::fs::read(&db).unwrap(), before);
+}
+
+/// Serves each connection with the next answer, and notes the requests.
+fn serve(answers: Vec<Vec<u8>>) -> (String, Arc<Mutex<Vec<String>>>, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/all.zip", listener.local_addr().unwrap());
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&requests);
+    let server = std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = String::new();
+            let mut lines = BufReader::new(stream.try_clone().unwrap());
+            while lines.read_line(&mut request).unwrap() > 2 {}
+            noted.lock().unwrap().push(request.to_lowercase());
+            stream.write_all(&answer).unwrap();
+        }
+    });
+    (url, requests, server)
+}
+
+#[test]
+fn an_update_goes_on_where_the_connection_broke_and_asks_only_for_news() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("advisories.db");
+    let body = archive();
+    let half = body.len() / 2;
+    let head = |status: &str, length: usize| {
+        format!("HTTP/1.1 {status}\r\nETag: \"v1\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+            .into_bytes()
+    };
+    let (url, requests, server) = serve(vec![
+        [head("200 OK", body.len()), body[..half].to_vec()].concat(),
+        [head("206 Partial Content", body.len() - half), body[half..].to_vec()].concat(),
+        b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n".to_vec(),
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec(),
+    ]);
+    let words = ["db", "update", "--no-progress", "--url", &url];
+    let first = flaskseal(&words, &db);
+    assert!(first.status.success(), "{}", said(&first));
+    let before = std::fs::read(&db).unwrap();
+    let second = flaskseal(&words, &db);
+    assert!(said(&second).contains("is up to date"), "{}", said(&second));
+    let third = flaskseal(&words, &db);
+    assert_eq!(third.status.code(), Some(2));
+    assert!(said(&third).contains("answers 404, and nothing was changed"), "{}", said(&third));
+    assert_eq!(std::fs::read(&db).unwrap(), before);
+    server.join().unwrap();
+    let requests = requests.lock().unwrap();
+    assert!(
+        requests[1].contains(&format!("range: bytes={half}-")) && requests[1].contains("if-range: \"v1\"")
+    );
+    assert!(requests[2].contains("if-none-match: \"v1\""), "{}", requests[2]);
+}
+
+#[test]
+fn only_protected_connections_are_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        flaskseal(&["db", "update", "--url", "http://osv.example/all.zip"], &folder.path().join("a.db"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("use `https://`"), "{}", said(&output));
+}

@@ -207,6 +207,17 @@ pub(crate) fn is_reference(value: &str) -> bool {
             value.to_ascii_lowercase().as_str(),
             "true" | "false" | "none" | "null" | "nil" | "yes" | "no" | "undefined"
         )
+        || is_dotted_name(value)
+}
+
+/// `package.module.Name`: where something is defined, with words as people write them.
+fn is_dotted_name(value: &str) -> bool {
+    let is_word = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && part.len() <= 40
+    };
+    value.split('.').count() >= 3 && value.split('.').all(is_word) && randomness(value).is_none()
 }
 
 /// Whether a value is a placeholder that somebody is meant to replace.

@@ -279,7 +279,11 @@ impl Machine<'_> {
             Kind::Bound(bound) => self.object_fact(bound.1, depth),
             Kind::Object(id) => self.object_fact(*id, depth),
         };
-        Fact { kind, at: value.at, taint: value.taint.clone() }
+        let taint = match &kind {
+            FactKind::Path(path) => value.taint.as_ref().map(|origin| origin.at_path(path)),
+            _ => value.taint.clone(),
+        };
+        Fact { kind, at: value.at, taint }
     }
 
     fn sequence_fact(&self, values: &[Value], open: bool, depth: usize) -> FactKind {

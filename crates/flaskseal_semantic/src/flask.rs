@@ -206,6 +206,9 @@ pub(crate) fn call_path(
             }
             return Ok(None);
         }
+        _ if machine.program.models.has_role(path, "route.method") && is_rule(arguments.get(0, "rule")) => {
+            return Ok(Some(route_decorator(machine, Value::NONE, arguments, None)));
+        }
         _ if path.ends_with(".route") && is_rule(arguments.get(0, "rule")) => {
             let nobody = Value::NONE;
             return Ok(Some(route_decorator(machine, nobody, arguments, None)));

@@ -55,6 +55,16 @@ impl Origin {
         Self { kind: OriginKind::Request, input: input.into(), at, last: None, hops: 0 }
     }
 
+    /// The origin as that of a value at an access path: an attribute of what a call made of request data may be
+    /// something else altogether, and counts as one more call.
+    pub(crate) fn at_path(self: &Arc<Self>, path: &str) -> Arc<Self> {
+        let is_part = path.rsplit_once(')').is_some_and(|(_, rest)| rest.contains('.'));
+        match self.hops {
+            1.. if is_part => Arc::new(Self { hops: self.hops.saturating_add(1), ..(**self).clone() }),
+            _ => self.clone(),
+        }
+    }
+
     /// The steps from the oldest to the newest.
     pub fn steps(&self) -> Vec<&Step> {
         let mut steps: Vec<&Step> =

@@ -211,7 +211,7 @@ pub(crate) fn structure_text(path: &Arc<str>, taint: &Arc<Origin>, span: Span) -
     let is_one_value = !path.contains("[*]") && !path.contains("()");
     let identity = if is_one_value { Identity::named(path) } else { Identity::named((path, span)) };
     let hole = Hole::new(Source::Path(path.clone()), Alphabet::ALL);
-    Hole { origin: Some(taint.clone()), identity: Some(identity), ..hole }.into()
+    Hole { origin: Some(taint.at_path(path)), identity: Some(identity), ..hole }.into()
 }
 
 fn texts_method(

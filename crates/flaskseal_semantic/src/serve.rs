@@ -58,8 +58,12 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
         machine.is_path_constant = entry.rules.iter().all(|rule| !rule.contains('<'));
         match machine.heap.get(entry.view).shape.clone() {
             Shape::Function(function) => {
-                let arguments = arguments(&entry.rules, function.span);
+                let mut arguments = arguments(&entry.rules, function.span);
                 let result = isolated(machine, |machine| {
+                    // A method that a class exposes answers for an instance of it.
+                    if let Some(class) = function.class {
+                        arguments.positional.push(Value::object(machine.instance(Value::object(class))));
+                    }
                     let value = machine.call_function(&function, entry.view, arguments).ok()?;
                     machine.note_view_return(entry.function.as_ref(), &function, &value);
                     Some(machine.fact(&value))

@@ -18,6 +18,10 @@ mod fs226_risky_tls_feature;
 mod fs231_missing_proxyfix;
 mod fs232_excessive_forwarded_trust;
 mod fs234_incomplete_proxy_headers;
+mod fs241_http_url_scheme;
+mod fs251_disabled_peer_verification;
+mod fs253_cleartext_outbound;
+mod outbound;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
@@ -32,6 +36,9 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs231_missing_proxyfix::MissingProxyfix,
     &fs232_excessive_forwarded_trust::ExcessiveForwardedTrust,
     &fs234_incomplete_proxy_headers::IncompleteProxyHeaders,
+    &fs241_http_url_scheme::HttpUrlScheme,
+    &fs251_disabled_peer_verification::DisabledPeerVerification,
+    &fs253_cleartext_outbound::CleartextOutbound,
 ];
 
 const fn control(number: u8) -> ControlId {
@@ -46,3 +53,5 @@ const REDIRECT: ControlId = control(2);
 const SOUND_TLS: ControlId = control(5);
 /// The application knows its proxy and trusts only that.
 const KNOWN_PROXY: ControlId = control(6);
+/// Outgoing connections verify their peer.
+const VERIFIED_PEERS: ControlId = control(7);

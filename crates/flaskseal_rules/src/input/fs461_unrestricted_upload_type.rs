@@ -59,7 +59,7 @@ impl Rule for UnrestrictedUploadType {
         if uploads.saves.is_empty() {
             return match uploads.allowed_by_form {
                 Some(at) => {
-                    out.support(SAFE_UPLOADS, cx.evidence(at, "a form takes files of some types only"))
+                    out.support(SAFE_UPLOADS, cx.evidence(at, "a form takes files of some types only"));
                 }
                 None => out.gap(
                     SAFE_UPLOADS,

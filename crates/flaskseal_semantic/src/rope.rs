@@ -76,6 +76,21 @@ impl Hole {
             || text.chars().any(|character| !self.alphabet.contains(character))
     }
 
+    /// The hole under what is known of its text; where that parts it, its middle under what is known of the middle:
+    /// `text[1:-1]` was asked about, too.
+    fn narrowed(&self, limits: &Limits, guard: &Guard, depth: usize) -> Vec<Segment> {
+        let middle = |part: Segment| match part {
+            Segment::Hole(part) if part.identity != self.identity && depth < MAX_MIDDLES => {
+                match part.identity.as_ref().and_then(|identity| guard.limits(identity)) {
+                    Some(limits) => part.narrowed(&limits, guard, depth + 1),
+                    None => vec![Segment::Hole(part)],
+                }
+            }
+            part => vec![part],
+        };
+        self.clone().limited(limits).into_iter().flat_map(middle).collect()
+    }
+
     /// The hole under what is known of its text.
     fn limited(self, limits: &Limits) -> Vec<Segment> {
         // Whoever picks characters one by one may spell anything with them.
@@ -164,6 +179,8 @@ pub enum Source {
 /// Longer constants are not folded any further; no setting needs them and a loop could double them forever.
 const MAX_LITERAL: usize = 1 << 16;
 const MAX_SEGMENTS: usize = 64;
+/// Tests on the middle of a middle of a text are followed this far.
+const MAX_MIDDLES: usize = 3;
 
 impl Rope {
     pub fn literal(text: impl Into<Arc<str>>) -> Self {
@@ -251,7 +268,7 @@ impl Rope {
         }
         let narrowed =
             self.segments.iter().zip(limits).flat_map(|(segment, limits)| match (segment, limits) {
-                (Segment::Hole(hole), Some(limits)) => hole.clone().limited(&limits),
+                (Segment::Hole(hole), Some(limits)) => hole.narrowed(&limits, guard, 0),
                 _ => vec![segment.clone()],
             });
         Some(Self::of_segments(narrowed))

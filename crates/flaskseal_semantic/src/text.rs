@@ -450,7 +450,7 @@ fn affix_test(machine: &mut Machine<'_>, rope: &Rope, name: &str, first: Option<
     // It begins with one of them, or with none.
     let tests = possible.iter().map(|part| match name {
         "startswith" => crate::truth::begins(rope, part),
-        _ => crate::truth::about(rope, Limits::suffix(part.as_str()), Limits::default()),
+        _ => crate::truth::ends(rope, part),
     });
     crate::eval::truth_value(&tests.fold(Truth::NO, Truth::or))
 }

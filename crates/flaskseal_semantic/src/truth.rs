@@ -175,6 +175,25 @@ pub(crate) fn begins(text: &Rope, prefix: &str) -> Truth {
     }
 }
 
+/// `text.endswith(suffix)`, where the text's own end does not decide it. After a known beginning the end is asked of
+/// what follows it; that one quote can be both, as in `'`, is left out of account.
+pub(crate) fn ends(text: &Rope, suffix: &str) -> Truth {
+    let [before @ .., Segment::Hole(last)] = text.segments() else { return Truth::EITHER };
+    let may_overlap = match before.last() {
+        None => false,
+        Some(Segment::Hole(_)) => true,
+        Some(Segment::Literal(literal)) => {
+            let beginnings = suffix.char_indices().skip(1).map(|(end, _)| &suffix[..end]);
+            let is_one = suffix.chars().count() == 1;
+            beginnings.chain((!is_one).then_some(suffix)).any(|part| literal.ends_with(part))
+        }
+    };
+    if may_overlap {
+        return Truth::EITHER;
+    }
+    about(&last.clone().into(), Limits::suffix(suffix), Limits::default())
+}
+
 fn text_truth(rope: &Rope) -> Truth {
     match rope.is_empty() {
         Some(empty) => Truth::of_bool(!empty),

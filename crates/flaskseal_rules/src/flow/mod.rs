@@ -155,7 +155,8 @@ fn is_plain_data(path: &str) -> bool {
         "urllib.parse.",
         "webargs.",
     ];
-    let is_upload = path.starts_with("flask.request.files") && !path.contains('.');
+    // What was uploaded is a file, not a name.
+    let is_upload = path.starts_with("flask.request.files[") && path.ends_with(']');
     !is_upload && GIVERS.iter().any(|giver| path.starts_with(giver))
 }
 

@@ -44,6 +44,12 @@ impl Rule for PathTraversal {
                 found.extend(in_path(&flow));
             }
         }
+        // Whether a file is there says something, too, where any file can be asked for.
+        for flow in flows(cx, &["path.exists"]) {
+            if let Some(one) = in_path(&flow) {
+                found.push(one.weighing(Severity::Low).noting("the answer tells which files there are"));
+            }
+        }
         report(cx, &META, found, out);
         support_by_coverage(cx, NO_INJECTION, out);
     }

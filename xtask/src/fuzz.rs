@@ -35,6 +35,7 @@ const TARGETS: &[Target] = &[
     Target { name: "supervisor", max_len: 4096, seeds: Seeds::Files(&["supervisor"], SUPERVISORS) },
     Target { name: "uwsgi", max_len: 4096, seeds: Seeds::Files(&["uwsgi"], UWSGIS) },
     Target { name: "apache", max_len: 4096, seeds: Seeds::Files(&["apache", "httpd"], APACHES) },
+    Target { name: "certificate", max_len: 4096, seeds: Seeds::Files(&[".pem"], &[]) },
     Target { name: "nginx", max_len: 4096, seeds: Seeds::Files(&["nginx"], NGINXES) },
     Target { name: "template", max_len: 4096, seeds: Seeds::Files(&[".html"], TEMPLATES) },
     Target { name: "dotenv", max_len: 2048, seeds: Seeds::Files(&[".env", ".flaskenv"], &[]) },

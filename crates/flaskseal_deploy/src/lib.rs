@@ -30,6 +30,8 @@ pub mod nginx;
 
 pub mod web;
 
+pub mod certificate;
+
 mod model;
 pub use model::{
     CliOption, CopiedFile, Deployment, EnvFact, EnvFile, EnvVar, Environment, FileKind, Image, Mechanism,

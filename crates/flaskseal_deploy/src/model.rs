@@ -2,6 +2,7 @@
 
 use flaskseal_core::{FileId, Span};
 
+use crate::certificate::Certificate;
 use crate::shell::Argument;
 use crate::value::Value;
 use crate::web::WebServers;
@@ -15,6 +16,8 @@ pub struct Deployment {
     pub files: Vec<(FileId, FileKind)>,
     /// Every assignment of a variable in any deployment file, used by a process or not, in file order.
     pub env_facts: Vec<EnvFact>,
+    /// Certificates in files of the tree, in their order there.
+    pub certificates: Vec<(FileId, Vec<Certificate>)>,
     /// The web servers in front.
     pub web: WebServers,
     /// Where a file does not fit its grammar, or a bound was hit.

@@ -25,7 +25,7 @@ use crate::systemd::{self, Unit};
 use crate::uwsgi::{self, Uwsgi};
 use crate::value::{self, Dialect, Part, Value};
 use crate::variable::Variable;
-use crate::{apache, dotenv, nginx, procfile};
+use crate::{apache, certificate, dotenv, nginx, procfile};
 
 /// The processes that a command line starts in the root of the tree, as somebody would type it there. Their spans
 /// are places in the command line, not in a file.
@@ -51,6 +51,7 @@ pub fn read(tree: &Tree) -> Deployment {
     reader.supervisor();
     reader.apache();
     reader.nginx();
+    reader.certificates();
     reader.platforms();
     reader.uwsgi();
     reader.lone_scripts();
@@ -868,6 +869,22 @@ impl Reader<'_> {
             self.out.problems.extend(configuration.problems.iter().cloned());
         }
         nginx::read(self.tree, configurations, &mut self.out.web);
+    }
+
+    fn certificates(&mut self) {
+        for id in self.tree.ids() {
+            let file = self.tree.file(id);
+            let extension = file.path.rsplit_once('.').map(|(_, extension)| extension);
+            if !matches!(extension, Some("pem" | "crt" | "cer" | "cert"))
+                || !file.text.contains("BEGIN CERTIFICATE")
+            {
+                continue;
+            }
+            let certificates = self.kept(id, certificate::parse(&file.text));
+            if !certificates.is_empty() {
+                self.out.certificates.push((id, certificates));
+            }
+        }
     }
 
     fn platforms(&mut self) {

@@ -2,8 +2,8 @@
 
 use flaskseal_core::Tree;
 use flaskseal_deploy::{
-    Problem, apache, compose, dockerfile, dotenv, ini, kubernetes, nginx, platform, procfile, read, shell,
-    supervisor, systemd, uwsgi, yaml,
+    Problem, apache, certificate, compose, dockerfile, dotenv, ini, kubernetes, nginx, platform, procfile,
+    read, shell, supervisor, systemd, uwsgi, yaml,
 };
 
 const SAMPLES: &[(&str, &str)] = &[
@@ -71,6 +71,7 @@ fn through_every_reader(path: &str, text: &str) {
     inside(dotenv::parse(text).problems);
     inside(apache::parse(text).problems);
     inside(yaml::parse(text).problems);
+    inside(certificate::parse(text).problems);
     inside(nginx::parse(flaskseal_core::FileId(0), text).problems);
     for kind in [
         flaskseal_deploy::FileKind::Fly,

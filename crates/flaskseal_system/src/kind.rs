@@ -50,8 +50,8 @@ impl Kind {
             Some("lock") => Some(Self::Lock),
             Some(
                 "yaml" | "yml" | "toml" | "ini" | "cfg" | "conf" | "env" | "service" | "timer" | "socket"
-                | "sh" | "bash" | "rules" | "tf" | "pem" | "key" | "crt" | "dockerfile" | "flaskenv"
-                | "nginx" | "vhost" | "inc",
+                | "sh" | "bash" | "rules" | "tf" | "pem" | "key" | "crt" | "cer" | "cert" | "dockerfile"
+                | "flaskenv" | "nginx" | "vhost" | "inc",
             ) => Some(Self::Deployment),
             // What the image of nginx fills in when it starts.
             Some("template") if lower.ends_with(".conf.template") => Some(Self::Deployment),

@@ -5,12 +5,17 @@ use flaskseal_core::{ControlId, Item};
 use crate::Rule;
 
 mod app;
+mod certificates;
 mod cipher;
 mod front;
 mod fs201_missing_tls;
 mod fs202_missing_https_redirect;
 mod fs205_development_tls;
 mod fs206_plain_http_on_tls_port;
+mod fs207_untrusted_certificate;
+mod fs208_expiring_certificate;
+mod fs212_weak_certificate;
+mod fs215_manual_certificate_renewal;
 mod fs221_weak_tls_protocol;
 mod fs222_implicit_tls_protocols;
 mod fs223_weak_tls_cipher;
@@ -29,6 +34,10 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs202_missing_https_redirect::MissingHttpsRedirect,
     &fs205_development_tls::DevelopmentTls,
     &fs206_plain_http_on_tls_port::PlainHttpOnTlsPort,
+    &fs207_untrusted_certificate::UntrustedCertificate,
+    &fs208_expiring_certificate::ExpiringCertificate,
+    &fs212_weak_certificate::WeakCertificate,
+    &fs215_manual_certificate_renewal::ManualCertificateRenewal,
     &fs221_weak_tls_protocol::WeakTlsProtocol,
     &fs222_implicit_tls_protocols::ImplicitTlsProtocols,
     &fs223_weak_tls_cipher::WeakTlsCipher,
@@ -49,6 +58,10 @@ const fn control(number: u8) -> ControlId {
 const TLS: ControlId = control(1);
 /// HTTP is redirected to HTTPS.
 const REDIRECT: ControlId = control(2);
+/// The certificate is trusted, has the right name and is in date.
+const CERTIFICATE: ControlId = control(3);
+/// The certificate is renewed automatically.
+const RENEWAL: ControlId = control(4);
 /// TLS protocols and ciphers are sound.
 const SOUND_TLS: ControlId = control(5);
 /// The application knows its proxy and trusts only that.

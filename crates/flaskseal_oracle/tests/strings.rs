@@ -43,6 +43,9 @@ const FOUND: &[&str] = &[
     "if os.path.basename(x) == x:\n    print(0, x)\nelse:\n    print(1, x)",
     "if set(x).isdisjoint('<>'):\n    print(0, x)\nif all(c != 'a' for c in x if c != 'b'):\n    print(1, x)",
     "if re.match('[^a-z]', x.lower()):\n    abort(400)\nprint(0, x)",
+    "if not x.startswith(\"'\") or not x.endswith(\"'\") or \"'\" in x[1:-1]:\n    abort(400)\nprint(0, x)",
+    "u = urllib.parse.urlparse(x)\nif u.netloc or u.scheme:\n    abort(400)\nprint(0, x)\nprint(1, u.path)\nprint(2, u.hostname)",
+    "u = urllib.parse.urlsplit('http://a/' + x)\nprint(0, u.netloc)\nprint(1, u.scheme)\nprint(2, u.path)\nprint(3, tuple(u))",
     "parts = x.split(',')\nif parts[0].isdigit():\n    print(0, parts[0])\n    print(1, parts[-1])",
 ];
 
@@ -142,7 +145,8 @@ fn module(bodies: &[String]) -> String {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Concrete {
-    NoneType(()),
+    #[serde(rename = "NoneType")]
+    Nothing(()),
     Bool(bool),
     Int(serde_json::Number),
     Str(String),
@@ -223,7 +227,7 @@ fn holds(fact: &Fact, value: &Concrete) -> bool {
         (FactKind::Unknown | FactKind::Path(_), _) | (_, Concrete::Other(_)) => true,
         (FactKind::OneOf(facts), _) => facts.iter().any(|(fact, _)| holds(fact, value)),
         (FactKind::Instance(..), _) => true,
-        (FactKind::None, Concrete::NoneType(())) | (FactKind::SomeBool, Concrete::Bool(_)) => true,
+        (FactKind::None, Concrete::Nothing(())) | (FactKind::SomeBool, Concrete::Bool(_)) => true,
         (FactKind::Bool(known), Concrete::Bool(value)) => known == value,
         (FactKind::Int(known), Concrete::Int(value)) => value.as_i64() == Some(*known),
         (FactKind::SomeInt, Concrete::Int(_)) => true,
@@ -473,6 +477,12 @@ const EXPRESSIONS: &[&str] = &[
     "urllib.parse.urlparse(S).netloc",
     "urllib.parse.urlsplit(S).path",
     "urllib.parse.urljoin('/a/b', S)",
+    "urllib.parse.urlparse(S).scheme",
+    "urllib.parse.urlparse(C + S).netloc",
+    "urllib.parse.urlsplit(S)[2]",
+    "(urllib.parse.urlparse(S).hostname or C)",
+    "urllib.parse.urlparse(S).query",
+    "urllib.parse.urlparse(S).geturl()",
     "base64.b64encode(S.encode()).decode()",
     "base64.urlsafe_b64encode(S.encode()).decode()",
     "hashlib.md5(S.encode()).hexdigest()",

@@ -495,6 +495,9 @@ impl<'a> Machine<'a> {
                     Some(members) => Elements { known: members, rest: None },
                     None => unknown(Value::UNKNOWN),
                 },
+                Shape::Instance { .. } if let Some(fields) = crate::url::fields(self, *id) => {
+                    Elements { known: fields, rest: None }
+                }
                 Shape::Instance { .. } => match self.heap.attribute(*id, "@tuple") {
                     Some(Value { kind: Kind::Tuple(values), .. }) => {
                         Elements { known: values.to_vec(), rest: None }

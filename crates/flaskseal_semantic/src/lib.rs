@@ -49,6 +49,7 @@ mod stdlib;
 mod text;
 mod transfer;
 mod truth;
+mod url;
 mod value;
 
 pub use alphabet::Alphabet;

@@ -44,6 +44,9 @@ pub(crate) fn call_path(
     if let Some(value) = crate::paths::call_path(machine, path, &arguments)? {
         return Ok(value.at(Some(span)));
     }
+    if let Some(value) = crate::url::call_path(machine, path, &arguments) {
+        return Ok(value.at(Some(span)));
+    }
     if let Some(value) = crate::regex::call_path(machine, path, &arguments) {
         return Ok(value.at(Some(span)));
     }

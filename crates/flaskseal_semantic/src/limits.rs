@@ -78,6 +78,8 @@ pub enum Relation {
     Host,
     /// The scheme of an URL.
     Scheme,
+    /// The URL that an URL stands for, seen from another one.
+    Joined,
     /// The absolute path that a path stands for, links and `..` followed.
     Resolved,
     /// The last component of a path.
@@ -301,6 +303,10 @@ impl Limits {
             Relation::Host | Relation::Scheme => {
                 Self { alphabet: self.alphabet.any_case(), first: self.alphabet.any_case(), ..nothing }
             }
+            Relation::Joined => {
+                let Checks { host, scheme, .. } = self.checks;
+                Self { checks: Checks { host, scheme, ..Checks::NONE }, ..nothing }
+            }
             Relation::Resolved | Relation::CommonPath | Relation::CommonPrefix => {
                 Self { checks: self.checks, ..nothing }
             }
@@ -335,10 +341,17 @@ impl Limits {
                 ..nothing
             },
             Relation::Host => {
-                let is_constant = self.texts.is_some();
+                // One of the program's hosts, or one below a domain of its own.
+                let is_constant = self.texts.is_some() || self.checks.host || self.suffix.starts_with('.');
                 let no_host =
                     self.texts.as_ref().is_some_and(|texts| texts.iter().all(|text| text.is_empty()));
                 Self { checks: Checks { host: is_constant, no_host, ..Checks::NONE }, ..nothing }
+            }
+            // `////evil.example` has no host, and gets one when it is joined.
+            Relation::Joined => {
+                let Checks { host, no_host, scheme, .. } = self.checks;
+                let checks = Checks { host, no_host: no_host || host, scheme, ..Checks::NONE };
+                Self { checks, ..nothing }
             }
             Relation::Scheme => {
                 Self { checks: Checks { scheme: self.texts.is_some(), ..Checks::NONE }, ..nothing }

@@ -129,6 +129,11 @@ impl<'a> Machine<'a> {
                 {
                     return Ok(value.at(here));
                 }
+                if class.as_path() == Some("urllib.parse.ParseResult")
+                    && let Some(value) = crate::url::attribute(self, id, name)
+                {
+                    return Ok(value.at(here));
+                }
                 if let Some(value) = crate::flask::instance_attribute(self, id, name) {
                     return Ok(value.at(here));
                 }

@@ -423,6 +423,9 @@ pub(crate) fn instance_item(machine: &mut Machine<'_>, id: ObjectId, key: &Value
     if let Some(group) = crate::regex::item(machine, id, key) {
         return Some(group);
     }
+    if let Some(fields) = crate::url::fields(machine, id) {
+        return usize::try_from(key.as_int()?).ok().and_then(|index| fields.get(index)).cloned();
+    }
     let sections = machine.heap.attribute(id, "@sections")?.as_object()?;
     let key = Key::of(key)?;
     machine.heap.dict(sections)?.entries.get(&key).cloned()
@@ -439,6 +442,7 @@ pub(crate) fn call_method(
     let hidden = |machine: &Machine<'_>, name: &str| machine.heap.attribute(id, name).cloned();
     Ok(match class {
         "pathlib.Path" => return crate::paths::call_method(machine, id, name, arguments),
+        "urllib.parse.ParseResult" => crate::url::call_method(machine, id, name, arguments),
         "re.compile" | "re.match" => crate::regex::call_method(machine, id, class, name, arguments),
         "datetime.timedelta" if name == "total_seconds" => hidden(machine, "@seconds"),
         "io.TextIOWrapper" => match name {

@@ -3,7 +3,7 @@
 use crate::alphabet::Alphabet;
 use crate::guard::{Guard, States};
 use crate::heap::Shape;
-use crate::limits::{Limits, Relation};
+use crate::limits::{Checks, Limits, Relation};
 use crate::machine::Machine;
 use crate::rope::{Rope, Segment, Source};
 use crate::value::{Bytes, Kind, Value};
@@ -130,7 +130,23 @@ pub(crate) fn same(a: &Rope, b: &Rope) -> Truth {
         Some(identity) => Guard::about(identity, limits(other)),
         None => Guard::ALWAYS,
     };
-    Truth { yes: about(a, b).and(&about(b, a)), no: Some(Guard::ALWAYS) }
+    let both = about(a, b).and(&about(b, a));
+    let hosts = host_of_program(a, b).and(&host_of_program(b, a));
+    let yes = both.map(|both| hosts.and_then(|hosts| both.and(&hosts)).unwrap_or(both));
+    Truth { yes, no: Some(Guard::ALWAYS) }
+}
+
+/// The host of an URL equals the one that the request was sent to.
+fn host_of_program(host: &Rope, own: &Rope) -> Guard {
+    const OWN: [&str; 4] =
+        ["flask.request.host", "flask.request.host_url", "flask.request.url_root", "flask.request.root_url"];
+    let is_own = own.origin().is_some_and(|origin| OWN.contains(&&*origin.input));
+    match host.as_hole().and_then(|hole| hole.identity.as_ref()) {
+        Some(identity) if is_own && matches!(identity.made_of, Some((_, Relation::Host))) => {
+            Guard::about(identity, Limits::checked(Checks { host: true, ..Checks::NONE }))
+        }
+        _ => Guard::ALWAYS,
+    }
 }
 
 /// A test that says the same of every part of a text as of the whole: which characters it has.
@@ -203,7 +219,14 @@ fn text_truth(rope: &Rope) -> Truth {
                 no: Some(Guard::when(name.clone(), States::equals(""))),
             },
             Some(Source::Root) => Truth::YES,
+            // An URL without a host is one that stays where it is.
+            _ if is_part_of_url(rope) => about(rope, Limits::default(), Limits::equals("")),
             _ => Truth::EITHER,
         },
     }
+}
+
+fn is_part_of_url(rope: &Rope) -> bool {
+    let identity = rope.as_hole().and_then(|hole| hole.identity.as_ref());
+    identity.is_some_and(|identity| matches!(identity.made_of, Some((_, Relation::Host | Relation::Scheme))))
 }

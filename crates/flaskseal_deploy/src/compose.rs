@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use flaskseal_core::TextRange;
+use flaskseal_core::{FileId, TextRange};
 
 use crate::dockerfile::CommandForm;
 use crate::syntax::{Parsed, Problem, Spanned};
@@ -60,9 +60,67 @@ pub struct Extends {
     pub service: String,
 }
 
+/// The layers of a service, the base first: what it extends, and the files that are laid over each other.
+pub(crate) struct Layers<'s>(pub(crate) Vec<(FileId, &'s Service)>);
+
+impl<'s> Layers<'s> {
+    /// The topmost layer.
+    pub(crate) fn top(&self) -> Option<(FileId, &'s Service)> {
+        self.0.last().copied()
+    }
+
+    /// What the topmost layer that says anything says.
+    pub(crate) fn pick<T: ?Sized>(
+        &self,
+        field: impl Fn(&'s Service) -> Option<&'s T>,
+    ) -> Option<(FileId, &'s T)> {
+        self.0.iter().rev().find_map(|(file, service)| field(service).map(|value| (*file, value)))
+    }
+
+    /// Everything that any layer says, the base first.
+    pub(crate) fn all<T: 's>(
+        &self,
+        field: impl Fn(&'s Service) -> &'s [T],
+    ) -> impl Iterator<Item = (FileId, &'s T)> {
+        self.0.iter().flat_map(move |(file, service)| field(service).iter().map(|value| (*file, value)))
+    }
+
+    /// The value of a key in each layer that has it, the base first.
+    pub(crate) fn nodes(&self, key: &str) -> impl Iterator<Item = (FileId, &'s Arc<Node>)> {
+        self.0.iter().filter_map(move |(file, service)| Some((*file, service.node.as_ref()?.get(key)?)))
+    }
+
+    /// The value that counts.
+    pub(crate) fn node(&self, key: &str) -> Option<(FileId, &'s Arc<Node>)> {
+        self.nodes(key).filter(|(_, node)| !node.is_null()).last()
+    }
+}
+
 /// Services of one file, and items of one list: aliases make these larger than the file.
 const MAX_SERVICES: usize = 500;
 const MAX_ITEMS: usize = 500;
+
+/// Whether a YAML text of any name is a Compose file: services with an image or a build at the usual depth. Cheap, for
+/// trees with thousands of other YAML files.
+pub fn looks_like(text: &str) -> bool {
+    let mut in_services = false;
+    for line in text.lines().take(5_000) {
+        let content = line.trim_start_matches(' ');
+        let depth = line.len() - content.len();
+        if depth == 0 && !content.is_empty() && !content.starts_with('#') {
+            in_services = content.trim_end() == "services:";
+        } else if in_services && depth > 0 {
+            // A list is something else: services of a CI job.
+            if content.starts_with('-') && depth <= 2 {
+                return false;
+            }
+            if depth >= 2 && (content.starts_with("image:") || content.starts_with("build:")) {
+                return true;
+            }
+        }
+    }
+    false
+}
 
 pub fn parse(text: &str) -> Parsed<Compose> {
     let Parsed { tree: documents, mut problems } = yaml::parse(text);

@@ -2,6 +2,8 @@
 
 use flaskseal_core::Tree;
 
+use crate::compose;
+use crate::host::{packet_filter, ufw};
 use crate::kubernetes;
 use crate::model::FileKind;
 use crate::nginx;
@@ -74,11 +76,15 @@ pub(crate) fn kind(path: &str, text: &str) -> Option<FileKind> {
     }
     let extension =
         path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    if named_kind(path).is_none() && is_firewall(path, text) {
+        return Some(FileKind::Firewall);
+    }
     match (named_kind(path), extension) {
         (Some(FileKind::AppEngine), _) | (None, Some("yaml" | "yml")) if kubernetes::looks_like(text) => {
             Some(FileKind::Kubernetes)
         }
         (Some(kind), _) => Some(kind),
+        (None, Some("yaml" | "yml")) if compose::looks_like(text) => Some(FileKind::Compose),
         (None, Some("ini" | "conf")) if text.lines().any(|line| line.trim() == "[uwsgi]") => {
             Some(FileKind::Uwsgi)
         }
@@ -103,6 +109,26 @@ fn is_apache(text: &str) -> bool {
         let line = line.trim_start().as_bytes();
         line.get(..14).is_some_and(|word| word.eq_ignore_ascii_case(b"WSGIScriptAlia"))
     })
+}
+
+/// A file of UFW, or a dump of rules, which only its content tells.
+fn is_firewall(path: &str, text: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match name {
+        "user.rules" | "user6.rules" | "after.rules" | "after6.rules" => text.contains("ufw"),
+        "ufw" => text.contains("DEFAULT_INPUT_POLICY"),
+        "ufw.conf" => true,
+        _ => {
+            let may_be = match name.rsplit_once('.') {
+                Some((_, extension)) => matches!(extension, "rules" | "nft" | "conf" | "v4" | "v6" | "txt"),
+                None => true,
+            };
+            may_be
+                && (ufw::looks_like_status(text)
+                    || packet_filter::looks_like_dump(text)
+                    || packet_filter::looks_like_nftables(text))
+        }
+    }
 }
 
 fn is_nginx_template(path: &str) -> bool {
@@ -147,6 +173,9 @@ fn named_kind(path: &str) -> Option<FileKind> {
         }
         _ if begins("procfile") => is(FileKind::Procfile),
         _ if extension == "service" => is(FileKind::Systemd),
+        _ if extension == "conf" && path.contains(".service.d/") => is(FileKind::SystemdDropIn),
+        "sshd_config" => is(FileKind::Sshd),
+        _ if extension == "conf" && path.contains("sshd_config.d/") => is(FileKind::Sshd),
         "supervisord.conf" | "supervisor.conf" | "supervisord.ini" | "supervisor.ini" => {
             is(FileKind::Supervisor)
         }
@@ -170,7 +199,22 @@ fn maybe_kind(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     match name.rsplit_once('.') {
         Some((_, extension)) => {
-            matches!(extension, "yml" | "yaml" | "ini" | "conf" | "sh" | "bash" | "vhost" | "nginx" | "inc")
+            matches!(
+                extension,
+                "yml"
+                    | "yaml"
+                    | "ini"
+                    | "conf"
+                    | "sh"
+                    | "bash"
+                    | "vhost"
+                    | "nginx"
+                    | "inc"
+                    | "rules"
+                    | "nft"
+                    | "v4"
+                    | "v6"
+            )
         }
         None => {
             is_server_folder(path)

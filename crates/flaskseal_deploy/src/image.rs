@@ -59,7 +59,7 @@ impl Mounts {
 }
 
 /// The rest of a path below a folder.
-fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+pub(crate) fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     if folder == "/" {
         return path.strip_prefix('/');
     }
@@ -80,6 +80,32 @@ pub(crate) struct Built {
     pub(crate) cmd: Option<Vec<Argument>>,
     pub(crate) mounts: Mounts,
     pub(crate) dotenv_files: Vec<CopiedFile>,
+    /// The `FROM` of the stage.
+    pub(crate) stage: Option<Span>,
+    /// The image that the first of its stages is built on.
+    pub(crate) base: Option<(Value, Span)>,
+    /// As `user`, with what the tree does not tell.
+    pub(crate) said_user: Option<(Value, Span)>,
+    /// The last CMD or ENTRYPOINT.
+    pub(crate) start: Option<Span>,
+    /// HEALTHCHECK, and whether it checks anything.
+    pub(crate) healthcheck: Option<(bool, Span)>,
+    /// What comes from the context.
+    pub(crate) copies: Vec<ContextCopy>,
+}
+
+/// A file or folder of the tree that is copied into the image.
+#[derive(Clone, Debug)]
+pub(crate) struct ContextCopy {
+    /// In the tree.
+    pub(crate) from: String,
+    /// In the image.
+    pub(crate) to: String,
+    pub(crate) folder: bool,
+    /// The last part of the source, where it is a pattern.
+    pub(crate) glob: Option<String>,
+    pub(crate) owner: Option<String>,
+    pub(crate) span: Span,
 }
 
 impl Built {
@@ -128,7 +154,13 @@ pub(crate) fn build(
     for stage in dockerfile.stages.iter().take(MAX_STAGES) {
         let base = Builder::replaced(&stage.base.value, &Environment::default(), &builder.global);
         let base = base.text().to_ascii_lowercase();
-        let mut built = builder.named(&base).cloned().unwrap_or_default();
+        let from = Span { file, range: stage.base.range };
+        let mut built = builder.named(&base).cloned().unwrap_or_else(|| {
+            let value = Builder::replaced(&stage.base.value, &Environment::default(), &builder.global);
+            Built { base: Some((value, from)), ..Built::default() }
+        });
+        built.stage =
+            Some(stage.instructions.first().map_or(from, |first| Span { file, range: first.range }));
         let mut arguments = BTreeMap::new();
         let inherited_cmd = built.cmd.is_some();
         let mut own_cmd = false;
@@ -239,9 +271,18 @@ impl Builder<'_> {
             "USER" => {
                 let user = Self::replaced(text, &built.env, arguments);
                 built.user = Some((user.text().to_owned(), self.span(instruction.range)));
+                built.said_user = Some((user, self.span(instruction.range)));
             }
-            "CMD" => built.cmd = Some(self.command(&instruction.command()).0),
+            "HEALTHCHECK" => {
+                let is_none = text.eq_ignore_ascii_case("none");
+                built.healthcheck = Some((!is_none, self.span(instruction.range)));
+            }
+            "CMD" => {
+                built.start = Some(self.span(instruction.range));
+                built.cmd = Some(self.command(&instruction.command()).0);
+            }
             "ENTRYPOINT" => {
+                built.start = Some(self.span(instruction.range));
                 let (words, in_shell) = self.command(&instruction.command());
                 built.entrypoint = (!words.is_empty()).then_some(words);
                 built.entrypoint_in_shell = in_shell;
@@ -280,6 +321,13 @@ impl Builder<'_> {
             match &stage {
                 Some(Some(other)) => {
                     let source = join_absolute("/", &source);
+                    for copied in &other.copies {
+                        if let Some(rest) = below(&copied.to, &source) {
+                            let to = join_absolute(&absolute, rest);
+                            let owner = instruction.flag("chown").map(str::to_owned);
+                            built.copies.push(ContextCopy { to, owner, span, ..copied.clone() });
+                        }
+                    }
                     for copied in &other.dotenv_files {
                         if let Some(rest) = below(&copied.to, &source) {
                             let to = join_absolute(&absolute, rest);
@@ -304,11 +352,20 @@ impl Builder<'_> {
                     let folder = glob || folder_exists(self.tree, &from);
                     let to = if folder { absolute.clone() } else { file_at };
                     self.dotenv_files(&from, &to, folder, glob.then_some(base.as_str()), span, built);
+                    built.copies.push(ContextCopy {
+                        from: from.clone(),
+                        to: to.clone(),
+                        folder,
+                        glob: glob.then(|| base.clone()),
+                        owner: instruction.flag("chown").map(str::to_owned),
+                        span,
+                    });
                     built.mounts.add(to, from, folder);
                 }
             }
         }
         built.dotenv_files.truncate(100);
+        built.copies.truncate(1_000);
     }
 
     fn dotenv_files(
@@ -347,17 +404,18 @@ pub(crate) fn exec_arguments(words: &[Spanned<String>], file: FileId) -> Vec<Arg
 
 /// The rules of a `.dockerignore` file: the last one that matches decides.
 #[derive(Debug, Default)]
-struct Ignore {
+pub(crate) struct Ignore {
     rules: Vec<(bool, Vec<String>)>,
+    pub(crate) file: Option<FileId>,
 }
 
 impl Ignore {
-    fn find(tree: &Tree, dockerfile: FileId, context: &str) -> Self {
+    pub(crate) fn find(tree: &Tree, dockerfile: FileId, context: &str) -> Self {
         let own = tree.files.get(dockerfile.0 as usize).map(|file| format!("{}.dockerignore", file.path));
         let shared = join(context, ".dockerignore");
-        let found =
-            own.and_then(|path| tree.find(&path)).or_else(|| shared.and_then(|path| tree.find(&path)));
-        found.map_or_else(Self::default, |id| Self::parse(&tree.file(id).text))
+        let file = own.and_then(|path| tree.find(&path)).or_else(|| shared.and_then(|path| tree.find(&path)));
+        let rules = file.map_or_else(Self::default, |id| Self::parse(&tree.file(id).text));
+        Self { file, ..rules }
     }
 
     fn parse(text: &str) -> Self {
@@ -372,11 +430,11 @@ impl Ignore {
                 .collect();
             (!segments.is_empty()).then_some((keeps, segments))
         });
-        Self { rules: rules.collect() }
+        Self { rules: rules.collect(), file: None }
     }
 
     /// Whether the path, or a folder above it, is left out.
-    fn covers(&self, path: &str) -> bool {
+    pub(crate) fn covers(&self, path: &str) -> bool {
         let segments: Vec<&str> = path.split('/').collect();
         let matching = self.rules.iter().rev().find(|(_, pattern)| {
             (1..=segments.len())

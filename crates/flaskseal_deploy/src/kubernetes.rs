@@ -122,19 +122,8 @@ fn object(node: &Arc<Node>) -> Option<Object> {
     let kind = node.get("kind")?;
     let kind = Spanned::new(kind.text()?.to_owned(), kind.range);
     let text_at = |path: &[&str]| node.at(path).and_then(|node| node.text()).map(str::to_owned);
-    let pod: Option<&[&str]> = match kind.value.as_str() {
-        "Deployment"
-        | "StatefulSet"
-        | "DaemonSet"
-        | "ReplicaSet"
-        | "ReplicationController"
-        | "Job"
-        | "DeploymentConfig" => Some(&["spec", "template", "spec"]),
-        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
-        "Pod" => Some(&["spec"]),
-        _ => None,
-    };
-    let containers = pod.and_then(|path| node.at(path)).map(|pod| containers(pod)).unwrap_or_default();
+    let pod = pod_path(&kind.value).and_then(|path| node.at(path));
+    let containers = pod.map(|pod| containers(pod)).unwrap_or_default();
     let data = match kind.value.as_str() {
         "ConfigMap" => data(node, "data", false),
         "Secret" => {
@@ -152,6 +141,27 @@ fn object(node: &Arc<Node>) -> Option<Object> {
         data,
         node: Arc::clone(node),
     })
+}
+
+/// Where a workload of this kind describes its pods.
+fn pod_path(kind: &str) -> Option<&'static [&'static str]> {
+    match kind {
+        "Deployment"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicaSet"
+        | "ReplicationController"
+        | "Job"
+        | "DeploymentConfig" => Some(&["spec", "template", "spec"]),
+        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
+        "Pod" => Some(&["spec"]),
+        _ => None,
+    }
+}
+
+/// The description of the pods of a workload.
+pub(crate) fn pod_of(object: &Object) -> Option<&Arc<Node>> {
+    object.node.at(pod_path(&object.kind.value)?)
 }
 
 fn data(node: &Node, key: &str, encoded: bool) -> Vec<Datum> {

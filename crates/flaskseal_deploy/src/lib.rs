@@ -32,6 +32,8 @@ pub mod web;
 
 pub mod certificate;
 
+pub mod host;
+
 mod model;
 pub use model::{
     CliOption, CopiedFile, Deployment, EnvFact, EnvFile, EnvVar, Environment, FileKind, Image, Mechanism,
@@ -60,6 +62,8 @@ mod base_image;
 pub use base_image::{BaseImage, base_image, copied_stages, final_stages};
 
 mod image;
+
+mod sshd;
 
 mod start;
 

@@ -3,6 +3,7 @@
 use flaskseal_core::{FileId, Span};
 
 use crate::certificate::Certificate;
+use crate::host::Hosting;
 use crate::shell::Argument;
 use crate::value::Value;
 use crate::web::WebServers;
@@ -20,6 +21,8 @@ pub struct Deployment {
     pub certificates: Vec<(FileId, Vec<Certificate>)>,
     /// The web servers in front.
     pub web: WebServers,
+    /// Containers, services, steps and firewall.
+    pub host: Hosting,
     /// Where a file does not fit its grammar, or a bound was hit.
     pub problems: Vec<(Span, String)>,
 }
@@ -40,11 +43,16 @@ pub enum FileKind {
     Compose,
     Procfile,
     Systemd,
+    /// `shop.service.d/override.conf`.
+    SystemdDropIn,
     Supervisor,
     Uwsgi,
     Kubernetes,
     Apache,
     Nginx,
+    /// UFW, iptables or nftables.
+    Firewall,
+    Sshd,
     GunicornConfig,
     ShellScript,
     Dotenv,

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use flaskseal_core::{FileId, Span, TextRange, Tree};
 
 use crate::command::{self, Invocation, Launch};
-use crate::compose::{self, Compose, Service};
+use crate::compose::{self, Compose, Layers, Service};
 use crate::dockerfile::{self, CommandForm, Dockerfile};
 use crate::files::{self, ancestors, folder_exists, has_module, join, join_absolute};
+use crate::host::compose::{Surroundings, container as container_of};
+use crate::host::{self, Download, Firewall, FirewallKind, packet_filter, ufw};
 use crate::image::{self, Built, Mounts};
 use crate::kubernetes::{self, Container, EnvSource, Manifests};
 use crate::model::{
@@ -25,7 +27,7 @@ use crate::systemd::{self, Unit};
 use crate::uwsgi::{self, Uwsgi};
 use crate::value::{self, Dialect, Part, Value};
 use crate::variable::Variable;
-use crate::{apache, certificate, dotenv, nginx, procfile};
+use crate::{apache, certificate, dotenv, nginx, procfile, sshd};
 
 /// The processes that a command line starts in the root of the tree, as somebody would type it there. Their spans
 /// are places in the command line, not in a file.
@@ -56,6 +58,7 @@ pub fn read(tree: &Tree) -> Deployment {
     reader.uwsgi();
     reader.lone_scripts();
     reader.script_facts();
+    reader.steps();
     let mut out = reader.out;
     out.problems.extend(reader.follower.problems);
     out.problems.sort();
@@ -77,6 +80,7 @@ struct Sources {
     compose: BTreeMap<FileId, Compose>,
     procfiles: Vec<(FileId, procfile::Procfile)>,
     units: Vec<(FileId, Unit)>,
+    drop_ins: Vec<(FileId, Unit)>,
     supervisor: Vec<(FileId, Supervisor)>,
     uwsgi: BTreeMap<FileId, Uwsgi>,
     manifests: Vec<(FileId, Manifests)>,
@@ -96,6 +100,8 @@ struct Reader<'a> {
     /// What supervisord starts with, where an image runs it.
     supervised: Option<(State, Image)>,
     uwsgi_used: BTreeSet<FileId>,
+    /// Files of the tree that should not be in an image, with whether they are untracked.
+    private_paths: Option<Vec<(&'a str, bool)>>,
 }
 
 impl<'a> Reader<'a> {
@@ -108,6 +114,7 @@ impl<'a> Reader<'a> {
             taken: BTreeSet::new(),
             supervised: None,
             uwsgi_used: BTreeSet::new(),
+            private_paths: None,
         }
     }
 }
@@ -209,6 +216,12 @@ impl Reader<'_> {
                     }
                 }
                 FileKind::ShellScript => self.sources.scripts.push(id),
+                FileKind::SystemdDropIn => {
+                    let tree = self.kept(id, systemd::parse(text));
+                    self.sources.drop_ins.push((id, tree));
+                }
+                FileKind::Firewall => self.firewall(id),
+                FileKind::Sshd => self.out.host.sshd.extend(sshd::settings(id, text)),
                 FileKind::Dockerignore | FileKind::GunicornConfig => {}
                 FileKind::AppEngine
                 | FileKind::Zappa
@@ -393,9 +406,13 @@ impl Reader<'_> {
                 started.push((*id, service, layers));
             }
         }
+        let surroundings: BTreeMap<FileId, Surroundings> =
+            composes.iter().map(|(id, compose)| (*id, Surroundings::read(&compose.documents))).collect();
         for (id, service, layers) in started {
-            if !replaced.contains(&(id, service.name.clone())) {
-                self.compose_service(id, &service.name, &Layers(layers));
+            if !replaced.contains(&(id, service.name.clone()))
+                && let Some(surroundings) = surroundings.get(&id)
+            {
+                self.compose_service(id, &service.name, &Layers(layers), surroundings);
             }
         }
         self.sources.compose = composes;
@@ -426,7 +443,7 @@ impl Reader<'_> {
         layers.push((id, service));
     }
 
-    fn compose_service(&mut self, id: FileId, name: &str, layers: &Layers<'_>) {
+    fn compose_service(&mut self, id: FileId, name: &str, layers: &Layers<'_>, surroundings: &Surroundings) {
         let tree = self.tree;
         let folder = tree.file(id).folder().to_owned();
         let mut project = Environment::default();
@@ -511,6 +528,7 @@ impl Reader<'_> {
             let span = Span { file, range: variable.range };
             state.env.push(EnvVar { name, value, span, mechanism: Mechanism::ComposeEnvironment, via });
         }
+        let container = container_of(layers, surroundings, &filled);
         let words = |picked: Option<(FileId, &CommandForm)>| {
             picked.map(|(file, form)| match form {
                 CommandForm::Exec(words) => words
@@ -529,12 +547,46 @@ impl Reader<'_> {
         let command = built.command(entrypoint, cmd);
         let dev = files::is_dev(&tree.file(id).path)
             || layers.all(|service| service.profiles.as_slice()).any(|(_, profile)| files::is_dev(profile));
+        if let Some(mut container) = container {
+            container.dev = dev;
+            container.dockerfile = image.as_ref().map(|image| image.dockerfile);
+            container.command.clone_from(&command);
+            self.out.host.containers.push(container);
+        }
+        if let Some(image) = &image {
+            self.built_image(image, &built, dev);
+        }
         let found = self.follower.words(&command, state);
         self.finish(found, name, id, dev, image.as_ref(), from_here);
     }
 
+    fn built_image(&mut self, image: &Image, built: &Built, dev: bool) {
+        if self.private_paths.is_none() {
+            self.private_paths = Some(host::image::private_paths(self.tree));
+        }
+        let private = self.private_paths.as_deref().unwrap_or_default();
+        let Some(image) =
+            host::image::image(self.tree, image.dockerfile, &image.context, built, private, dev)
+        else {
+            return;
+        };
+        // The same stage may be built for production and for development.
+        match self.out.host.images.iter_mut().find(|known| known.stage == image.stage) {
+            Some(known) => known.dev &= image.dev,
+            None => self.out.host.images.push(image),
+        }
+    }
+
     fn kubernetes(&mut self) {
         let manifests = std::mem::take(&mut self.sources.manifests);
+        for (id, manifest) in &manifests {
+            let dev = files::is_dev(&self.tree.file(*id).path);
+            self.out.host.containers.extend(host::pod::containers(*id, manifest, dev));
+            self.out.host.cluster_services.extend(host::pod::services(*id, manifest, dev));
+            let policies = manifest.objects.iter().filter(|object| object.kind.value == "NetworkPolicy");
+            let spans = policies.map(|object| Span { file: *id, range: object.kind.range });
+            self.out.host.network_policies.extend(spans);
+        }
         for (id, manifest) in &manifests {
             for object in &manifest.objects {
                 for container in object.containers.iter().take(50) {
@@ -645,9 +697,16 @@ impl Reader<'_> {
             self.taken.insert(image.dockerfile);
         }
         let command = built.command(entrypoint, cmd);
+        let dev = files::is_dev(&tree.file(id).path);
+        if let Some(image) = &image {
+            self.built_image(image, &built, dev);
+            let here = Span { file: id, range: container.range };
+            if let Some(known) = self.out.host.containers.iter_mut().find(|known| known.whole == here) {
+                known.dockerfile = Some(image.dockerfile);
+            }
+        }
         let name = if container.name.is_empty() { object } else { &container.name };
         let found = self.follower.words(&command, state);
-        let dev = files::is_dev(&tree.file(id).path);
         let from_here = image.is_some();
         self.finish(found, name, id, dev, image.as_ref(), from_here);
     }
@@ -672,6 +731,7 @@ impl Reader<'_> {
             let file = self.tree.file(id);
             let mut state = image_state(self.tree, &built, file.folder().to_owned());
             settle(self.tree, &mut state);
+            self.built_image(&image, &built, files::is_dev(&file.path));
             let command = built.command(None, None);
             let found = self.follower.words(&command, state);
             let name = file.name().to_owned();
@@ -697,16 +757,32 @@ impl Reader<'_> {
     }
 
     fn systemd(&mut self) {
+        let drop_ins = std::mem::take(&mut self.sources.drop_ins);
         for (id, unit) in std::mem::take(&mut self.sources.units) {
             let file = self.tree.file(id);
+            let folder = format!("/{}.d/", file.name());
+            let mut layers = vec![(id, &unit)];
+            // Of the same name, wherever in the tree: units and drop-ins are installed by different steps.
+            layers.extend(
+                drop_ins
+                    .iter()
+                    .filter(|(drop_in, _)| {
+                        let path = &self.tree.file(*drop_in).path;
+                        format!("/{path}").contains(&folder)
+                    })
+                    .map(|(id, unit)| (*id, unit)),
+            );
+            let title = file.name().strip_suffix(".service").unwrap_or(file.name());
+            let service = host::unit::service(title, &file.path, files::is_dev(&file.path), &layers);
             let mut state = State { home: file.folder().to_owned(), ..State::default() };
             if let Some(entry) = unit.get("Service", "WorkingDirectory") {
                 let path = entry.value.text.trim_start_matches('-').trim_matches('"');
                 state.cwd = path.starts_with('/').then(|| join_absolute("/", path));
             }
-            if let Some(entry) = unit.get("Service", "User") {
-                state.user = Some((entry.value.text.clone(), Span { file: id, range: entry.value.whole() }));
+            if let Some(user) = service.as_ref().and_then(|service| service.user.as_ref()) {
+                state.user = Some((user.value.clone(), user.span));
             }
+            self.out.host.services.extend(service);
             for pair in unit.environment() {
                 let (name, text) = pair.value;
                 let span = Span { file: id, range: pair.range };
@@ -761,6 +837,8 @@ impl Reader<'_> {
                 None => (State { home: file.folder().to_owned(), ..State::default() }, None),
             };
             for program in supervisor.programs.iter().take(200) {
+                let dev = files::is_dev(&file.path);
+                self.out.host.services.extend(host::unit::program(id, program, dev, image.is_some()));
                 let Some(line) = &program.command else { continue };
                 let mut state = base.clone();
                 for variable in &program.environment {
@@ -979,6 +1057,124 @@ impl Reader<'_> {
         }
     }
 
+    // The host.
+
+    fn firewall(&mut self, file: FileId) {
+        let text = &*self.tree.file(file).text;
+        let dev = files::is_dev(&self.tree.file(file).path);
+        let firewalls = &mut self.out.host.firewalls;
+        if ufw::looks_like_status(text) {
+            firewalls.push(ufw::status(file, text, dev));
+        } else if packet_filter::looks_like_dump(text) && !text.contains("### tuple ###") {
+            firewalls.push(packet_filter::dump(file, text, dev));
+        } else if packet_filter::looks_like_nftables(text) {
+            firewalls.push(packet_filter::nftables(file, text, dev));
+        } else {
+            // The files of UFW are read as one.
+            let known =
+                firewalls.iter().position(|known| known.kind == FirewallKind::UfwFiles && known.dev == dev);
+            let at = known.unwrap_or_else(|| {
+                firewalls.push(Firewall::new(FirewallKind::UfwFiles, file, dev));
+                firewalls.len() - 1
+            });
+            if let Some(firewall) = firewalls.get_mut(at) {
+                ufw::file(firewall, file, text);
+            }
+        }
+    }
+
+    /// What image builds and set-up scripts run.
+    fn steps(&mut self) {
+        let tree = self.tree;
+        for (id, dockerfile) in std::mem::take(&mut self.sources.dockerfiles) {
+            let dev = files::is_dev(&tree.file(id).path);
+            for instruction in dockerfile.stages.iter().flat_map(|stage| &stage.instructions).take(5_000) {
+                match instruction.keyword.value.as_str() {
+                    "RUN" => self.run_steps(id, instruction, dev),
+                    "ADD" => self.downloads(id, instruction, dev),
+                    _ => {}
+                }
+            }
+        }
+        const WORDS: [&str; 9] =
+            ["ufw", "iptables", "curl", "wget", "chmod", "NOPASSWD", "docker", "podman", "gunicorn"];
+        for id in tree.ids() {
+            let file = tree.file(id);
+            if !matches!(files::kind(&file.path, &file.text), Some(FileKind::ShellScript))
+                || !WORDS.iter().any(|word| file.text.contains(word))
+            {
+                continue;
+            }
+            let dev = files::is_dev(&file.path);
+            let mut steps = Vec::new();
+            host::step::steps(tree, id, &Mapped::verbatim(&file.text, 0), false, dev, &mut steps);
+            let mut ufw = Firewall::new(FirewallKind::UfwCommands, id, dev);
+            let mut packets = Firewall::new(FirewallKind::PacketCommands, id, dev);
+            for step in &steps {
+                for command in &step.commands {
+                    ufw::command(&mut ufw, command);
+                    packet_filter::command(&mut packets, command);
+                }
+                self.out.host.containers.extend(host::docker_run::container(step));
+            }
+            let said = [ufw, packets].into_iter().filter(Firewall::says_anything);
+            self.out.host.firewalls.extend(said);
+            self.out.host.steps.extend(steps);
+            if self.out.host.steps.len() > 20_000 {
+                break;
+            }
+        }
+    }
+
+    fn run_steps(&mut self, file: FileId, instruction: &dockerfile::Instruction, dev: bool) {
+        let steps = &mut self.out.host.steps;
+        let before = steps.len();
+        match instruction.command() {
+            CommandForm::Shell(text) => host::step::steps(self.tree, file, &text, true, dev, steps),
+            CommandForm::Exec(words) => {
+                let is_shell = |word: &Spanned<String>| {
+                    matches!(command::base_name(&word.value), "sh" | "bash" | "ash" | "dash")
+                };
+                let source = &*self.tree.file(file).text;
+                match words.as_slice() {
+                    [shell, option, text, ..] if is_shell(shell) && option.value.starts_with('-') => {
+                        let text = Mapped::decoded(&text.value, source, text.range);
+                        host::step::steps(self.tree, file, &text, true, dev, steps);
+                    }
+                    words => {
+                        let span = Span { file, range: instruction.range };
+                        let words = image::exec_arguments(words, file);
+                        let commands = vec![host::StepCommand { words, span }];
+                        steps.push(host::Step { commands, part_of: span, in_image: true, dev });
+                    }
+                }
+            }
+        }
+        for heredoc in &instruction.heredocs {
+            let text = Mapped::verbatim(&heredoc.value, heredoc.range.start);
+            host::step::steps(self.tree, file, &text, true, dev, steps);
+        }
+        let part_of = Span { file, range: instruction.range };
+        for step in steps.iter_mut().skip(before) {
+            step.part_of = part_of;
+        }
+    }
+
+    fn downloads(&mut self, file: FileId, instruction: &dockerfile::Instruction, dev: bool) {
+        let words = instruction.words();
+        let Some((_, sources)) = words.split_last() else { return };
+        for source in sources.iter().take(50) {
+            if source.value.starts_with("http://") || source.value.starts_with("https://") {
+                self.out.host.downloads.push(Download {
+                    url: source.value.clone(),
+                    is_checked: instruction.flag("checksum").is_some(),
+                    span: Span { file, range: instruction.range },
+                    dev,
+                });
+            }
+        }
+    }
+
     // From what was found to processes.
 
     fn finish(
@@ -1166,21 +1362,6 @@ impl Reader<'_> {
         all.filter(|folder| folder_exists(tree, folder))
             .find(|folder| serves(folder))
             .or_else(|| state.folder.clone())
-    }
-}
-
-/// The layers of a service, the base first.
-struct Layers<'s>(Vec<(FileId, &'s Service)>);
-
-impl<'s> Layers<'s> {
-    /// What the topmost layer that says anything says.
-    fn pick<T: ?Sized>(&self, field: impl Fn(&'s Service) -> Option<&'s T>) -> Option<(FileId, &'s T)> {
-        self.0.iter().rev().find_map(|(file, service)| field(service).map(|value| (*file, value)))
-    }
-
-    /// Everything that any layer says, the base first.
-    fn all<T: 's>(&self, field: impl Fn(&'s Service) -> &'s [T]) -> impl Iterator<Item = (FileId, &'s T)> {
-        self.0.iter().flat_map(move |(file, service)| field(service).iter().map(|value| (*file, value)))
     }
 }
 

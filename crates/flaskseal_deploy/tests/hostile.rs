@@ -19,6 +19,32 @@ const SAMPLES: &[(&str, &str)] = &[
         "k.yaml",
         "apiVersion: v1\nkind: List\nitems:\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata: {name: a}\n  spec: {template: {spec: {containers: [{name: c, command: [gunicorn, \"$(A)\"], env: [{name: A, value: \"é\"}]}]}}}\n- {apiVersion: v1, kind: Secret, metadata: {name: s}, data: {K: ZGV2}}\n",
     ),
+    (
+        "ufw.sh",
+        "ufw default deny incoming\nufw allow in on é proto tcp from 10.0.0.0/8 port 1 to any port 80,443\nufw delete allow 22\nufw insert 1 limit ssh/tcp comment 'x'\nufw route allow 1\niptables -A INPUT -p tcp -m state --state NEW ! -s é --dport 1:2 -j ACCEPT\niptables -P INPUT DROP\ndocker run -dit --rm -p127.0.0.1:1:2 -v /:/h:ro --mount type=bind,src=/é,dst=/ --privileged=false img:é x | sudo -u é bash -s\n",
+    ),
+    (
+        "etc/ufw/user.rules",
+        "### tuple ### allow any 80 0.0.0.0/0 any 0.0.0.0/0 é - in\n# ufw\nIPV6=é\nENABLED=no\n",
+    ),
+    (
+        "status.rules",
+        "Status: active\nDefault: deny (incoming), é\n\nTo  Action  From\n--  ------  ----\n80,443/tcp (é)  ALLOW IN  Anywhere (v6)\n[ 1] 22 on é  LIMIT IN  10.0.0.0/8 # é\n",
+    ),
+    (
+        "rules.v4",
+        "*filter\n:INPUT é [0:0]\n-A INPUT -j a\n-A a -j a\n-A INPUT -p tcp --dports 1,é:3 -j DROP\n-A DOCKER-USER -j RETURN\nCOMMIT\n",
+    ),
+    (
+        "x.nft",
+        "table inet é {\n chain c { type filter hook input priority 0; policy drop;\n tcp dport { 1, 2-é } accept # x\n ip saddr { 10.0.0.0/8 } limit rate 1/minute accept }\n}\n",
+    ),
+    ("sshd_config", "Port 22\nPermitRootLogin=é\nMatch all\n"),
+    ("a.service.d/b.conf", "[Service]\nUser=é\n"),
+    (
+        "stack.yml",
+        "services:\n  é:\n    image: x\n    ports: [1, \"${A:-é}:2/udp\", {target: é, published: 1-2}]\n    security_opt: [a=é]\n    volumes: [\":\", \"é:/x\", {source: ~/é, target: /}]\n    networks: {é: }\n",
+    ),
     ("Procfile", "web: A=é gunicorn app:app # c\nworker: celery -A x worker\n"),
     (
         "a.service",
@@ -89,6 +115,22 @@ fn through_every_reader(path: &str, text: &str) {
     }
     for process in &deployment.processes {
         assert!(process.source.range.end as usize <= text.len(), "{process:?}");
+    }
+    let host = &deployment.host;
+    let containers = host.containers.iter().flat_map(|container| {
+        let ports = container.ports.iter().map(|port| port.span);
+        let mounts = container.mounts.iter().map(|mount| mount.span);
+        ports.chain(mounts).chain([container.span, container.whole])
+    });
+    let rules = host.firewalls.iter().flat_map(|firewall| firewall.rules.iter().map(|rule| rule.span));
+    let settings =
+        host.services.iter().flat_map(|service| service.settings.iter().map(|(_, said)| said.span));
+    let commands = host.steps.iter().flat_map(|step| step.commands.iter().map(|command| command.span));
+    let images = host.images.iter().flat_map(|image| [Some(image.stage), image.command]).flatten();
+    let sshd = host.sshd.iter().map(|said| said.span);
+    for span in containers.chain(rules).chain(settings).chain(commands).chain(images).chain(sshd) {
+        let (start, end) = (span.range.start as usize, span.range.end as usize);
+        assert!(text.get(start..end).is_some(), "{span:?} is no range of {text:?}");
     }
 }
 

@@ -4,6 +4,22 @@ use flaskseal_core::{ControlId, Item};
 
 use crate::Rule;
 
+mod deployed;
+mod fs701_inactive_firewall;
+mod fs702_permissive_firewall_default;
+mod fs703_unexpected_open_port;
+mod fs704_public_application_port;
+mod fs705_world_open_ssh;
+mod fs707_docker_firewall_bypass;
+mod fs712_exposed_data_service;
+mod fs721_root_container;
+mod fs722_privileged_container;
+mod fs723_sensitive_mount;
+mod fs724_unhardened_container;
+mod fs730_leaky_build_context;
+mod fs731_unsafe_build_step;
+mod fs741_root_service;
+mod fs742_unhardened_systemd_unit;
 mod fs751_nginx_alias_traversal;
 mod fs752_nginx_open_proxy;
 mod fs753_nginx_header_injection;
@@ -12,9 +28,26 @@ mod fs756_request_smuggling_risk;
 mod fs757_ineffective_nginx_access_rule;
 mod fs758_missing_nginx_limits;
 mod origin;
+mod platform;
+mod services;
 
 #[rustfmt::skip]
 pub(crate) static RULES: &[&dyn Rule] = &[
+    &fs701_inactive_firewall::InactiveFirewall,
+    &fs702_permissive_firewall_default::PermissiveFirewallDefault,
+    &fs703_unexpected_open_port::UnexpectedOpenPort,
+    &fs704_public_application_port::PublicApplicationPort,
+    &fs705_world_open_ssh::WorldOpenSsh,
+    &fs707_docker_firewall_bypass::DockerFirewallBypass,
+    &fs712_exposed_data_service::ExposedDataService,
+    &fs721_root_container::RootContainer,
+    &fs722_privileged_container::PrivilegedContainer,
+    &fs723_sensitive_mount::SensitiveMount,
+    &fs724_unhardened_container::UnhardenedContainer,
+    &fs730_leaky_build_context::LeakyBuildContext,
+    &fs731_unsafe_build_step::UnsafeBuildStep,
+    &fs741_root_service::RootService,
+    &fs742_unhardened_systemd_unit::UnhardenedSystemdUnit,
     &fs751_nginx_alias_traversal::NginxAliasTraversal,
     &fs752_nginx_open_proxy::NginxOpenProxy,
     &fs753_nginx_header_injection::NginxHeaderInjection,
@@ -28,5 +61,13 @@ const fn control(number: u8) -> ControlId {
     ControlId::new(Item::Host, number)
 }
 
+/// A firewall denies incoming traffic by default.
+const FIREWALL: ControlId = control(1);
+/// Only intended ports are open.
+const INTENDED_PORTS: ControlId = control(2);
+/// The application port is not public.
+const PRIVATE_APPLICATION: ControlId = control(3);
+/// Processes run unprivileged.
+const UNPRIVILEGED: ControlId = control(4);
 /// Isolation and proxy hygiene.
 const PROXY_HYGIENE: ControlId = control(6);

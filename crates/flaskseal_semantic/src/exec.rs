@@ -9,6 +9,7 @@ use crate::guard::Guard;
 use crate::heap::{Code, Delta, Function, Mark, Shape};
 use crate::limits::{Identity, Limits};
 use crate::machine::{Evaluated, Exit, Flow, Frame, Machine, Raised};
+use crate::origin::{Origin, StepKind};
 use crate::truth::Truth;
 use crate::value::{Alternative, Kind, Value};
 
@@ -408,9 +409,11 @@ impl<'a> Machine<'a> {
         let opaque_before = self.opaque_calls;
         let mark = self.heap.mark();
         let guard_before = self.guard.clone();
+        let outer = self.tried.take();
         self.tries += 1;
         let mut flow = self.block(&node.body);
         self.tries -= 1;
+        let tried = std::mem::replace(&mut self.tried, outer);
         let opaque = self.opaque_calls > opaque_before;
         if matches!(flow, Flow::Normal) {
             flow = self.block(&node.orelse);
@@ -426,7 +429,7 @@ impl<'a> Machine<'a> {
         }
         for handler in &node.handlers {
             let ast::ExceptHandler::ExceptHandler(handler) = handler;
-            flow = self.handler(handler, first_exit, mark, flow);
+            flow = self.handler(handler, first_exit, mark, flow, tried.as_ref());
         }
         if self.tries == 0 {
             // Nobody further out will catch what is left.
@@ -456,6 +459,7 @@ impl<'a> Machine<'a> {
         first_exit: usize,
         mark: Mark,
         flow: Flow,
+        tried: Option<&Arc<Origin>>,
     ) -> Flow {
         let caught = match &handler.type_ {
             Some(class) => self.eval(class).unwrap_or(Value::UNKNOWN),
@@ -505,6 +509,13 @@ impl<'a> Machine<'a> {
                 true => self.some_exception(&caught),
                 false => self.exception_value(&raised),
             };
+            // `invalid literal for int() with base 10: '<script>'`
+            let repeats = value.as_path().is_some_and(|path| !path.starts_with("werkzeug."));
+            let origin = tried.filter(|_| repeats).map(|origin| {
+                let place = self.span(handler);
+                Arc::new(origin.step(place, StepKind::Through("an exception".into())))
+            });
+            let value = value.tainted(origin);
             exceptions.push(Alternative { value, guard: Guard::ALWAYS });
             handled_guard = Some(match handled_guard {
                 None => {

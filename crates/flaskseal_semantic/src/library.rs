@@ -26,6 +26,7 @@ pub(crate) fn call_path(
         .zip(path.rsplit_once('.'))
         .map(|(taint, (receiver, _))| Value::path(receiver).tainted(Some(taint)));
     machine.note_call(path, receiver.as_ref(), &arguments);
+    machine.note_tried(receiver.as_ref(), &arguments);
     if let Some(class) = machine.program.models.raises(path) {
         return Err(Raised(Box::new(Value::path(class.clone()))));
     }

@@ -12,6 +12,7 @@ use crate::flask::RouteValue;
 use crate::guard::Guard;
 use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape};
 use crate::limits::Identity;
+use crate::origin::Origin;
 use crate::program::Program;
 use crate::truth::Truth;
 use crate::value::{Kind, Value};
@@ -78,6 +79,8 @@ pub(crate) struct Machine<'a> {
     pub exits: Vec<Exit<'a>>,
     /// How many `try` statements are running; without one, an exception ends the path.
     pub tries: usize,
+    /// Request data that went into calls since the innermost `try` began: an exception's text may repeat it.
+    pub tried: Option<Arc<Origin>>,
     /// The condition of the current path.
     pub guard: Guard,
     pub fuel: u64,
@@ -133,6 +136,7 @@ impl<'a> Machine<'a> {
             frames: Vec::new(),
             exits: Vec::new(),
             tries: 0,
+            tried: None,
             guard: Guard::ALWAYS,
             fuel: START_FUEL,
             modules: FxHashMap::default(),

@@ -342,6 +342,16 @@ impl Machine<'_> {
         }
     }
 
+    /// Remembers what goes into a call, for whoever catches what it raises.
+    pub(crate) fn note_tried(&mut self, receiver: Option<&Value>, arguments: &Arguments) {
+        if self.tries == 0 || !self.serving {
+            return;
+        }
+        let values = receiver.into_iter().chain(&arguments.positional);
+        let origin = values.fold(self.tried.take(), |found, value| stronger(found, value.origin()));
+        self.tried = origin;
+    }
+
     /// The result of a call that is not understood: computed from the request data that went into it.
     pub(crate) fn through(
         &self,

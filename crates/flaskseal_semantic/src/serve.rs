@@ -205,16 +205,20 @@ impl<'a> Machine<'a> {
         called: &Function<'_>,
         value: &Value,
     ) {
-        let before = self.events.len();
-        let arguments = Arguments::of(value.at.unwrap_or(called.span), [value.clone()]);
-        self.note_call("flask.view.return", None, &arguments);
-        if let Some(event) = self.events.get_mut(before) {
-            let (span, name) = match written {
-                Some((span, name)) => (*span, name.clone()),
-                None => (called.span, called.qualified_name.clone()),
-            };
-            event.scope = name;
-            event.function = Some(span);
+        // Each return statement is an answer of its own.
+        for alternative in value.alternatives() {
+            let before = self.events.len();
+            let value = alternative.value;
+            let arguments = Arguments::of(value.at.unwrap_or(called.span), [value]);
+            self.note_call("flask.view.return", None, &arguments);
+            if let Some(event) = self.events.get_mut(before) {
+                let (span, name) = match written {
+                    Some((span, name)) => (*span, name.clone()),
+                    None => (called.span, called.qualified_name.clone()),
+                };
+                event.scope = name;
+                event.function = Some(span);
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Event {
     /// Under which environment the call is reached.
     pub guard: Guard,
     pub context: Context,
+    /// Something in the call comes from a request.
+    pub is_tainted: bool,
 }
 
 /// When code runs.
@@ -78,16 +80,18 @@ impl Machine<'_> {
         if !self.program.models.is_watched(path) {
             return;
         }
+        let positional: Vec<Fact> = arguments.positional.iter().map(|value| self.fact(value)).collect();
+        let keywords: Vec<(Name, Fact)> =
+            arguments.keywords.iter().map(|(name, value)| (name.clone(), self.fact(value))).collect();
+        let receiver = receiver.map(|value| self.fact(value));
+        let mut facts = positional.iter().chain(keywords.iter().map(|(_, fact)| fact)).chain(&receiver);
+        let is_tainted = facts.any(|fact| fact.origin().is_some());
         let event = Event {
             path: path.into(),
-            positional: arguments.positional.iter().map(|value| self.fact(value)).collect(),
-            keywords: arguments
-                .keywords
-                .iter()
-                .map(|(name, value)| (name.clone(), self.fact(value)))
-                .collect(),
+            positional,
+            keywords,
             open: arguments.open,
-            receiver: receiver.map(|value| self.fact(value)),
+            receiver,
             span: arguments.span,
             scope: self.frame().qualified_name.clone(),
             function: self
@@ -98,6 +102,7 @@ impl Machine<'_> {
                 .map(|function| function.span),
             guard: self.guard.clone(),
             context: self.context,
+            is_tainted,
         };
         self.events.push(event);
     }

@@ -40,7 +40,7 @@ pub(crate) struct Flow<'p> {
 /// Everything that reaches an argument of one of these contexts when production serves requests.
 pub(crate) fn flows<'p>(cx: &Context<'p>, contexts: &[&str]) -> Vec<Flow<'p>> {
     let mut flows = Vec::new();
-    for event in &cx.evaluation.events {
+    for event in cx.evaluation.events.iter().filter(|event| event.is_tainted) {
         let sinks: Vec<&'static Sink> =
             cx.sinks(event).into_iter().filter(|sink| contexts.contains(&&*sink.context)).collect();
         if sinks.is_empty()

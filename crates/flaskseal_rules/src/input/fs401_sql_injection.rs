@@ -1,5 +1,7 @@
 //! FS401: request data becomes part of an SQL text.
 
+use std::cell::LazyCell;
+
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
 use flaskseal_project::Context;
 use flaskseal_project::models::Sink;
@@ -34,16 +36,16 @@ impl Rule for SqlInjection {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let flows = flows(cx, &["sql", "sql.mysql"]);
-        let has_driver = cx.evaluation.events.iter().any(|event| {
+        let has_driver = LazyCell::new(|| {
             let is_sql = |sink: &&Sink| sink.context.starts_with("sql") && !sink.is_of_any();
-            cx.sinks(event).iter().any(is_sql)
+            cx.evaluation.events.iter().any(|event| cx.sinks(event).iter().any(is_sql))
         });
         let mut found = Vec::new();
         for flow in &flows {
             let Some(rope) = flow.text() else { continue };
             let is_sql = !flow.sink.is_of_any() || sql::begins_as_sql(&rope);
             // The method of an object that is not known, and a statement of which nothing is known either.
-            let is_likely = has_driver && rope.literal_prefix().trim().is_empty();
+            let is_likely = !is_sql && rope.literal_prefix().trim().is_empty() && *has_driver;
             if !is_sql && !is_likely {
                 continue;
             }

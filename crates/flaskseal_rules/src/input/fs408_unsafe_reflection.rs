@@ -7,7 +7,7 @@ use flaskseal_python::ast::{AnyNodeRef, CmpOp, Expr};
 
 use super::NO_INJECTION;
 use crate::Rule;
-use crate::code::{enclosing, span_of, within};
+use crate::code::{enclosing, last_name, span_of, within};
 use crate::flow::{Breach, Flow, flows, report};
 use crate::session::coverage::support_by_coverage;
 
@@ -44,7 +44,7 @@ impl Rule for UnsafeReflection {
                 _ if is_called(cx, &flow) => ("as the name of what is called", Severity::High),
                 _ => ("as the name of an attribute", Severity::Medium),
             };
-            let is_limited = has_prefix(&rope) || is_asked_about(cx, &flow);
+            let is_limited = has_prefix(&rope) || is_asked_about(cx, &flow) || is_part_of_query(cx, &flow);
             let severity = if is_limited { Severity::Low } else { severity };
             let letters = Alphabet::ascii_range(b'g', b'z').union(Alphabet::of("_."));
             for hole in rope.holes() {
@@ -94,6 +94,47 @@ fn is_asked_about(cx: &Context<'_>, flow: &Flow<'_>) -> bool {
         AnyNodeRef::ExprIf(choice) => asks(&choice.test),
         _ => false,
     })
+}
+
+/// Whether the attribute only becomes part of a query, `query.order_by(getattr(User, name))`, or nothing at all.
+fn is_part_of_query(cx: &Context<'_>, flow: &Flow<'_>) -> bool {
+    const PARTS: &[&str] = &[
+        "asc",
+        "between",
+        "cast",
+        "desc",
+        "distinct",
+        "filter",
+        "filter_by",
+        "group_by",
+        "having",
+        "ilike",
+        "in_",
+        "is_",
+        "isnot",
+        "like",
+        "nulls_first",
+        "nulls_last",
+        "order_by",
+        "where",
+        "with_entities",
+    ];
+    if &*flow.sink.context != "reflect.attribute" {
+        return false;
+    }
+    for node in enclosing(cx, flow.event.span).into_iter().skip(1) {
+        match node {
+            AnyNodeRef::ExprCall(call) if last_name(&call.func).is_some_and(|name| PARTS.contains(&name)) => {
+                return true;
+            }
+            AnyNodeRef::StmtExpr(statement) => {
+                return span_of(flow.event.span.file, &*statement.value) == flow.event.span;
+            }
+            node if node.is_statement() => return false,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// `getattr(module, name)(...)`.

@@ -103,7 +103,8 @@ impl Range {
     fn contains(&self, version: &Version) -> bool {
         let mut events: Vec<&Event> =
             self.events.iter().filter(|event| !matches!(event, Event::Limit(_))).collect();
-        events.sort_by(|a, b| a.version().cmp(&b.version()));
+        // Events of one version: what begins there may end there.
+        events.sort_by_key(|event| (event.version(), event.rank()));
         let mut affected = false;
         for event in events {
             match event {
@@ -124,6 +125,15 @@ impl Range {
 }
 
 impl Event {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Introduced(_) => 0,
+            Self::Fixed(_) => 1,
+            Self::LastAffected(_) => 2,
+            Self::Limit(_) => 3,
+        }
+    }
+
     fn version(&self) -> Option<&Version> {
         match self {
             Self::Introduced(version) => version.as_ref(),

@@ -8,6 +8,9 @@
 mod name;
 pub use name::{is_name, normalize};
 
+mod specifier;
+pub use specifier::admits;
+
 mod marker;
 pub use marker::{Marker, Target};
 

@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 use pep440_rs::{Version, VersionSpecifier};
 
 use crate::normalize;
+use crate::specifier::{admits, admits_one};
 
 /// A marker, read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -120,7 +121,7 @@ impl Target {
     pub fn pythons_admitted(specifiers: &pep440_rs::VersionSpecifiers) -> Vec<(u64, u64)> {
         let admits = |minor: &u64| {
             // The first and last releases, and one between: `!=3.9.0` and `>=3.9.2` admit 3.9.
-            [0, 5, 30].iter().any(|patch| specifiers.contains(&Version::new([3, *minor, *patch])))
+            [0, 5, 30].iter().any(|patch| admits(specifiers, &Version::new([3, *minor, *patch])))
         };
         (6..=NEWEST_MINOR).filter(admits).map(|minor| (3, minor)).collect()
     }
@@ -208,7 +209,7 @@ fn compare_version(version: &Version, operator: Operator, text: &str) -> Option<
             return Some(is_in == (operator == Operator::In));
         }
     };
-    Some(VersionSpecifier::from_str(&format!("{sign}{}", text.trim())).ok()?.contains(version))
+    Some(admits_one(&VersionSpecifier::from_str(&format!("{sign}{}", text.trim())).ok()?, version))
 }
 
 impl Operator {

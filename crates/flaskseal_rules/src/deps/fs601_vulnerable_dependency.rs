@@ -4,7 +4,8 @@ use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
 use flaskseal_project::deps::{
-    Advisory, Condition, Kind, Source, Version, condition_of, fixed_versions, merged, smallest_upgrade,
+    Advisory, Condition, Kind, Source, Version, admits, condition_of, fixed_versions, merged,
+    smallest_upgrade,
 };
 use flaskseal_project::semantic::{Fact, FactKind};
 use flaskseal_project::{Context, Package, Project, Reach};
@@ -282,7 +283,7 @@ fn advice(package: &Package, version: &Version, advisories: &[Advisory]) -> (Opt
     // A pin is what is to be changed; a range may stand in the way.
     let is_pin = package.constraint.iter().any(|one| one.operator().to_string().starts_with("=="));
     let admitted =
-        smallest_upgrade(advisories, version, &|candidate| is_pin || package.constraint.contains(candidate));
+        smallest_upgrade(advisories, version, &|candidate| is_pin || admits(&package.constraint, candidate));
     match (admitted, any) {
         (Some(best), _) => {
             let text = match package.path.first() {

@@ -4,7 +4,7 @@ use flaskseal_core::{
     Assessment, Confidence, Evidence, FileId, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta,
     Severity, Span,
 };
-use flaskseal_project::deps::{Group, Version};
+use flaskseal_project::deps::{Group, Version, admits};
 use flaskseal_project::{Audience, ManifestFile, Project};
 
 use super::FIXED;
@@ -127,7 +127,7 @@ fn compare(
             continue;
         }
         let known: Vec<_> = same.iter().filter_map(|(_, version, span)| Some(((*version)?, *span))).collect();
-        let admits = |version: &Version| requirement.specifiers.contains(version);
+        let admits = |version: &Version| admits(&requirement.specifiers, version);
         if let Some((version, place)) = known.first()
             && !known.iter().any(|(version, _)| admits(version))
         {

@@ -48,6 +48,15 @@ pub enum Command {
     /// Record known findings, so that the gate fails only on new ones
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// List the packages that production installs, what is known against them, and whether they are used
+    #[command(after_help = "Examples:\n  flaskseal deps\n  flaskseal deps --format cyclonedx > sbom.json")]
+    Deps {
+        #[command(flatten)]
+        project: ProjectArguments,
+        /// A table for people, or a CycloneDX 1.6 bill of materials with VEX statements
+        #[arg(long, short, alias = "output-format", value_enum, default_value = "terminal")]
+        format: PackageFormat,
+    },
     /// The database of published advisories
     #[command(subcommand)]
     Db(DbCommand),
@@ -285,6 +294,12 @@ pub enum ConfigCommand {
 pub enum ListFormat {
     Terminal,
     Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum PackageFormat {
+    Terminal,
+    Cyclonedx,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -17,14 +17,14 @@ use flaskseal_system::{InputError, write_atomically};
 
 use crate::arguments::{
     Arguments, BaselineCommand, CheckArguments, Command, ConfigCommand, DbCommand, ListFormat,
-    OutputArguments, ProjectArguments,
+    OutputArguments, PackageFormat, ProjectArguments,
 };
 use crate::check::{self, Outcome, Request};
 use crate::configuration::{Configuration, Origin, Setting};
 use crate::outputs::{self, Word};
 use crate::progress::Progress;
 use crate::selection::find_rule;
-use crate::{baseline, database, explain, rules};
+use crate::{baseline, database, explain, packages, rules};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,6 +102,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Exit> {
             write_baseline(&project, matches, &rules, accept.as_deref())
         }
         Command::Baseline(BaselineCommand::Prune { project }) => prune_baseline(&project, matches, &rules),
+        Command::Deps { project, format } => list_packages(&project, matches, &rules, format),
         Command::Db(command) => run_db(command),
         Command::Config(ConfigCommand::Show { project }) => {
             print(&shown(&Configuration::resolve(&project, matches, &rules)?))
@@ -195,14 +196,41 @@ fn judge(
     baseline: Option<Baseline>,
 ) -> anyhow::Result<Outcome> {
     let request = Request::new(configuration, arguments, baseline)?;
-    let threads = arguments.jobs.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .stack_size(STACK)
-        .build()
-        .context("cannot start the threads of `--jobs`")?;
+    let pool = workers(arguments)?;
     let progress = Progress::start(!arguments.no_progress);
     pool.install(|| check::run(&request, &|phase| progress.phase(phase)))
+}
+
+fn workers(arguments: &ProjectArguments) -> anyhow::Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(arguments.jobs.map_or(0, usize::from))
+        .stack_size(STACK)
+        .build()
+        .context("cannot start the threads of `--jobs`")
+}
+
+fn list_packages(
+    arguments: &ProjectArguments,
+    matches: &ArgMatches,
+    rules: &[&'static RuleMeta],
+    format: PackageFormat,
+) -> anyhow::Result<Exit> {
+    let configuration = Configuration::resolve(arguments, matches, rules)?;
+    let request = Request::new(&configuration, arguments, None)?;
+    let folder = flaskseal_system::canonical(&arguments.path)?;
+    let name = folder
+        .file_name()
+        .map_or_else(|| "application".to_owned(), |name| name.to_string_lossy().into_owned());
+    for note in &request.notes {
+        say(&printable(note));
+    }
+    let text = workers(arguments)?.install(|| {
+        packages::run(&request, &|project, rows| match format {
+            PackageFormat::Terminal => packages::table(project, rows, request.today),
+            PackageFormat::Cyclonedx => packages::cyclonedx(project, rows, &name, request.today),
+        })
+    })?;
+    print(&text)
 }
 
 fn run_db(command: DbCommand) -> anyhow::Result<Exit> {

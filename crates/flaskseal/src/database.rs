@@ -1,5 +1,6 @@
 //! The advisory database: where it is, how it is opened, and the commands that write it.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,7 +80,7 @@ pub(crate) fn status(named: Option<&Path>, today: Date) -> anyhow::Result<String
         provenance.source, provenance.advisories, provenance.packages
     );
     if provenance.unreadable > 0 {
-        text.push_str(&format!("unreadable  {} documents\n", provenance.unreadable));
+        let _ = writeln!(text, "unreadable  {} documents", provenance.unreadable);
     }
     if !exists {
         text.push_str("\nThis is the built-in table, on packages that Flask applications usually have. `flaskseal db update` fetches all advisories on PyPI.\n");
@@ -121,7 +122,7 @@ pub(crate) fn update(named: Option<&Path>, url: Option<&str>, progress: &Progres
         .filter(|known| known.source == url)
         .map(|known| known.etag.clone());
     match download::fetch(url, etag.as_deref().unwrap_or_default(), MAX_DUMP << 20, &|text| {
-        progress.say(text)
+        progress.say(text);
     })? {
         Fetched::Unchanged => Ok(format!("{} is up to date\n", path.display())),
         Fetched::New { bytes, etag } => {
@@ -150,9 +151,9 @@ fn write(named: Option<&Path>, mut dump: Dump, etag: String) -> anyhow::Result<S
         provenance.date
     );
     if provenance.unreadable > 0 {
-        text.push_str(&format!("{} documents could not be read:\n", provenance.unreadable));
+        let _ = writeln!(text, "{} documents could not be read:", provenance.unreadable);
         for complaint in &dump.complaints {
-            text.push_str(&format!("  {complaint}\n"));
+            let _ = writeln!(text, "  {complaint}");
         }
     }
     Ok(text)

@@ -24,6 +24,8 @@ mod explain;
 
 mod rules;
 
+mod packages;
+
 mod progress;
 
 mod suggest;

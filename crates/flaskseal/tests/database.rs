@@ -1,5 +1,6 @@
 //! The commands that keep the advisory database, through the real program. The server is a few lines on loopback.
 #![allow(clippy::disallowed_methods, reason = "a test that writes its own files")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;

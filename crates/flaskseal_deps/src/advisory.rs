@@ -193,6 +193,13 @@ fn join(a: Advisory, b: Advisory) -> Advisory {
     kept
 }
 
+/// The vulnerabilities among the advisories on a package that affect a version, each flaw once.
+pub fn affecting(advisories: Vec<Advisory>, version: &Version) -> Vec<Advisory> {
+    let wanted = |advisory: &Advisory| advisory.kind == Kind::Vulnerability && advisory.affects(version);
+    // Merged after the choice: what one of two sources calls fixed and the other does not is still affected.
+    merged(advisories.into_iter().filter(wanted).collect())
+}
+
 /// The versions above `current` that fix an advisory, in order: those that it does not itself call affected.
 pub fn fixed_versions(advisory: &Advisory, current: &Version) -> Vec<Version> {
     let fixed = advisory.fixed().into_iter();

@@ -52,7 +52,9 @@ mod end_of_life;
 pub use end_of_life::end_of_life;
 
 mod advisory;
-pub use advisory::{Advisory, Event, Kind, Range, Score, fixed_versions, merged, smallest_upgrade};
+pub use advisory::{
+    Advisory, Event, Kind, Range, Score, affecting, fixed_versions, merged, smallest_upgrade,
+};
 
 mod osv;
 pub use osv::{OsvDocument, OsvError, read_osv};

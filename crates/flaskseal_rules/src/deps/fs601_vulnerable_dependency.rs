@@ -4,8 +4,7 @@ use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
 use flaskseal_project::deps::{
-    Advisory, Condition, Kind, Source, Version, admits, condition_of, fixed_versions, merged,
-    smallest_upgrade,
+    Advisory, Condition, Source, Version, admits, affecting, condition_of, fixed_versions, smallest_upgrade,
 };
 use flaskseal_project::semantic::{Fact, FactKind};
 use flaskseal_project::{Context, Package, Project, Reach};
@@ -84,12 +83,6 @@ impl Rule for VulnerableDependency {
         }
         conclude(project, checked, &unversioned, &uncovered, local, out);
     }
-}
-
-fn affecting(advisories: Vec<Advisory>, version: &Version) -> Vec<Advisory> {
-    let wanted = |advisory: &Advisory| advisory.kind == Kind::Vulnerability && advisory.affects(version);
-    // Merged after the choice: what one of two sources calls fixed and the other does not is still affected.
-    merged(advisories.into_iter().filter(wanted).collect())
 }
 
 fn freshness(project: &Project<'_>, out: &mut Assessment) {

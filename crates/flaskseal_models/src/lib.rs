@@ -297,6 +297,13 @@ impl Models {
         self.sinks.of(path)
     }
 
+    /// The roles of calls of this path; one may come twice.
+    pub fn roles(&self, path: &str) -> impl Iterator<Item = &Arc<str>> {
+        let own = self.roles.get(path);
+        let of_any = self.unknown_receiver(path).and_then(|key| self.roles.get(&key));
+        own.into_iter().chain(of_any).flatten()
+    }
+
     /// Whether calls of this path have the role.
     pub fn has_role(&self, path: &str, role: &str) -> bool {
         let has =

@@ -16,6 +16,7 @@ pub struct Context<'p> {
     pub unit: &'p AppUnit,
     pub entry: &'p Entry,
     pub evaluation: &'p Evaluation,
+    start: &'p Start,
     /// The application that is served; `None` where none was found.
     pub app: Option<&'p App>,
 }
@@ -27,6 +28,7 @@ impl<'p> Context<'p> {
             unit,
             entry: &start.entry,
             evaluation: &start.evaluation,
+            start,
             app: start.evaluation.apps.first(),
         }
     }
@@ -96,10 +98,9 @@ impl<'p> Context<'p> {
     /// Calls with a role, those that only `python FILE` runs among them.
     pub fn all_calls(&self, role: &'static str) -> impl Iterator<Item = &'p Event> + use<'p> {
         let project = self.project;
-        self.evaluation.events.iter().filter(move |event| {
-            Models::bundled().has_role(&event.path, role)
-                && role_of(&project.tree.file(event.span.file).path) != Role::Test
-        })
+        self.start
+            .calls(role)
+            .filter(move |event| role_of(&project.tree.file(event.span.file).path) != Role::Test)
     }
 
     /// The arguments of a call that some language reads.

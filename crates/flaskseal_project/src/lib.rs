@@ -9,8 +9,9 @@ use flaskseal_core::{Date, FileId, Ledger, LedgerEntry, LedgerKind, Span, TextRa
 use flaskseal_deploy::{Deployment, Value};
 use flaskseal_deps::Store;
 use flaskseal_models::Models;
-use flaskseal_semantic::{Evaluation, Outcome, Program, Target, evaluate, evaluate_file};
+use flaskseal_semantic::{Evaluation, Event, Outcome, Program, Target, evaluate, evaluate_file};
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 mod context;
 mod entry;
@@ -79,6 +80,31 @@ pub struct AppUnit {
 pub struct Start {
     pub entry: Entry,
     pub evaluation: Evaluation,
+    /// The calls of each role, by their place in the evaluation's events: every rule asks for some.
+    calls: OnceLock<FxHashMap<Arc<str>, Vec<usize>>>,
+}
+
+impl Start {
+    fn new(entry: Entry, evaluation: Evaluation) -> Self {
+        Self { entry, evaluation, calls: OnceLock::new() }
+    }
+
+    /// The calls with a role, in the order in which they were seen.
+    pub(crate) fn calls(&self, role: &str) -> impl Iterator<Item = &Event> {
+        let calls = self.calls.get_or_init(|| {
+            let mut calls: FxHashMap<Arc<str>, Vec<usize>> = FxHashMap::default();
+            for (index, event) in self.evaluation.events.iter().enumerate() {
+                for role in Models::bundled().roles(&event.path) {
+                    let known = calls.entry(role.clone()).or_default();
+                    if known.last() != Some(&index) {
+                        known.push(index);
+                    }
+                }
+            }
+            calls
+        });
+        calls.get(role).into_iter().flatten().filter_map(|index| self.evaluation.events.get(*index))
+    }
 }
 
 /// Files that may be what production starts, tried in the order of how usual that is. A tree of many applications is
@@ -191,7 +217,7 @@ impl<'t> Project<'t> {
                 let mut program = self.program(entry.roots.clone());
                 self.read_server_settings(&mut program, &mut entry);
                 let evaluation = evaluate(&program, &entry.environment, &entry.target, &scripts);
-                Start { entry, evaluation }
+                Start::new(entry, evaluation)
             })
             .collect();
         // An entry whose application is not in this tree says nothing about it.
@@ -320,7 +346,7 @@ impl<'t> Project<'t> {
                 let has_factory = |file: &FileId| self.tree.file(*file).text.contains("def create_app");
                 tried.extend(evaluation.loaded.iter().copied().filter(|file| !has_factory(file)));
             } else {
-                found.push(Start { entry, evaluation });
+                found.push(Start::new(entry, evaluation));
             }
         }
         found.extend(self.orphans(&found, extra, complete));
@@ -352,7 +378,7 @@ impl<'t> Project<'t> {
             let entry = Entry::orphan(self.tree, id, extra, complete);
             let program = self.program(entry.roots.clone());
             let evaluation = evaluate(&program, &entry.environment, &entry.target, &[]);
-            Start { entry, evaluation }
+            Start::new(entry, evaluation)
         });
         evaluated.filter(|start| start.evaluation.views > 0).collect()
     }

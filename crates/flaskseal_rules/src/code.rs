@@ -56,6 +56,26 @@ pub(crate) fn nodes<'p>(cx: &Context<'p>) -> impl Iterator<Item = (FileId, AnyNo
         })
 }
 
+/// Every node of the files that production loads and that hold the text: what is asked for cannot be elsewhere.
+pub(crate) fn nodes_near<'p>(
+    cx: &Context<'p>,
+    text: &'p str,
+) -> impl Iterator<Item = (FileId, AnyNodeRef<'p>)> + use<'p> {
+    let cx = *cx;
+    cx.evaluation
+        .loaded
+        .iter()
+        .copied()
+        .filter(move |file| role_of(cx.path(*file)) != Role::Test)
+        .filter(move |file| cx.project.tree.file(*file).text.contains(text))
+        .filter_map(move |file| Some((file, module(&cx, file)?)))
+        .flat_map(|(file, module)| {
+            let nodes: Vec<AnyNodeRef<'p>> =
+                module.body.iter().flat_map(|statement| within(AnyNodeRef::from(statement))).collect();
+            nodes.into_iter().map(move |node| (file, node))
+        })
+}
+
 /// A node and everything in it, in the order of the source.
 pub(crate) fn within(node: AnyNodeRef<'_>) -> Vec<AnyNodeRef<'_>> {
     struct Collector<'p>(Vec<AnyNodeRef<'p>>);

@@ -304,11 +304,8 @@ fn written(cx: &Context<'_>) -> Vec<Header> {
     let mut places = Places::of(cx);
     let mut found: Vec<(Header, Option<Span>)> = Vec::new();
     let mut seen = BTreeSet::new();
-    for event in &cx.evaluation.events {
-        if event.context == When::MainOnly || !cx.is(event, "header.set") || !writes_headers(event) {
-            continue;
-        }
-        if role_of(cx.path(event.span.file)) == Role::Test || !runs(&event.guard) {
+    for event in cx.calls("header.set") {
+        if !writes_headers(event) || !runs(&event.guard) {
             continue;
         }
         for (name, fact) in pairs(event) {

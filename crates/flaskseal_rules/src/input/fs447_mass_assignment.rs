@@ -11,7 +11,7 @@ use super::NO_INJECTION;
 use super::requested::{Requested, tests_membership};
 use crate::Rule;
 use crate::access::function_at;
-use crate::code::{last_name, nodes, span_of, within, words};
+use crate::code::{last_name, nodes_near, span_of, within, words};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(447),
@@ -36,12 +36,6 @@ impl Rule for MassAssignment {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
-        let classes: Vec<(FileId, &ast::StmtClassDef)> = nodes(cx)
-            .filter_map(|(file, node)| match node {
-                AnyNodeRef::StmtClassDef(class) => Some((file, class)),
-                _ => None,
-            })
-            .collect();
         for function in &cx.evaluation.functions {
             let text = cx.text(function.span);
             // Nothing of the request is spread without one of these.
@@ -51,8 +45,7 @@ impl Rule for MassAssignment {
             let Some(node) = function_at(cx, function.span) else { continue };
             let requested = Requested::of(node);
             for node in node.body.iter().flat_map(|statement| within(AnyNodeRef::from(statement))) {
-                let Some((at, severity, message)) = flaw(function.span.file, node, &requested, &classes)
-                else {
+                let Some((at, severity, message)) = flaw(cx, function.span.file, node, &requested) else {
                     continue;
                 };
                 out.fail(
@@ -72,10 +65,10 @@ impl Rule for MassAssignment {
 }
 
 fn flaw(
+    cx: &Context<'_>,
     file: FileId,
     node: AnyNodeRef<'_>,
     requested: &Requested<'_>,
-    classes: &[(FileId, &ast::StmtClassDef)],
 ) -> Option<(Span, Severity, String)> {
     match node {
         AnyNodeRef::ExprCall(call) => {
@@ -86,7 +79,7 @@ fn flaw(
                 .any(|keyword| keyword.arg.is_none() && requested.has(&keyword.value));
             if spread {
                 let name = last_name(&call.func)?;
-                let class = model(name, classes)?;
+                let class = model(cx, name)?;
                 let severity = severity(class);
                 return Some((
                     span_of(file, call),
@@ -143,8 +136,11 @@ fn flaw(
 }
 
 /// The class of a table that the program defines; `None` for a schema, which has its own list of fields.
-fn model<'p>(name: &str, classes: &[(FileId, &'p ast::StmtClassDef)]) -> Option<&'p ast::StmtClassDef> {
-    let (_, class) = classes.iter().find(|(_, class)| class.name.as_str() == name)?;
+fn model<'p>(cx: &Context<'p>, name: &str) -> Option<&'p ast::StmtClassDef> {
+    let class = nodes_near(cx, "class ").find_map(|(_, node)| match node {
+        AnyNodeRef::StmtClassDef(class) if class.name.as_str() == name => Some(class),
+        _ => None,
+    })?;
     let bases: Vec<&str> = class.bases().iter().filter_map(last_name).collect();
     let is_model = bases.iter().any(|base| {
         matches!(

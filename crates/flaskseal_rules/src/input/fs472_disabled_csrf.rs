@@ -4,7 +4,7 @@ use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Fact, FactKind};
+use flaskseal_project::semantic::{Event, Fact, FactKind};
 
 use super::CSRF;
 use super::csrf::{Csrf, Identity, Protection, form_class, is_without_token, meta_switch};
@@ -102,12 +102,16 @@ fn jwt_cookies(cx: &Context<'_>, out: &mut Assessment) {
 
 /// Forms made without their token, in views that nothing else protects.
 fn forms(cx: &Context<'_>, out: &mut Assessment) {
+    let bare: Vec<&Event> = cx.calls("form.new").filter(|call| is_without_token(cx, call)).collect();
+    if bare.is_empty() {
+        return;
+    }
     let csrf = Csrf::of(cx);
     if !matches!(csrf.protection(), Protection::None | Protection::Unbound(_)) {
         return;
     }
     let mut seen = Vec::new();
-    for call in cx.calls("form.new").filter(|call| is_without_token(cx, call)) {
+    for call in bare {
         let Some(view) = csrf.views.iter().find(|view| Some(view.span) == call.function) else { continue };
         if !view.is_unsafe() || csrf.identity(view) != Identity::Ambient {
             continue;

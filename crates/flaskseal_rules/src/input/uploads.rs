@@ -5,7 +5,7 @@ use flaskseal_project::semantic::{Event, Fact, FactKind};
 use flaskseal_project::{Context, Role, role_of};
 use flaskseal_python::ast::{self, AnyNodeRef, CmpOp, Expr};
 
-use crate::code::{last_name, nodes, span_of, within, words};
+use crate::code::{last_name, nodes_near, span_of, within, words};
 use crate::reach::{Function, Reach};
 use crate::view::views;
 
@@ -42,7 +42,7 @@ pub(super) enum TypeCheck {
 
 impl<'p> Uploads<'p> {
     pub(super) fn of(cx: &Context<'p>) -> Self {
-        let mut uses: Vec<Span> = nodes(cx)
+        let mut uses: Vec<Span> = nodes_near(cx, ".files")
             .filter(|(file, _)| role_of(cx.path(*file)) == Role::Source)
             .filter_map(|(file, node)| match node {
                 AnyNodeRef::ExprAttribute(attribute)

@@ -36,6 +36,7 @@ const TARGETS: &[Target] = &[
     Target { name: "uwsgi", max_len: 4096, seeds: Seeds::Files(&["uwsgi"], UWSGIS) },
     Target { name: "apache", max_len: 4096, seeds: Seeds::Files(&["apache", "httpd"], APACHES) },
     Target { name: "certificate", max_len: 4096, seeds: Seeds::Files(&[".pem"], &[]) },
+    Target { name: "firewall", max_len: 4096, seeds: Seeds::Files(&["ufw", "sshd"], FIREWALLS) },
     Target { name: "nginx", max_len: 4096, seeds: Seeds::Files(&["nginx"], NGINXES) },
     Target { name: "template", max_len: 4096, seeds: Seeds::Files(&[".html"], TEMPLATES) },
     Target { name: "dotenv", max_len: 2048, seeds: Seeds::Files(&[".env", ".flaskenv"], &[]) },
@@ -51,6 +52,16 @@ const TARGETS: &[Target] = &[
     Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
     Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
     Target { name: "suppression", max_len: 2048, seeds: Seeds::Texts(SUPPRESSIONS) },
+];
+
+const FIREWALLS: &[&str] = &[
+    "ufw default deny incoming\nufw allow in on eth0 proto tcp from 10.0.0.0/8 to any port 80,443\nufw delete allow 22\nufw insert 1 limit ssh/tcp\n\
+     iptables -A INPUT -p tcp -m state --state NEW --dport 1:2 -j ACCEPT\niptables -P INPUT DROP\ndocker run -d -p127.0.0.1:1:2 -v /:/h:ro a:b x\n",
+    "### tuple ### allow tcp 80,443 0.0.0.0/0 any 0.0.0.0/0 Nginx%20Full - in\n# ufw\n",
+    "Status: active\nDefault: deny (incoming)\n\nTo  Action  From\n--  ------  ----\n80,443/tcp (a)  ALLOW IN  Anywhere (v6)\n",
+    "*filter\n:INPUT DROP [0:0]\n-A INPUT -j a\n-A a -p tcp --dports 1,2:3 -j ACCEPT\nCOMMIT\n",
+    "table inet f {\n chain c { type filter hook input priority 0; policy drop;\n tcp dport { 1, 2-3 } accept\n }\n}\n",
+    "Port 22\nPermitRootLogin yes\nMatch all\n",
 ];
 
 const NGINXES: &[&str] = &[

@@ -1098,11 +1098,16 @@ impl Reader<'_> {
         }
         const WORDS: [&str; 9] =
             ["ufw", "iptables", "curl", "wget", "chmod", "NOPASSWD", "docker", "podman", "gunicorn"];
-        for id in tree.ids() {
+        let scripts: Vec<FileId> = self
+            .out
+            .files
+            .iter()
+            .filter(|(_, kind)| *kind == FileKind::ShellScript)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in scripts {
             let file = tree.file(id);
-            if !matches!(files::kind(&file.path, &file.text), Some(FileKind::ShellScript))
-                || !WORDS.iter().any(|word| file.text.contains(word))
-            {
+            if !WORDS.iter().any(|word| file.text.contains(word)) {
                 continue;
             }
             let dev = files::is_dev(&file.path);

@@ -307,3 +307,109 @@ fn equal_input_gives_equal_output() {
     assert_eq!(text(&deployed(&files).1), text(&deployed(&files).1));
     assert!(!deployed(&files).1.problems.is_empty());
 }
+
+#[test]
+fn a_compose_service_with_its_layers_as_a_container() {
+    let base = "services:\n  web:\n    build: .\n    cap_add: [CHOWN]\n    ports: [\"8000:8000\"]\n    volumes: [\"./data:/data\", \"/etc:/host\"]\n    security_opt: [no-new-privileges=true]\n    networks: [back]\nnetworks:\n  back: {internal: true}\n";
+    let over = "services:\n  web:\n    cap_add: [SYS_ADMIN]\n    ports:\n      - {target: 9000, published: 9001, host_ip: 127.0.0.1}\n    volumes:\n      - {type: bind, source: /srv/etc, target: /host, read_only: true}\n    privileged: ${PRIVILEGED:-true}\n    user: \"${APP_UID}\"\n";
+    let (tree, deployment) = deployed(&[
+        ("compose.yaml", base),
+        ("compose.prod.yaml", over),
+        ("Dockerfile", "FROM python:3.13\nUSER app\nCMD [\"gunicorn\", \"app:app\"]\n"),
+        ("app.py", ""),
+    ]);
+    let [web] = deployment.host.containers.as_slice() else { panic!("{:#?}", deployment.host.containers) };
+    let added: Vec<&str> = web.capabilities_added.iter().map(|said| said.value.as_str()).collect();
+    assert_eq!(added, ["CHOWN", "SYS_ADMIN"]);
+    let ports: Vec<_> = web.ports.iter().map(|port| (port.host, port.container, port.is_public())).collect();
+    assert_eq!(
+        ports,
+        [(Some((8000, 8000)), Some((8000, 8000)), true), (Some((9001, 9001)), Some((9000, 9000)), false)]
+    );
+    let mounts: Vec<_> = web.mounts.iter().map(|mount| (mount.source.as_str(), mount.read_only)).collect();
+    assert_eq!(mounts, [("./data", false), ("/srv/etc", true)]);
+    assert_eq!(
+        web.privileged.as_ref().map(|said| (said.value, slice(&tree, said.span))),
+        Some((true, "${PRIVILEGED:-true}"))
+    );
+    assert_eq!(web.user.as_ref().and_then(|said| said.value.or_default()), None);
+    assert_eq!(web.escalation.as_ref().map(|said| said.value), Some(false));
+    assert_eq!(web.dockerfile, tree.find("Dockerfile"));
+}
+
+#[test]
+fn what_an_image_is_built_on_and_runs_as() {
+    let text = "ARG VERSION=3.13\nFROM python:${VERSION}-slim AS base\nUSER app\nHEALTHCHECK CMD true\nFROM base AS build\nUSER root\nRUN curl a | sh && chmod 777 /x; wget b\nFROM base\nCOPY --chown=app . /srv\nCMD gunicorn app:app\n";
+    let (tree, deployment) =
+        deployed(&[("Dockerfile", text), (".env", "A=1\n"), ("k.pem", ""), ("app.py", "")]);
+    let [image] = deployment.host.images.as_slice() else { panic!("{:#?}", deployment.host.images) };
+    assert_eq!(image.base.as_ref().and_then(|said| said.value.or_default()), Some("python:3.13-slim"));
+    assert_eq!(image.user.as_ref().and_then(|said| said.value.as_known()), Some("app"));
+    assert_eq!(slice(&tree, image.stage), "FROM base");
+    assert_eq!(image.leaks.iter().map(|leak| leak.path.as_str()).collect::<Vec<_>>(), [".env", "k.pem"]);
+    assert!(image.healthcheck.as_ref().is_some_and(|said| said.value) && !image.drops_root);
+    let steps: Vec<Vec<&str>> = deployment
+        .host
+        .steps
+        .iter()
+        .map(|step| step.commands.iter().map(|command| command.program().0).collect())
+        .collect();
+    assert_eq!(steps, [vec!["curl", "sh"], vec!["chmod"], vec!["wget"]]);
+    assert_eq!(slice(&tree, deployment.host.steps[1].commands[0].span), "chmod 777 /x");
+}
+
+#[test]
+fn pods_say_for_their_containers_and_containers_for_themselves() {
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: a}}\nspec:\n  hostPID: true\n  securityContext: {runAsNonRoot: true, runAsUser: 10}\n  containers:\n  - name: a\n    image: x\n  - name: b\n    image: y\n    securityContext: {runAsUser: 0, privileged: true}\n    ports: [{containerPort: 80, hostPort: 8080}]\n";
+    let (_, deployment) = deployed(&[("k8s/p.yaml", text)]);
+    let [a, b] = deployment.host.containers.as_slice() else { panic!() };
+    let user = |container: &flaskseal_deploy::host::Container| {
+        container.user.as_ref().and_then(|said| said.value.as_known().map(str::to_owned))
+    };
+    assert_eq!((user(a).as_deref(), user(b).as_deref()), (Some("10"), Some("0")));
+    assert!(b.non_root.as_ref().is_some_and(|said| said.value) && a.privileged.is_none());
+    assert_eq!(a.shares.first().map(|said| said.span), b.shares.first().map(|said| said.span));
+    assert_eq!((a.ports.len(), b.ports[0].host), (0, Some((8080, 8080))));
+}
+
+#[test]
+fn docker_run_in_a_script() {
+    let text = "sudo docker run -dit --name shop -p8000:80 -v /var/run/docker.sock:/s:ro --user=1000 --cap-add ALL --read-only reg/shop:1 gunicorn -b :80\ndocker ps\n";
+    let (_, deployment) = deployed(&[("deploy.sh", text)]);
+    let [shop] = deployment.host.containers.as_slice() else { panic!("{:#?}", deployment.host.containers) };
+    assert_eq!(
+        (shop.name.as_str(), shop.image.as_ref().map(|said| said.value.as_str())),
+        ("shop", Some("reg/shop:1"))
+    );
+    assert_eq!((shop.ports[0].host, shop.mounts[0].read_only), (Some((8000, 8000)), true));
+    assert_eq!(shop.user.as_ref().and_then(|said| said.value.as_known()), Some("1000"));
+    assert_eq!(shop.command.len(), 3);
+}
+
+#[test]
+fn the_last_word_of_a_firewall_script_counts() {
+    let text = "ufw default allow incoming\nufw default deny incoming\nufw allow 5432/tcp\nufw delete allow 5432/tcp\nif true; then ufw allow 443; fi\nufw --force enable\n";
+    let (tree, deployment) = deployed(&[("ufw.sh", text), ("status.rules", "Status: inactive\n")]);
+    let [status, script] = deployment.host.firewalls.as_slice() else {
+        panic!("{:#?}", deployment.host.firewalls)
+    };
+    assert_eq!(status.enabled.as_ref().map(|said| said.value), Some(false));
+    assert_eq!(
+        script.incoming.as_ref().map(|said| slice(&tree, said.span)),
+        Some("ufw default deny incoming")
+    );
+    assert_eq!(
+        script.rules.iter().map(|rule| slice(&tree, rule.span)).collect::<Vec<_>>(),
+        ["ufw allow 443"]
+    );
+    assert_eq!([443, 5432].map(|port| script.lets_in(port)), [Some(true), Some(false)]);
+}
+
+#[test]
+fn compose_files_are_known_by_their_content() {
+    let kinds = |text: &str| deployed(&[("stack.yml", text)]).1.host.containers.len();
+    assert_eq!(kinds("version: '3'\nservices:\n  web:\n    image: x\n"), 1);
+    assert_eq!(kinds("services:\n  - docker:dind\nimage: x\n"), 0);
+    assert_eq!(kinds("jobs:\n  a:\n    services:\n      db:\n        image: x\n"), 0);
+    assert_eq!(kinds("services:\n  App\\Mailer: ~\n"), 0);
+}

@@ -50,8 +50,8 @@ impl Kind {
             Some("lock") => Some(Self::Lock),
             Some(
                 "yaml" | "yml" | "toml" | "ini" | "cfg" | "conf" | "env" | "service" | "timer" | "socket"
-                | "sh" | "bash" | "rules" | "tf" | "pem" | "key" | "crt" | "cer" | "cert" | "dockerfile"
-                | "flaskenv" | "nginx" | "vhost" | "inc",
+                | "sh" | "bash" | "rules" | "nft" | "v4" | "v6" | "tf" | "pem" | "key" | "crt" | "cer"
+                | "cert" | "dockerfile" | "flaskenv" | "nginx" | "vhost" | "inc",
             ) => Some(Self::Deployment),
             // What the image of nginx fills in when it starts.
             Some("template") if lower.ends_with(".conf.template") => Some(Self::Deployment),
@@ -82,7 +82,8 @@ fn is_bundle(lower: &str) -> bool {
 /// Deployment files that have a name rather than an extension.
 fn is_well_known(lower: &str) -> bool {
     const PREFIXES: [&str; 5] = ["dockerfile", "containerfile", "procfile", "caddyfile", ".env"];
-    const NAMES: [&str; 5] = ["pipfile", ".flaskenv", ".htaccess", ".python-version", "runtime.txt"];
+    const NAMES: [&str; 6] =
+        ["pipfile", ".flaskenv", ".htaccess", ".python-version", "runtime.txt", "sshd_config"];
     let is_form_of = |prefix: &&str| {
         lower.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
     };

@@ -123,12 +123,12 @@ pub(crate) fn container(
         };
         container.variables.push(Said::new((name, value), Span { file, range: variable.range }));
     }
-    container.is_init = prepares(&layers.pick(|service| service.command.as_ref()).map(|(_, form)| form));
+    container.is_init = prepares(layers.pick(|service| service.command.as_ref()).map(|(_, form)| form));
     Some(container)
 }
 
 /// Whether a command only sets up what others use: it gives files to a user and ends.
-fn prepares(command: &Option<&CommandForm>) -> bool {
+fn prepares(command: Option<&CommandForm>) -> bool {
     let first = match command {
         Some(CommandForm::Exec(words)) => words
             .iter()

@@ -49,6 +49,7 @@ const TARGETS: &[Target] = &[
             PLATFORMS,
         ),
     },
+    Target { name: "pattern", max_len: 256, seeds: Seeds::Texts(PATTERNS) },
     Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
     Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
     Target { name: "suppression", max_len: 2048, seeds: Seeds::Texts(SUPPRESSIONS) },
@@ -73,6 +74,9 @@ const TEMPLATES: &[&str] = &[
     "{% extends 'a' %}{% block b %}<a href={{ x|e }} onclick=\"f('{{ y }}')\">{% if z %}<script>{% endif %}`${ {{ s }} }`\
      </script>{{ super() }}{% endblock %}{% raw %}{{{% endraw %}{% macro m(a, b=[1, {'k': 2}]) -%}<!-- {{ a[1:] }} -->{%- endmacro %}",
 ];
+
+const PATTERNS: &[&str] =
+    &["^[a-z0-9_-]{1,40}$", r"(?P<n>\w+\s?)*(?:a|b)\1(?=c)", "(?x) a # b", "[^]\\d-]+?", "(?i:k)++|\\Z"];
 
 const MANIFESTS: &[&str] = &[
     "apiVersion: v1\nkind: List\nitems:\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata: {name: a}\n  spec:\n    \

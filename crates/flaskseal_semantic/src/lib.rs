@@ -38,6 +38,7 @@ mod object;
 mod origin;
 mod paths;
 mod pattern;
+mod pattern_parser;
 mod program;
 mod regex;
 mod request;

@@ -14,7 +14,7 @@ use crate::heap::{List, ObjectId};
 use crate::limits::{Limits, Relation};
 use crate::machine::Machine;
 use crate::origin::stronger;
-use crate::pattern::{Excluded, Flags, Mode, Pattern, Texts};
+use crate::pattern::{Excluded, Mode, Pattern, Texts};
 use crate::rope::{Hole, Rope, Source};
 use crate::truth::Truth;
 use crate::value::{Alternative, Kind, Type, Value};
@@ -154,22 +154,8 @@ impl Expression {
     }
 }
 
-/// The values of `re.I` and its like are those of CPython.
 fn parse(text: &str, flags: &Value) -> Option<Pattern> {
-    let bits = flags.as_int()?;
-    let has = |bit: i64| bits & bit != 0;
-    // Letters that the machine's locale decides are not understood.
-    if has(4) {
-        return None;
-    }
-    let flags = Flags {
-        ignore_case: has(2),
-        multi_line: has(8),
-        dot_all: has(16),
-        verbose: has(64),
-        ascii: has(256),
-    };
-    Pattern::parse(text, flags)
+    Pattern::of_python(text, flags.as_int()?)
 }
 
 /// What a pattern does with a subject: the arguments are those that follow the pattern.

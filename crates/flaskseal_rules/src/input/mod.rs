@@ -29,6 +29,7 @@ mod fs438_xml_injection;
 mod fs441_log_injection;
 mod fs442_email_injection;
 mod fs443_spreadsheet_formula_injection;
+mod fs444_regex_denial_of_service;
 mod fs446_format_string_injection;
 mod fs447_mass_assignment;
 mod fs449_resource_exhaustion;
@@ -72,6 +73,7 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs441_log_injection::LogInjection,
     &fs442_email_injection::EmailInjection,
     &fs443_spreadsheet_formula_injection::SpreadsheetFormulaInjection,
+    &fs444_regex_denial_of_service::RegexDenialOfService,
     &fs446_format_string_injection::FormatStringInjection,
     &fs447_mass_assignment::MassAssignment,
     &fs449_resource_exhaustion::ResourceExhaustion,

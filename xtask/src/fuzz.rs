@@ -37,6 +37,7 @@ const TARGETS: &[Target] = &[
     Target { name: "apache", max_len: 4096, seeds: Seeds::Files(&["apache", "httpd"], APACHES) },
     Target { name: "certificate", max_len: 4096, seeds: Seeds::Files(&[".pem"], &[]) },
     Target { name: "firewall", max_len: 4096, seeds: Seeds::Files(&["ufw", "sshd"], FIREWALLS) },
+    Target { name: "caddy", max_len: 4096, seeds: Seeds::Files(&["Caddyfile"], CADDYFILES) },
     Target { name: "nginx", max_len: 4096, seeds: Seeds::Files(&["nginx"], NGINXES) },
     Target { name: "template", max_len: 4096, seeds: Seeds::Files(&[".html"], TEMPLATES) },
     Target { name: "dotenv", max_len: 2048, seeds: Seeds::Files(&[".env", ".flaskenv"], &[]) },
@@ -63,6 +64,11 @@ const FIREWALLS: &[&str] = &[
     "*filter\n:INPUT DROP [0:0]\n-A INPUT -j a\n-A a -p tcp --dports 1,2:3 -j ACCEPT\nCOMMIT\n",
     "table inet f {\n chain c { type filter hook input priority 0; policy drop;\n tcp dport { 1, 2-3 } accept\n }\n}\n",
     "Port 22\nPermitRootLogin yes\nMatch all\n",
+];
+
+const CADDYFILES: &[&str] = &[
+    "{\n\temail a@b\n}\n(s) {\n\theader -Server\n}\na.example, http://b:80 {\n\timport s\n\theader X \"a b\"\n\thandle /x/* {\n\t\tfile_server\n\t}\n\t\
+     redir https://c{uri} permanent\n\treverse_proxy app:8000 # c\n}\n",
 ];
 
 const NGINXES: &[&str] = &[

@@ -108,6 +108,7 @@ fn is_apache(text: &str) -> bool {
     text.lines().take(5_000).any(|line| {
         let line = line.trim_start().as_bytes();
         line.get(..14).is_some_and(|word| word.eq_ignore_ascii_case(b"WSGIScriptAlia"))
+            || line.get(..12).is_some_and(|word| word.eq_ignore_ascii_case(b"<VirtualHost"))
     })
 }
 
@@ -172,6 +173,7 @@ fn named_kind(path: &str) -> Option<FileKind> {
             is(FileKind::Compose)
         }
         _ if begins("procfile") => is(FileKind::Procfile),
+        _ if begins("caddyfile") || extension == "caddyfile" || extension == "caddy" => is(FileKind::Caddy),
         _ if extension == "service" => is(FileKind::Systemd),
         _ if extension == "conf" && path.contains(".service.d/") => is(FileKind::SystemdDropIn),
         "sshd_config" => is(FileKind::Sshd),

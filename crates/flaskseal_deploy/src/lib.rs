@@ -30,6 +30,8 @@ pub mod nginx;
 
 pub mod web;
 
+pub mod caddy;
+
 pub mod certificate;
 
 pub mod host;

@@ -53,6 +53,7 @@ pub enum FileKind {
     /// UFW, iptables or nftables.
     Firewall,
     Sshd,
+    Caddy,
     GunicornConfig,
     ShellScript,
     Dotenv,

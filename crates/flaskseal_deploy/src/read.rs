@@ -27,7 +27,7 @@ use crate::systemd::{self, Unit};
 use crate::uwsgi::{self, Uwsgi};
 use crate::value::{self, Dialect, Part, Value};
 use crate::variable::Variable;
-use crate::{apache, certificate, dotenv, nginx, procfile, sshd};
+use crate::{apache, caddy, certificate, dotenv, nginx, procfile, sshd};
 
 /// The processes that a command line starts in the root of the tree, as somebody would type it there. Their spans
 /// are places in the command line, not in a file.
@@ -196,6 +196,12 @@ impl Reader<'_> {
                 FileKind::Apache => {
                     let tree = self.kept(id, apache::parse(text));
                     self.sources.apache.push((id, tree));
+                }
+                FileKind::Caddy => {
+                    let tree = self.kept(id, caddy::parse(text));
+                    // An instance of its own: no configuration of nginx has this number.
+                    let sites = caddy::sites(self.tree, id, &tree, usize::MAX - id.0 as usize);
+                    self.out.web.sites.extend(sites);
                 }
                 FileKind::Nginx => {
                     let tree = self.kept(id, nginx::parse(id, text));
@@ -869,6 +875,7 @@ impl Reader<'_> {
     fn apache(&mut self) {
         for (id, apache) in std::mem::take(&mut self.sources.apache) {
             let file = self.tree.file(id);
+            self.out.web.sites.extend(apache::sites(self.tree, id, &apache, usize::MAX - id.0 as usize));
             for alias in apache.all("WSGIScriptAlias").take(200) {
                 let Some(path) = alias.arguments.get(1) else { continue };
                 let span = Span { file: id, range: alias.range };

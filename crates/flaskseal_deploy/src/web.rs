@@ -5,6 +5,10 @@ use flaskseal_core::{FileId, Span};
 
 use crate::nginx;
 
+/// Routes of a site, and headers of a route, that are looked at: a hostile file must not make their product grow.
+pub(crate) const MAX_ROUTES: usize = 1_000;
+pub(crate) const MAX_HEADERS: usize = 100;
+
 /// Everything that the files of web servers say.
 #[derive(Debug, Default)]
 pub struct WebServers {

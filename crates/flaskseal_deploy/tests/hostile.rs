@@ -2,8 +2,8 @@
 
 use flaskseal_core::Tree;
 use flaskseal_deploy::{
-    Problem, apache, certificate, compose, dockerfile, dotenv, ini, kubernetes, nginx, platform, procfile,
-    read, shell, supervisor, systemd, uwsgi, yaml,
+    Problem, apache, caddy, certificate, compose, dockerfile, dotenv, ini, kubernetes, nginx, platform,
+    procfile, read, shell, supervisor, systemd, uwsgi, yaml,
 };
 
 const SAMPLES: &[(&str, &str)] = &[
@@ -69,6 +69,14 @@ const SAMPLES: &[(&str, &str)] = &[
         "nginx/site.conf",
         "map $http_upgrade $c { default é; '' ~^(?<n>[^/]+)$; }\nserver {\n  listen 443 ssl;\n  location ~* ^/a/(.*)\\.(php|\"é\")$ { set $x \"b\\\"c\"; if ($x !~ '^[a-z]+$') { return 301 https://${host}$1; } proxy_pass http://$n; }\n  include site.conf; include e2.sh;\n  content_by_lua_block { x = '}' -- }\n }\n}\n",
     ),
+    (
+        "Caddyfile",
+        "{\n\temail é\n}\n(s) {\n\theader -Server\n}\na.example, http://é:80 {\n\timport s\n\theader X \"a \\\"b\"\n\thandle /x/* {\n\t\tfile_server\n\t}\n\tredir https://c{uri} permanent\n\treverse_proxy app:8000 # c\n}\n",
+    ),
+    (
+        "h.conf",
+        "<VirtualHost *:443>\nServerName é\nSSLEngine on\nSSLProtocol all -TLSv1\nHeader always set A \"b\"\nRewriteRule ^(.*)$ https://é [R=301]\nProxyPass /x http://é:1/\n</VirtualHost>\n",
+    ),
     ("app.yaml", "runtime: python3\nentrypoint: gunicorn é:app\nenv_variables: {A: 1}\n"),
     ("fly.toml", "[env]\nA = \"é\"\n[processes]\nweb = '''gunicorn app:app'''\n"),
     (
@@ -98,6 +106,7 @@ fn through_every_reader(path: &str, text: &str) {
     inside(apache::parse(text).problems);
     inside(yaml::parse(text).problems);
     inside(certificate::parse(text).problems);
+    inside(caddy::parse(text).problems);
     inside(nginx::parse(flaskseal_core::FileId(0), text).problems);
     for kind in [
         flaskseal_deploy::FileKind::Fly,

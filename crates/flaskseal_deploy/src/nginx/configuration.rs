@@ -70,7 +70,7 @@ pub enum LevelKind {
 }
 
 /// What one nginx loads has to end somewhere, even where files include each other.
-const MAX_DIRECTIVES: usize = 20_000;
+const MAX_DIRECTIVES: usize = 10_000;
 /// Entries of a `map` or another block of values; what comes behind is not looked at.
 const MAX_ENTRIES: usize = 1_000;
 const MAX_INCLUDES: usize = 16;
@@ -577,7 +577,7 @@ mod tests {
         let (_, found) = configurations(&pairs);
         let problems: Vec<&str> = found[0].problems.iter().map(|(_, message)| &**message).collect();
         assert!(problems.contains(&"this file includes itself"), "{problems:?}");
-        assert!(problems.iter().any(|message| message.contains("more than 20000")));
+        assert!(problems.iter().any(|message| message.contains("more than 10000")));
     }
 
     #[test]

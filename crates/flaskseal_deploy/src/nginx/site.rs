@@ -10,8 +10,8 @@ use super::syntax::Directive;
 use crate::files;
 use crate::web::{self, Program};
 use crate::web::{
-    AddedHeader, Answer, Forwarded, ForwardedHeader, Listener, Path, Protocol, Redirect, Route, Site, Tls,
-    Upstream,
+    AddedHeader, Answer, Forwarded, ForwardedHeader, Listener, MAX_HEADERS, MAX_ROUTES, Path, Protocol,
+    Redirect, Route, Site, Tls, Upstream,
 };
 
 /// The servers of a configuration, in order.
@@ -19,6 +19,7 @@ pub(crate) fn sites(tree: &Tree, configuration: &Configuration, instance: usize)
     let mut sites: Vec<Site> = configuration
         .all(LevelKind::Server)
         .filter(|id| configuration.is_web(*id))
+        .take(MAX_ROUTES)
         .filter_map(|id| site(tree, configuration, id, instance))
         .collect();
     // TLS belongs to an address and port: one server that says it says it for all.
@@ -227,7 +228,7 @@ fn locations(configuration: &Configuration, id: LevelId, routes: &mut Vec<Route>
     // In the order of the file, from the outside in, without recursion.
     let mut waiting: Vec<LevelId> = configuration.blocks(id, LevelKind::Location).collect();
     waiting.reverse();
-    while let Some(location) = waiting.pop() {
+    while let Some(location) = waiting.pop().filter(|_| routes.len() < MAX_ROUTES) {
         let Some(head) = &configuration.level(location).head else { continue };
         let path = path(head);
         *has_all |= path == Path::Prefix("/".to_owned());
@@ -281,6 +282,7 @@ fn route(configuration: &Configuration, id: LevelId, path: Path, span: Span) -> 
     let forwarded = configuration.effective(id, "proxy_set_header").map(|(_, own)| own).unwrap_or_default();
     let forwarded = forwarded
         .into_iter()
+        .take(MAX_HEADERS)
         .filter_map(|directive| {
             Some(ForwardedHeader {
                 name: directive.argument(0)?.to_owned(),
@@ -297,6 +299,7 @@ fn route(configuration: &Configuration, id: LevelId, path: Path, span: Span) -> 
         .flat_map(|directive| {
             directive.arguments.iter().map(|name| (name.text.to_ascii_lowercase(), directive.span))
         })
+        .take(MAX_HEADERS)
         .collect();
     Route {
         path,
@@ -412,6 +415,8 @@ impl Headers {
         found
             .lost
             .retain(|lost| !found.added.iter().any(|header| header.name.eq_ignore_ascii_case(&lost.name)));
+        found.added.truncate(MAX_HEADERS);
+        found.lost.truncate(MAX_HEADERS);
         // A header without a value is not sent; it only hides what is outside.
         found.added.retain(|header| !header.value.is_empty());
         found.lost.retain(|header| !header.value.is_empty());

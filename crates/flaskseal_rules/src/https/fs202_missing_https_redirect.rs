@@ -162,7 +162,7 @@ fn redirected(site: &Site, redirect: &Redirect, report: &Report<'_>, out: &mut A
         }
         return;
     }
-    let host = redirect.target.get(8..).unwrap_or("").split(['/', '$', '?']).next().unwrap_or("");
+    let host = redirect.target.get(8..).unwrap_or("").split(['/', '$', '?', '%', '{']).next().unwrap_or("");
     let is_raw = redirect.target.get(8..).unwrap_or("").starts_with("$http_host");
     let names: Vec<&str> = site.names.iter().map(|(name, _)| name.as_str()).collect();
     let has_names = names.iter().any(|name| name.contains('.'));

@@ -43,7 +43,7 @@ const FOUND: &[&str] = &[
     "if os.path.basename(x) == x:\n    print(0, x)\nelse:\n    print(1, x)",
     "if set(x).isdisjoint('<>'):\n    print(0, x)\nif all(c != 'a' for c in x if c != 'b'):\n    print(1, x)",
     "if re.match('[^a-z]', x.lower()):\n    abort(400)\nprint(0, x)",
-    "if not x.startswith(\"'\") or not x.endswith(\"'\") or \"'\" in x[1:-1]:\n    abort(400)\nprint(0, x)",
+    "if len(x) < 2 or not x.startswith(\"'\") or not x.endswith(\"'\") or \"'\" in x[1:-1]:\n    abort(400)\nprint(0, x)",
     "u = urllib.parse.urlparse(x)\nif u.netloc or u.scheme:\n    abort(400)\nprint(0, x)\nprint(1, u.path)\nprint(2, u.hostname)",
     "u = urllib.parse.urlsplit('http://a/' + x)\nprint(0, u.netloc)\nprint(1, u.scheme)\nprint(2, u.path)\nprint(3, tuple(u))",
     "parts = x.split(',')\nif parts[0].isdigit():\n    print(0, parts[0])\n    print(1, parts[-1])",

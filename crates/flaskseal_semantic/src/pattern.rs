@@ -543,4 +543,32 @@ mod tests {
         let deep = format!("{}a{}", "(".repeat(5000), ")".repeat(5000));
         assert!(Pattern::parse(&deep, Flags::default()).is_none());
     }
+
+    #[test]
+    fn any_text_ends_in_an_answer_or_in_none() {
+        const PIECES: [&str; 24] = [
+            "a", "b", "(", ")", "(?:", "(?P<n>", "(?=", "(?i:", "[", "]", "^", "$", "|", "*", "+", "?",
+            "{2,3}", "\\1", "\\w", "\\W", ".", "-", "(?>", "\\",
+        ];
+        let mut state = 1_u64;
+        let mut read = 0;
+        for _ in 0..4_000 {
+            let mut text = String::new();
+            for _ in 0..12 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(PIECES[(state >> 33) as usize % PIECES.len()]);
+            }
+            let Some(pattern) = Pattern::parse(&text, Flags::default()) else { continue };
+            read += 1;
+            for mode in [Mode::Match, Mode::Search, Mode::FullMatch] {
+                let texts = pattern.subject(mode);
+                assert!(texts.longest.is_none_or(|longest| longest >= texts.shortest), "{text}");
+                assert!(texts.prefix.chars().all(|c| texts.alphabet.contains(c)), "{text}");
+                let _ = pattern.blowup(mode);
+            }
+            let excluded = pattern.excluded().characters;
+            assert_eq!(excluded.intersection(pattern.group(0).alphabet), excluded, "{text}");
+        }
+        assert!(read > 50, "only {read} patterns were read");
+    }
 }

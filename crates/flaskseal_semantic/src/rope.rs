@@ -120,6 +120,7 @@ impl Hole {
         if limits.prefix.is_empty() && limits.suffix.is_empty() {
             return vec![Segment::Hole(hole)];
         }
+        // A text in which beginning and end overlap, such as a lone quote, is left out: a known gap.
         let how = (&limits.prefix, &limits.suffix);
         let mut rest = hole.made(Relation::Part, hole.alphabet, how);
         rest.checks = hole.checks;

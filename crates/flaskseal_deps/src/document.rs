@@ -25,6 +25,11 @@ pub(crate) fn range<T>(value: &Spanned<T>) -> TextRange {
     range_of(value.span())
 }
 
+/// A key and its value. A value that the parser had to make up stands nowhere.
+pub(crate) fn pair<K, V>(key: &Spanned<K>, value: &Spanned<V>) -> TextRange {
+    range_of(key.span().start..value.span().end.max(key.span().end))
+}
+
 pub(crate) fn table<'a, 't>(parent: &'a DeTable<'t>, key: &str) -> Option<&'a DeTable<'t>> {
     parent.get(key)?.get_ref().as_table()
 }

@@ -2,7 +2,6 @@
 
 use std::str::FromStr as _;
 
-use flaskseal_core::TextRange;
 use pep440_rs::VersionSpecifiers;
 use toml::de::DeValue;
 
@@ -36,7 +35,7 @@ pub fn read_pipfile(source: &str) -> Manifest {
     }
     for (section, group) in [("packages", Group::Main), ("dev-packages", Group::Dev("dev".to_owned()))] {
         for (name, value) in table(root, section).into_iter().flatten() {
-            let place = TextRange::new(name.span().start as u32, value.span().end as u32);
+            let place = document::pair(name, value);
             let mut requirement = Requirement::new(name.get_ref(), place);
             requirement.group = group.clone();
             let version = match value.get_ref() {

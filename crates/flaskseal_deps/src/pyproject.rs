@@ -2,7 +2,6 @@
 
 use std::str::FromStr as _;
 
-use flaskseal_core::TextRange;
 use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -13,8 +12,8 @@ use crate::{
     poetry_constraint,
 };
 
-/// Groups that include groups that include groups.
-const MAX_GROUP_DEPTH: u32 = 16;
+/// Groups that one group includes, and those that they include.
+const MAX_GROUPS: usize = 200;
 
 pub fn read_pyproject(source: &str) -> Manifest {
     let (parsed, problems) = document::parse(source);
@@ -99,7 +98,7 @@ fn groups(root: &DeTable<'_>, manifest: &mut Manifest) {
     let Some(all) = table(root, "dependency-groups") else { return };
     for (name, group) in all {
         let group_name = Group::Dev(normalize(name.get_ref()));
-        include(all, items_of(group), &group_name, manifest, 0);
+        include(all, items_of(group), &group_name, manifest, &mut Vec::new());
     }
 }
 
@@ -108,20 +107,21 @@ fn include(
     list: &[Spanned<DeValue<'_>>],
     group: &Group,
     manifest: &mut Manifest,
-    depth: u32,
+    included: &mut Vec<String>,
 ) {
-    // Two groups that include each other twice would double with each step.
-    if depth > MAX_GROUP_DEPTH || manifest.requirements.len() > 50_000 {
-        return;
-    }
     dependencies(list, group, manifest);
     for item in list {
         let Some(wanted) = item.get_ref().as_table().and_then(|item| text(item, "include-group")) else {
             continue;
         };
         let wanted = normalize(wanted);
-        if let Some((_, included)) = all.iter().find(|(name, _)| normalize(name.get_ref()) == wanted) {
-            include(all, items_of(included), group, manifest, depth + 1);
+        // Each group once: two groups that include each other twice would double with each step.
+        if included.contains(&wanted) || included.len() >= MAX_GROUPS {
+            continue;
+        }
+        if let Some((_, list)) = all.iter().find(|(name, _)| normalize(name.get_ref()) == wanted) {
+            included.push(wanted);
+            include(all, items_of(list), group, manifest, included);
         }
     }
 }
@@ -160,7 +160,7 @@ fn index(source: &DeTable<'_>, kind: IndexKind, manifest: &mut Manifest) {
 
 fn poetry_table(entries: Option<&DeTable<'_>>, group: &Group, manifest: &mut Manifest) {
     for (name, value) in entries.into_iter().flatten() {
-        let place = TextRange::new(name.span().start as u32, value.span().end as u32);
+        let place = document::pair(name, value);
         if name.get_ref().as_ref() == "python" {
             if manifest.requires_python.is_none() {
                 requires_python(value, manifest);

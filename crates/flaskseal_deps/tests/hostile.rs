@@ -1,0 +1,116 @@
+//! No reader panics, hangs or points outside its file, whatever stands in it.
+
+use flaskseal_deps::{
+    Lock, Manifest, read_osv, read_pdm_lock, read_pipfile, read_pipfile_lock, read_poetry_lock, read_pylock,
+    read_pyproject, read_requirements, read_setup_cfg, read_uv_lock,
+};
+
+const MANIFESTS: &[(fn(&str) -> Manifest, &str)] = &[
+    (
+        read_requirements,
+        "--index-url https://é.example/\n-r base.txt\nflask[async]==2.0.1 ; python_version < '3.9' \\\n  --hash=sha256:aa \\\n    # via\n    #   -r x\n    #   click\n-e git+https://x/y@main#egg=y\nhttps://x/é.zip\n",
+    ),
+    (
+        read_pyproject,
+        "[project]\nname = \"é\"\nrequires-python = \">=3.9\"\ndependencies = [\"flask>=1\", \"é\"]\n[dependency-groups]\na = [\"b\", {include-group = \"a\"}, {include-group = \"c\"}]\nc = [{include-group = \"a\"}, {include-group = \"a\"}]\n[tool.poetry.dependencies]\nx = [{version = \"^1\", markers = \"os_name == 'nt'\"}]\n[tool.uv.sources]\nflask = {git = \"https://x\"}\n",
+    ),
+    (
+        read_setup_cfg,
+        "[options]\ninstall_requires =\n  flask>=2\n  é\npython_requires = >=3.9\n[options.extras_require]\nx = y\n",
+    ),
+    (
+        read_pipfile,
+        "[[source]]\nurl = \"http://x\"\nverify_ssl = false\n[packages]\nflask = \"*\"\né = {git = \"x\", ref = \"y\"}\n[requires]\npython_version = \"3.12\"\n",
+    ),
+];
+
+const LOCKS: &[(fn(&str) -> Lock, &str)] = &[
+    (
+        read_uv_lock,
+        "version = 1\n[[package]]\nname = \"shop\"\nsource = { virtual = \".\" }\ndependencies = [{ name = \"é\", marker = \"os_name == 'nt'\" }]\n[package.optional-dependencies]\nx = [{ name = \"y\" }]\n[[package]]\nname = \"é\"\nversion = \"1.0\"\ndependencies = [{ name = \"é\" }]\nwheels = [{ url = \"x\", hash = \"sha256:a\" }]\n",
+    ),
+    (
+        read_poetry_lock,
+        "[[package]]\nname = \"flask\"\nversion = \"2.0\"\noptional = true\ngroups = [\"main\"]\nfiles = [{file = \"é\", hash = \"x\"}]\n[package.dependencies]\nclick = {version = \">=8\", optional = true, markers = \"extra == 'é'\"}\n[package.extras]\né = [\"click (>=8)\"]\n[metadata]\nlock-version = \"2.0\"\n",
+    ),
+    (
+        read_pdm_lock,
+        "[metadata]\nlock_version = \"4.5\"\n[[package]]\nname = \"é\"\nversion = \"1\"\ngroups = [\"default\"]\ndependencies = [\"click>=8; os_name == 'nt'\"]\n",
+    ),
+    (
+        read_pylock,
+        "lock-version = \"1.0\"\n[[packages]]\nname = \"é\"\nversion = \"1\"\nmarker = \"'x' in extras\"\nvcs = {url = \"x\", commit-id = \"y\"}\n",
+    ),
+    (
+        read_pipfile_lock,
+        "{\"_meta\": {\"hash\": {\"sha256\": \"é\"}}, \"default\": {\"é\": {\"version\": \"==1\", \"markers\": \"os_name == 'nt'\"}}, \"develop\": []}",
+    ),
+];
+
+/// The sample cut at every character, and with every character replaced by one that means something somewhere.
+fn variants(sample: &str) -> impl Iterator<Item = String> {
+    let places: Vec<(usize, char)> = sample.char_indices().collect();
+    places.into_iter().flat_map(move |(at, character)| {
+        let (before, after) = sample.split_at(at);
+        let rest = &after[character.len_utf8()..];
+        let changed = ["\"", "[", "{", "\n", "\\", "=", "é", "\0", "@", "#"];
+        let changed = changed.into_iter().map(move |new| format!("{before}{new}{rest}"));
+        std::iter::once(before.to_owned()).chain(changed).collect::<Vec<_>>()
+    })
+}
+
+fn is_inside(range: flaskseal_core::TextRange, text: &str) -> bool {
+    text.get(range.start as usize..range.end as usize).is_some()
+}
+
+#[test]
+fn manifests_survive_every_change() {
+    for (read, sample) in MANIFESTS {
+        for text in variants(sample).chain([(*sample).to_owned()]) {
+            let manifest = read(&text);
+            for requirement in &manifest.requirements {
+                assert!(is_inside(requirement.range, &text), "{text}");
+            }
+            assert!(manifest.problems.iter().all(|problem| is_inside(problem.range, &text)), "{text}");
+            assert!(manifest.indexes.iter().all(|index| is_inside(index.range, &text)), "{text}");
+        }
+    }
+}
+
+#[test]
+fn locks_survive_every_change() {
+    for (read, sample) in LOCKS {
+        for text in variants(sample).chain([(*sample).to_owned()]) {
+            let lock = read(&text);
+            assert!(lock.packages.iter().all(|package| is_inside(package.range, &text)), "{text}");
+            let _ = lock.selected(None, &flaskseal_deps::Target::default());
+        }
+    }
+}
+
+#[test]
+fn documents_survive_every_change() {
+    let sample = r#"{"id": "A", "modified": "2024-01-01T", "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N"}], "affected": [{"package": {"ecosystem": "PyPI", "name": "é"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"limit": "*"}]}], "versions": ["1"]}]}"#;
+    for text in variants(sample) {
+        let _ = read_osv(text.as_bytes());
+    }
+}
+
+#[test]
+fn size_alone_does_no_harm() {
+    let lines = "flask==1.0\n".repeat(500_000);
+    assert_eq!(read_requirements(&lines).problems.len(), 1);
+    let continued = "a\\\n".repeat(1_000_000);
+    assert!(read_requirements(&continued).requirements.len() <= 1);
+    let nested = "x = ".to_owned() + &"[".repeat(100_000);
+    assert!(!read_pyproject(&nested).problems.is_empty());
+    assert!(!read_uv_lock(&nested).problems.is_empty());
+    assert!(!read_pipfile_lock(&"[".repeat(100_000)).problems.is_empty());
+    // Groups that include each other double with each step.
+    let groups: String = (0..60)
+        .map(|n| {
+            format!("g{n} = [\"p{n}\", {{include-group = \"g{0}\"}}, {{include-group = \"g{0}\"}}]\n", n + 1)
+        })
+        .collect();
+    assert!(read_pyproject(&format!("[dependency-groups]\n{groups}")).requirements.len() < 200_000);
+}

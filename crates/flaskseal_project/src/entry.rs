@@ -13,7 +13,7 @@ pub struct Entry {
     pub display: String,
     /// The command's place; `None` for one from the command line or a guess.
     pub span: Option<Span>,
-    /// The path of the deployment file, `--entry`, or "a guess".
+    /// The path of the deployment file, `--entry`, or in words why it is judged.
     pub found_by: String,
     pub server: ServerKind,
     pub target: Target,
@@ -145,7 +145,8 @@ impl Entry {
     ) -> Self {
         let path = &tree.file(file).path;
         Self {
-            display: format!("{path} (loaded by nothing that was found)"),
+            display: path.to_string(),
+            found_by: "no application that was found loads it".to_owned(),
             target: Target::Orphan { file },
             ..Self::guess(tree, file, extra, complete)
         }

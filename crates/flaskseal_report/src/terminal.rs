@@ -70,6 +70,9 @@ const fn bold(color: AnsiColor) -> Style {
     Style::new().bold().fg_color(Some(anstyle::Color::Ansi(color)))
 }
 
+/// Starts of an application that are listed one by one.
+const MAX_ENTRIES: usize = 6;
+
 impl Page<'_> {
     fn header(&mut self) {
         let ledger = &self.report.ledger;
@@ -105,11 +108,15 @@ impl Page<'_> {
             [] => writeln!(self.out, "{name}  {}", self.paint(DIM, "no production entry known")),
             _ => writeln!(self.out, "{name}  {}", self.paint(DIM, "as production runs it:")),
         };
-        for entry in &app.entries {
+        for entry in app.entries.iter().take(MAX_ENTRIES) {
             let place = short(self.tree, entry.span).unwrap_or_else(|| entry.found_by.clone());
             let place = self.paint(DIM, format!("({})", harmless(&place)));
             let display = harmless(&self.masks.prose(&entry.display));
             let _ = writeln!(self.out, "  {display} {place}");
+        }
+        if app.entries.len() > MAX_ENTRIES {
+            let more = format!("and {} more", app.entries.len() - MAX_ENTRIES);
+            let _ = writeln!(self.out, "  {}", self.paint(DIM, more));
         }
         self.out.push('\n');
         for item in &app.items {

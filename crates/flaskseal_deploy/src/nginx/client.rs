@@ -70,9 +70,11 @@ pub fn parts(text: &str) -> Vec<Part> {
 
 /// How often variables may be made of each other.
 const MAX_DEPTH: usize = 8;
-const MAX_REACHES: usize = 32;
+const MAX_REACHES: usize = 8;
 /// Levels that are asked for the values of one variable.
-const MAX_MAKERS: usize = 64;
+const MAX_MAKERS: usize = 16;
+/// Tests of one level that are asked what they let through.
+const MAX_TESTS: usize = 16;
 
 impl Configuration {
     /// Every way in which a client decides what a variable holds, where `directive` of a level reads it.
@@ -378,7 +380,7 @@ impl Configuration {
     fn narrow(&self, level: LevelId, at: Span, variable: &str, reach: &mut Reach) {
         for id in self.chain(level) {
             let here = self.level(id);
-            for block in self.blocks(id, LevelKind::If) {
+            for block in self.blocks(id, LevelKind::If).take(MAX_TESTS) {
                 let Some(test) = self.level(block).head.as_ref().and_then(Test::of) else { continue };
                 let before = self
                     .place(block)

@@ -5,7 +5,10 @@ use flaskseal_deps::{
     read_pyproject, read_requirements, read_setup_cfg, read_uv_lock,
 };
 
-const MANIFESTS: &[(fn(&str) -> Manifest, &str)] = &[
+/// A reader, and a text that it reads well.
+type Sample<T> = (fn(&str) -> T, &'static str);
+
+const MANIFESTS: &[Sample<Manifest>] = &[
     (
         read_requirements,
         "--index-url https://é.example/\n-r base.txt\nflask[async]==2.0.1 ; python_version < '3.9' \\\n  --hash=sha256:aa \\\n    # via\n    #   -r x\n    #   click\n-e git+https://x/y@main#egg=y\nhttps://x/é.zip\n",
@@ -24,7 +27,7 @@ const MANIFESTS: &[(fn(&str) -> Manifest, &str)] = &[
     ),
 ];
 
-const LOCKS: &[(fn(&str) -> Lock, &str)] = &[
+const LOCKS: &[Sample<Lock>] = &[
     (
         read_uv_lock,
         "version = 1\n[[package]]\nname = \"shop\"\nsource = { virtual = \".\" }\ndependencies = [{ name = \"é\", marker = \"os_name == 'nt'\" }]\n[package.optional-dependencies]\nx = [{ name = \"y\" }]\n[[package]]\nname = \"é\"\nversion = \"1.0\"\ndependencies = [{ name = \"é\" }]\nwheels = [{ url = \"x\", hash = \"sha256:a\" }]\n",

@@ -123,9 +123,11 @@ pub fn gate(
     phase("finding what production runs");
     let parsed = flaskseal_project::parse(tree);
     let project = Project::build(tree, &parsed, &request.build);
-    // The configuration of a web server can be judged by itself.
+    // The configuration of a web server can be judged by itself, and so can templates.
     let has_web_server = !project.deployment.web.is_empty();
-    if !project.has_flask() && !has_web_server && !request.force && request.build.entries.is_empty() {
+    let has_templates = project.templates.files.iter().any(flaskseal_project::TemplateFile::has_tags);
+    let has_anything = project.has_flask() || has_web_server || has_templates;
+    if !has_anything && !request.force && request.build.entries.is_empty() {
         return Err(NothingToJudge { root: request.policy.root.clone(), seen: what_was_seen(tree) });
     }
     phase("checking");
@@ -134,13 +136,17 @@ pub fn gate(
     phase("judging");
     let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
     let mut ledger = project.ledger();
-    if !project.has_flask() && has_web_server {
+    if !project.has_flask() && (has_web_server || has_templates) {
+        let judged = match (has_web_server, has_templates) {
+            (true, false) => "the configuration of the web server is",
+            (false, _) => "templates are",
+            (true, true) => "templates and the configuration of the web server are",
+        };
         ledger.entries.push(LedgerEntry {
             kind: LedgerKind::MissingLayer,
             path: String::new(),
             span: None,
-            message: "no Flask application was found: only the configuration of the web server is judged"
-                .to_owned(),
+            message: format!("no Flask application was found: only {judged} judged"),
         });
     }
     ledger.entries.extend(tree.ledger.iter().cloned());

@@ -14,9 +14,11 @@ use serde::Deserialize;
 use sink::{SinkRow, Sinks};
 
 mod sink;
+mod template;
 mod transfer;
 
 pub use sink::{Port, Sink};
+pub use template::Made;
 pub use transfer::{Passes, Transfer};
 
 static DATA: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data.rs"));
@@ -36,6 +38,8 @@ pub struct Models {
     raises: FxHashMap<String, Arc<str>>,
     transfers: FxHashMap<String, Transfer>,
     sinks: Sinks,
+    filters: FxHashMap<String, Made>,
+    globals: FxHashMap<String, Made>,
 }
 
 /// What an input is, for the evaluator.
@@ -78,6 +82,10 @@ struct File {
     transfer: Vec<transfer::TransferRow>,
     #[serde(default)]
     sink: Vec<SinkRow>,
+    #[serde(default)]
+    filter: Vec<template::Row>,
+    #[serde(default)]
+    global: Vec<template::Row>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -239,6 +247,8 @@ impl Models {
             }
             models.raises.extend(file.raise.into_iter().map(|row| (row.path, row.class.into())));
             models.stores.extend(file.store.into_iter().map(|row| row.path));
+            models.filters.extend(file.filter.into_iter().map(|row| (row.name, row.gives)));
+            models.globals.extend(file.global.into_iter().map(|row| (row.name, row.gives)));
             for alias in file.alias {
                 models.aliases.insert(alias.path, alias.to);
             }
@@ -309,6 +319,16 @@ impl Models {
         let has =
             |key: &str| self.roles.get(key).is_some_and(|roles| roles.iter().any(|known| **known == *role));
         has(path) || self.unknown_receiver(path).is_some_and(|key| has(&key))
+    }
+
+    /// What a filter of Jinja makes of text; `None` where the program defines it, or nobody.
+    pub fn filter(&self, name: &str) -> Option<Made> {
+        self.filters.get(name).copied()
+    }
+
+    /// What a name gives that templates have without being given it.
+    pub fn template_global(&self, name: &str) -> Option<Made> {
+        self.globals.get(name).copied()
     }
 
     /// What the input at a path is; `None` where it is no input.

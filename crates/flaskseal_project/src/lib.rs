@@ -19,11 +19,13 @@ mod packages;
 mod parse;
 mod reach;
 mod role;
+mod template;
 
 pub use context::Context;
 pub use entry::{Entry, ServerKind};
 pub use flaskseal_deploy as deploy;
 pub use flaskseal_deps as deps;
+pub use flaskseal_jinja as jinja;
 pub use flaskseal_models as models;
 pub use flaskseal_semantic as semantic;
 pub use packages::{
@@ -33,6 +35,7 @@ pub use packages::{
 pub use parse::{ParsedTree, parse};
 pub use reach::Reach;
 pub use role::{Role, role_of};
+pub use template::{Coding, Nature, Piece, Print, TemplateFile, Templates, Way, escapes};
 
 /// What the user says about production where the tree does not.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +68,8 @@ pub struct Project<'t> {
     /// The day to judge by; `None` where nobody said.
     pub today: Option<Date>,
     imports: OnceLock<reach::ImportMap>,
+    /// The templates of the tree, with what the starts of all applications hand over to them.
+    pub templates: Templates,
 }
 
 /// A Flask application of the tree, with every start of it.
@@ -124,16 +129,18 @@ impl<'t> Project<'t> {
             deployment,
             apps: Vec::new(),
             session_lifetime_hours: options.session_lifetime_hours.unwrap_or(24),
+            templates: Templates::default(),
             packages,
             advisories: options.advisories.clone().unwrap_or_else(|| Arc::new(Store::core())),
             today: options.today,
             imports: OnceLock::new(),
         };
-        if !project.has_flask() && options.entries.is_empty() {
-            return project;
+        if project.has_flask() || !options.entries.is_empty() {
+            let starts = project.starts(options);
+            project.apps = group(tree, starts);
         }
-        let starts = project.starts(options);
-        project.apps = group(tree, starts);
+        let starts: Vec<&Start> = project.apps.iter().flat_map(|app| &app.starts).collect();
+        project.templates = Templates::read(tree, &starts, project.flask_version());
         project
     }
 

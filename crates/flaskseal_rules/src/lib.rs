@@ -35,6 +35,10 @@ pub trait Rule: Sync {
     /// Reads what the deployment files say by themselves, whatever is started and whether or not anything is: asked
     /// once for a project. What it concludes counts for every application of it.
     fn check_deployment(&self, _project: &Project<'_>, _out: &mut Assessment) {}
+
+    /// Reads the templates, with what all starts of all applications hand over to them: asked once for a project, as
+    /// above.
+    fn check_templates(&self, _project: &Project<'_>, _out: &mut Assessment) {}
 }
 
 /// Every rule, by id.
@@ -55,6 +59,7 @@ pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync))
     let mut deployment = Assessment::default();
     for rule in &rules {
         rule.check_deployment(project, &mut deployment);
+        rule.check_templates(project, &mut deployment);
     }
     if project.apps.is_empty() {
         let mut nothing = nothing_followed(&rules);

@@ -1,9 +1,9 @@
 //! FS541: request data is written to an HTML response without escaping.
 
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
-use flaskseal_project::Context;
+use flaskseal_project::{Context, Nature, Project};
 
-use super::ESCAPED_OUTPUT;
+use super::{ESCAPED_OUTPUT, printed};
 use crate::Rule;
 use crate::flow::{answer, flows, html, input, report};
 use crate::session::coverage::support_by_coverage;
@@ -15,7 +15,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[ESCAPED_OUTPUT],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Template],
     cwe: &[79],
     owasp: Some("A03"),
     asvs: &["V1.2.1"],
@@ -61,5 +61,9 @@ impl Rule for ReflectedXss {
         }
         report(cx, &META, found, out);
         support_by_coverage(cx, ESCAPED_OUTPUT, out);
+    }
+
+    fn check_templates(&self, project: &Project<'_>, out: &mut Assessment) {
+        printed::report_unescaped(project, &META, Nature::Request, out);
     }
 }

@@ -27,9 +27,20 @@ mod fs530_inconsistent_headers;
 mod fs535_credentialed_cors_any_origin;
 mod fs536_permissive_cors;
 mod fs541_reflected_xss;
+mod fs542_stored_xss;
+mod fs543_unproven_markup;
+mod fs544_template_safe_filter;
+mod fs545_disabled_autoescape;
+mod fs550_unquoted_template_attribute;
+mod fs551_unsafe_template_url;
+mod fs552_unsafe_template_script;
+mod fs554_double_escaping;
 mod fs556_mismatched_response_type;
+mod fs558_unsanitized_rich_text;
+mod fs561_missing_sri;
 mod html;
 mod meta;
+mod printed;
 mod talisman;
 mod transport;
 
@@ -51,7 +62,17 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs535_credentialed_cors_any_origin::CredentialedCorsAnyOrigin,
     &fs536_permissive_cors::PermissiveCors,
     &fs541_reflected_xss::ReflectedXss,
+    &fs542_stored_xss::StoredXss,
+    &fs543_unproven_markup::UnprovenMarkup,
+    &fs544_template_safe_filter::TemplateSafeFilter,
+    &fs545_disabled_autoescape::DisabledAutoescape,
+    &fs550_unquoted_template_attribute::UnquotedTemplateAttribute,
+    &fs551_unsafe_template_url::UnsafeTemplateUrl,
+    &fs552_unsafe_template_script::UnsafeTemplateScript,
+    &fs554_double_escaping::DoubleEscaping,
     &fs556_mismatched_response_type::MismatchedResponseType,
+    &fs558_unsanitized_rich_text::UnsanitizedRichText,
+    &fs561_missing_sri::MissingSri,
 ];
 
 const fn control(number: u8) -> ControlId {

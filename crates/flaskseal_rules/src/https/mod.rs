@@ -24,6 +24,7 @@ mod fs231_missing_proxyfix;
 mod fs232_excessive_forwarded_trust;
 mod fs234_incomplete_proxy_headers;
 mod fs241_http_url_scheme;
+mod fs243_mixed_content;
 mod fs251_disabled_peer_verification;
 mod fs253_cleartext_outbound;
 mod outbound;
@@ -46,6 +47,7 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs232_excessive_forwarded_trust::ExcessiveForwardedTrust,
     &fs234_incomplete_proxy_headers::IncompleteProxyHeaders,
     &fs241_http_url_scheme::HttpUrlScheme,
+    &fs243_mixed_content::MixedContent,
     &fs251_disabled_peer_verification::DisabledPeerVerification,
     &fs253_cleartext_outbound::CleartextOutbound,
 ];

@@ -41,6 +41,7 @@ mod fs464_unlimited_request_size;
 mod fs471_missing_csrf_protection;
 mod fs472_disabled_csrf;
 mod fs473_csrf_exempt_view;
+mod fs474_form_without_csrf_token;
 mod fs475_state_change_via_get;
 mod fs479_unchecked_websocket_origin;
 mod requested;
@@ -85,6 +86,7 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs471_missing_csrf_protection::MissingCsrfProtection,
     &fs472_disabled_csrf::DisabledCsrf,
     &fs473_csrf_exempt_view::CsrfExemptView,
+    &fs474_form_without_csrf_token::FormWithoutCsrfToken,
     &fs475_state_change_via_get::StateChangeViaGet,
     &fs479_unchecked_websocket_origin::UncheckedWebsocketOrigin,
 ];

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test that runs a script of its own")]
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -36,7 +37,7 @@ impl Numbers {
     fn version(&mut self, local: bool) -> String {
         let mut text = String::new();
         if self.one_in(12) {
-            text += &format!("{}!", self.below(3));
+            write!(text, "{}!", self.below(3)).expect("writing to a string");
         }
         let parts = 1 + self.below(4);
         let release: Vec<String> = (0..parts).map(|_| self.below(4).to_string()).collect();
@@ -50,14 +51,15 @@ impl Numbers {
         }
         if self.one_in(5) {
             let label = self.pick(&[".post", "-", "post", ".rev", "_r"]);
-            text += &format!("{label}{}", self.below(3));
+            write!(text, "{label}{}", self.below(3)).expect("writing to a string");
         }
         if self.one_in(5) {
             let label = self.pick(&[".dev", "dev", "-dev", "_dev"]);
-            text += &format!("{label}{}", self.below(3));
+            write!(text, "{label}{}", self.below(3)).expect("writing to a string");
         }
         if local && self.one_in(6) {
-            text += &format!("+{}", self.pick(&["1", "cpu", "ubuntu.1", "1.a", "a-1", "10"]));
+            write!(text, "+{}", self.pick(&["1", "cpu", "ubuntu.1", "1.a", "a-1", "10"]))
+                .expect("writing to a string");
         }
         if self.one_in(20) {
             text = format!("{}{text}", self.pick(&["v", " ", "V"]));
@@ -96,7 +98,7 @@ impl Numbers {
             0 => json!(["compare", self.version(true), self.version(true)]),
             1 => json!(["contains", self.constraint(), self.version(false)]),
             _ => {
-                let events: Vec<Value> = (0..1 + self.below(4))
+                let events: Vec<Value> = (0..=self.below(4))
                     .map(|_| {
                         let kind = self.pick(&["introduced", "introduced", "fixed", "last"]);
                         let start = kind == "introduced" && self.one_in(2);
@@ -178,6 +180,7 @@ fn packaging_says_the_same() {
     let theirs: Vec<Value> =
         output.lines().map(|line| serde_json::from_str(line).expect("each answer is JSON")).collect();
     assert_eq!(theirs.len(), QUESTIONS);
+    python.wait().expect("it ends with its input");
     let different: Vec<String> = questions
         .iter()
         .zip(&theirs)

@@ -33,7 +33,8 @@ def answer(question):
             a, b = Version(question[1]), Version(question[2])
             return "<" if a < b else ">" if a > b else "="
         if question[0] == "contains":
-            return SpecifierSet(question[1]).contains(question[2], prereleases=True)
+            # Parsed here: newer versions of `packaging` call text that is no version "not contained".
+            return SpecifierSet(question[1]).contains(Version(question[2]), prereleases=True)
         return affected(question[1], question[2])
     except (InvalidVersion, InvalidSpecifier):
         return "?"

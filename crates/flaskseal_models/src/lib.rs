@@ -28,12 +28,16 @@ static DATA: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data.rs"));
 pub struct Models {
     aliases: FxHashMap<String, String>,
     roles: FxHashMap<String, Vec<Arc<str>>>,
+    /// Roles of `*.name`, by the name.
+    method_roles: FxHashMap<String, Vec<Arc<str>>>,
     /// Import names to the distribution that provides them.
     modules: FxHashMap<String, String>,
     /// Settings by distribution.
     settings: FxHashMap<String, Vec<Setting>>,
     inputs: FxHashMap<String, Gives>,
     stores: FxHashSet<String>,
+    /// The names of `*.name`.
+    store_methods: FxHashSet<String>,
     /// Callables that never return, with the exception that they raise.
     raises: FxHashMap<String, Arc<str>>,
     transfers: FxHashMap<String, Transfer>,
@@ -246,9 +250,14 @@ impl Models {
                 models.transfers.insert(path, transfer);
             }
             models.raises.extend(file.raise.into_iter().map(|row| (row.path, row.class.into())));
-            models.stores.extend(file.store.into_iter().map(|row| row.path));
             models.filters.extend(file.filter.into_iter().map(|row| (row.name, row.gives)));
             models.globals.extend(file.global.into_iter().map(|row| (row.name, row.gives)));
+            for Store { path, .. } in file.store {
+                match path.strip_prefix("*.") {
+                    Some(name) => models.store_methods.insert(name.to_owned()),
+                    None => models.stores.insert(path),
+                };
+            }
             for alias in file.alias {
                 models.aliases.insert(alias.path, alias.to);
             }
@@ -256,7 +265,11 @@ impl Models {
                 if !kinds.role.contains(&is) {
                     return Err(ModelError::UnknownRole { file: (*name).to_owned(), path, role: is });
                 }
-                models.roles.entry(path).or_default().push(is.into());
+                let (map, key) = match path.strip_prefix("*.") {
+                    Some(name) => (&mut models.method_roles, name.to_owned()),
+                    None => (&mut models.roles, path),
+                };
+                map.entry(key).or_default().push(is.into());
             }
             for row in file.sink {
                 let file = (*name).to_owned();
@@ -296,9 +309,7 @@ impl Models {
 
     /// Whether any rule may ask about calls of this path.
     pub fn is_watched(&self, path: &str) -> bool {
-        self.roles.contains_key(path)
-            || self.unknown_receiver(path).is_some_and(|key| self.roles.contains_key(&*key))
-            || self.sinks.any(path)
+        self.roles(path).next().is_some() || self.sinks.any(path)
     }
 
     /// The arguments of a call that some language reads: rows for the path itself, or for that method of any object
@@ -310,15 +321,13 @@ impl Models {
     /// The roles of calls of this path; one may come twice.
     pub fn roles(&self, path: &str) -> impl Iterator<Item = &Arc<str>> {
         let own = self.roles.get(path);
-        let of_any = self.unknown_receiver(path).and_then(|key| self.roles.get(&key));
-        own.into_iter().chain(of_any).flatten()
+        let of_method = method(path).and_then(|name| self.method_roles.get(name));
+        own.into_iter().chain(of_method).flatten()
     }
 
     /// Whether calls of this path have the role.
     pub fn has_role(&self, path: &str, role: &str) -> bool {
-        let has =
-            |key: &str| self.roles.get(key).is_some_and(|roles| roles.iter().any(|known| **known == *role));
-        has(path) || self.unknown_receiver(path).is_some_and(|key| has(&key))
+        self.roles(path).any(|known| **known == *role)
     }
 
     /// What a filter of Jinja makes of text; `None` where the program defines it, or nobody.
@@ -361,12 +370,7 @@ impl Models {
                 None => break,
             }
         }
-        self.unknown_receiver(path).is_some_and(|key| self.stores.contains(&key))
-    }
-
-    fn unknown_receiver(&self, path: &str) -> Option<String> {
-        let (_, method) = path.rsplit_once('.')?;
-        Some(format!("*.{method}"))
+        method(path).is_some_and(|name| self.store_methods.contains(name))
     }
 
     /// The settings of a distribution at a version; at the newest, where the version is not known.
@@ -387,6 +391,11 @@ impl Models {
     pub fn distribution(&self, module: &str) -> Option<&str> {
         self.modules.get(module).map(String::as_str)
     }
+}
+
+/// The last name of a path that has several.
+fn method(path: &str) -> Option<&str> {
+    path.rsplit_once('.').map(|(_, name)| name)
 }
 
 /// A path with every key replaced by `[*]`.

@@ -480,7 +480,7 @@ pub(crate) fn call(
             let class = crate::heap::Class {
                 qualified_name,
                 module: Arc::from(""),
-                ancestors: machine.linearise(&bases),
+                ancestors: machine.linearise(&bases, span),
                 span,
             };
             let id = machine.heap.allocate(Shape::Class(Arc::new(class)));

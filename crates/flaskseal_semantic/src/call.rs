@@ -174,8 +174,7 @@ impl<'a> Machine<'a> {
             yields,
         };
         self.bind_parameters(scope, function, self.passed(function, arguments));
-        let before = self.heap.mark();
-        self.entered.insert(function.span);
+        let before = yields.is_some().then(|| self.heap.mark());
         let guard = self.guard.clone();
         let first_exit = self.exits.len();
         let code = function.code;
@@ -196,7 +195,7 @@ impl<'a> Machine<'a> {
         if result.is_err() {
             self.guard = guard;
         }
-        if let Some(list) = yields {
+        if let (Some(list), Some(before)) = (yields, before) {
             let yielded = self.heap.get(list).shape.clone();
             self.heap.forget_order(before);
             self.heap.set_shape(list, yielded);

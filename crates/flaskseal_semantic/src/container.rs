@@ -12,13 +12,13 @@ pub(crate) fn call_list(
     name: &str,
     arguments: &Arguments,
 ) -> Result<Option<Value>, Raised> {
-    let Some(list) = machine.heap.list(id).cloned() else { return Ok(None) };
     let first = arguments.positional.first().cloned();
+    if let ("append" | "add", Some(value)) = (name, &first) {
+        machine.append(id, value.clone());
+        return Ok(Some(Value::NONE));
+    }
+    let Some(list) = machine.heap.list(id).cloned() else { return Ok(None) };
     Ok(Some(match (name, first) {
-        ("append" | "add", Some(value)) => {
-            machine.append(id, value);
-            Value::NONE
-        }
         ("issubset", Some(outer)) => {
             let set = Value::object(id);
             let truth = machine.is_subset(&set, &outer).unwrap_or(Truth::EITHER);

@@ -449,16 +449,16 @@ impl<'a> Machine<'a> {
 
     /// Appends to a list, set or collected generator.
     pub(crate) fn append(&mut self, list: crate::heap::ObjectId, value: Value) {
-        if let Some(current) = self.heap.list(list)
-            && !current.rest.as_ref().is_some_and(|rest| rest.is_unknown() || rest.same(&value))
-        {
-            let mut current = current.clone();
-            if current.rest.is_some() {
-                current.rest = crate::heap::join_rests(current.rest, Some(value));
-            } else if !(current.is_set && current.items.iter().any(|known| known.same(&value))) {
-                current.items.push(value);
+        let Some(current) = self.heap.list(list) else { return };
+        let is_known = match &current.rest {
+            Some(rest) => rest.is_unknown() || rest.same(&value),
+            None => current.is_set && current.items.iter().any(|known| known.same(&value)),
+        };
+        if !is_known && let Some(list) = self.heap.list_mut(list) {
+            match list.rest.take() {
+                Some(rest) => list.rest = crate::heap::join_rests(Some(rest), Some(value)),
+                None => list.items.push(value),
             }
-            self.heap.set_shape(list, Shape::List(current));
         }
     }
 

@@ -606,29 +606,29 @@ fn serve(
     machine.serving = true;
     let mut results = crate::serve::views(machine, routes);
     let mut seen: rustc_hash::FxHashSet<Span> = results.iter().map(|result| result.span).collect();
-    let functions: Vec<ObjectId> =
-        machine.heap.ids().filter(|id| matches!(machine.heap.get(*id).shape, Shape::Function(_))).collect();
-    for id in functions {
-        let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
-        if only.is_some_and(|file| file != function.file) {
-            continue;
-        }
-        if matches!(function.code, crate::heap::Code::Lambda(_)) || !seen.insert(function.span) {
-            continue;
-        }
+    let functions: Vec<(ObjectId, Arc<crate::heap::Function<'_>>)> = machine
+        .heap
+        .ids()
+        .filter_map(|id| match &machine.heap.get(id).shape {
+            Shape::Function(function) => Some((id, function.clone())),
+            _ => None,
+        })
+        .filter(|(_, function)| {
+            only.is_none_or(|file| file == function.file)
+                && !matches!(function.code, crate::heap::Code::Lambda(_))
+                && seen.insert(function.span)
+        })
+        .collect();
+    results.extend(machine.run_all(&functions, |machine, (id, function)| {
         let returns = isolated(machine, |machine| {
-            let arguments = request_arguments(machine, &function);
-            match machine.call_function(&function, id, arguments) {
+            let arguments = request_arguments(machine, function);
+            match machine.call_function(function, *id, arguments) {
                 Ok(value) => machine.fact(&value),
                 Err(_) => Fact::UNKNOWN,
             }
         });
-        results.push(FunctionResult {
-            span: function.span,
-            qualified_name: function.qualified_name.clone(),
-            returns,
-        });
-    }
+        FunctionResult { span: function.span, qualified_name: function.qualified_name.clone(), returns }
+    }));
     results.sort_by_key(|result| result.span);
     results
 }
@@ -679,12 +679,21 @@ pub(crate) fn isolated<'a, T>(machine: &mut Machine<'a>, run: impl FnOnce(&mut M
     let mark = machine.heap.mark();
     let exits = machine.exits.len();
     let apps = machine.apps.len();
+    let modules = machine.modules.len();
+    let loose_routes = machine.loose_routes.len();
+    let texts_named = machine.texts_named;
+    let wrapped = machine.wrapped.clone();
     machine.refuel();
     machine.guard = machine.base_guard.clone();
     let result = run(machine);
     machine.exits.truncate(exits);
     machine.apps.truncate(apps);
-    machine.forget_modules_since(mark);
+    machine.loose_routes.truncate(loose_routes);
+    machine.texts_named = texts_named;
+    machine.wrapped = wrapped;
+    if machine.modules.len() != modules {
+        machine.forget_modules_since(mark);
+    }
     machine.heap.reset(mark);
     result
 }

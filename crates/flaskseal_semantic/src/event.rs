@@ -6,7 +6,7 @@ use flaskseal_core::Span;
 use flaskseal_python::{Name, ast};
 
 use crate::call::Arguments;
-use crate::fact::Fact;
+use crate::fact::{Fact, FactKind, MAX_ELEMENTS};
 use crate::guard::Guard;
 use crate::heap::{ObjectId, Shape};
 use crate::machine::Machine;
@@ -83,7 +83,7 @@ impl Machine<'_> {
         let positional: Vec<Fact> = arguments.positional.iter().map(|value| self.fact(value)).collect();
         let keywords: Vec<(Name, Fact)> =
             arguments.keywords.iter().map(|(name, value)| (name.clone(), self.fact(value))).collect();
-        let receiver = receiver.map(|value| self.fact(value));
+        let receiver = receiver.map(|value| self.receiver_fact(path, value));
         let mut facts = positional.iter().chain(keywords.iter().map(|(_, fact)| fact)).chain(&receiver);
         let is_tainted = facts.any(|fact| fact.origin().is_some());
         let event = Event {
@@ -105,6 +105,31 @@ impl Machine<'_> {
             is_tainted,
         };
         self.events.push(event);
+    }
+
+    /// The object whose method is called, without what it contains: an application would bring its configuration along
+    /// with every call. Who serves is asked for it.
+    fn receiver_fact(&self, path: &str, receiver: &Value) -> Fact {
+        let Some(id) = receiver.as_object().filter(|_| !self.program.models.has_role(path, "app.run")) else {
+            return self.fact(receiver);
+        };
+        let kind = match &self.heap.get(id).shape {
+            Shape::Dict(_) => FactKind::Dict { entries: Vec::new(), open: true },
+            Shape::Instance { class } => {
+                let is_container = |value: &Value| {
+                    let shape = value.as_object().map(|id| &self.heap.get(id).shape);
+                    matches!(shape, Some(Shape::Dict(_) | Shape::List(_) | Shape::Instance { .. }))
+                };
+                let attributes = self.heap.get(id).attributes.iter();
+                let attributes = attributes.filter(|(_, value)| !is_container(value)).take(MAX_ELEMENTS);
+                FactKind::Instance(
+                    self.class_fact(class),
+                    attributes.map(|(name, value)| (Arc::from(name.as_str()), self.fact(value))).collect(),
+                )
+            }
+            _ => return self.fact(receiver),
+        };
+        Fact { kind, at: receiver.at, taint: receiver.taint.clone() }
     }
 
     /// An operation on something that a library gives, as the method call that it is.
@@ -148,7 +173,7 @@ impl Machine<'_> {
     pub(crate) fn note_decorators(&mut self, function: &Value, decorators: &[(Value, Span)]) {
         let Some(id) = function.as_object() else { return };
         let Shape::Function(code) = &self.heap.get(id).shape else { return };
-        if decorators.is_empty() {
+        if decorators.is_empty() || self.known_decorated.contains(&code.span) {
             return;
         }
         let decorated = Decorated {
@@ -156,9 +181,8 @@ impl Machine<'_> {
             qualified_name: code.qualified_name.clone(),
             decorators: decorators.iter().map(|(value, span)| (self.fact(value), *span)).collect(),
         };
-        if !self.decorated.iter().any(|known| known.function == decorated.function) {
-            self.decorated.push(decorated);
-        }
+        self.known_decorated.insert(decorated.function);
+        self.decorated.push(decorated);
     }
 
     /// Remembers where a configuration's key was written. The places live beside the entries, so that they branch

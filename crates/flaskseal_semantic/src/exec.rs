@@ -393,7 +393,7 @@ impl<'a> Machine<'a> {
     fn unknown_rounds(&mut self, _first_exit: usize, mut round: impl FnMut(&mut Self) -> Flow) -> Flow {
         let before = self.heap.mark();
         let flow = self.branch(&Truth::EITHER, &mut round, |_| Flow::Normal);
-        if !matches!(flow, Flow::Normal) || self.heap.mark() == before {
+        if !matches!(flow, Flow::Normal) || !self.heap.has_changed(before) {
             return flow;
         }
         let settled = self.heap.snapshot(before);
@@ -465,46 +465,41 @@ impl<'a> Machine<'a> {
             Some(class) => self.eval(class).unwrap_or(Value::UNKNOWN),
             None => Value::path("builtins.BaseException"),
         };
-        let mut paths: Vec<(Raised, Delta<'a>, Guard)> = Vec::new();
-        let mut index = first_exit;
-        while index < self.exits.len() {
-            let Flow::Raise(raised) = &self.exits[index].flow else {
-                index += 1;
-                continue;
+        let mut exceptions: Vec<Raised> = Vec::new();
+        let mut paths: Vec<(Delta<'a>, Guard)> = Vec::new();
+        for exit in self.exits.split_off(first_exit.min(self.exits.len())) {
+            let raised = match &exit.flow {
+                Flow::Raise(raised) if self.catches(&caught, raised) != Some(false) => raised.clone(),
+                _ => {
+                    self.exits.push(exit);
+                    continue;
+                }
             };
-            if self.catches(&caught, raised) == Some(false) {
-                index += 1;
-                continue;
-            }
             // Another handler may be the one for an exception that is not known.
-            let exit = if raised.0.is_unknown() && handler.type_.is_some() {
-                index += 1;
-                self.exits[index - 1].clone()
-            } else {
-                self.exits.remove(index)
-            };
-            let mut delta = exit.delta;
-            self.heap.rebase(&mut delta, mark);
-            if let Flow::Raise(raised) = exit.flow {
-                paths.push((raised, delta, exit.guard));
+            if raised.0.is_unknown() && handler.type_.is_some() {
+                self.exits.push(exit.clone());
             }
+            exceptions.push(raised);
+            paths.push((exit.delta, exit.guard));
         }
-        let raises_now = matches!(&flow, Flow::Raise(raised) if self.catches(&caught, raised) != Some(false));
-        if paths.is_empty() && !raises_now {
-            return flow;
-        }
-        let delta = self.lift_since(mark, first_exit);
-        let guard = self.guard.clone();
         let other = match flow {
-            Flow::Raise(raised) if raises_now => {
-                paths.push((raised, delta, guard));
+            Flow::Raise(raised) if self.catches(&caught, &raised) != Some(false) => {
+                let here = self.heap.mark();
+                paths.push((self.heap.unchanged(here), self.guard.clone()));
+                exceptions.push(raised);
                 None
             }
-            flow => Some((flow, delta, guard)),
+            flow => Some(flow),
         };
-        let mut exceptions = Vec::new();
-        let mut handled_guard: Option<Guard> = None;
-        for (raised, delta, guard) in paths {
+        if paths.is_empty() {
+            return other.unwrap_or(Flow::Normal);
+        }
+        let met = self.heap.meeting(mark, &paths);
+        let delta = self.lift_since(mark, first_exit);
+        let other = other.map(|flow| (flow, delta, self.guard.clone()));
+        self.heap.apply(met);
+        let mut values: Vec<Value> = Vec::new();
+        for raised in exceptions {
             let value = match raised.0.is_unknown() {
                 true => self.some_exception(&caught),
                 false => self.exception_value(&raised),
@@ -516,21 +511,15 @@ impl<'a> Machine<'a> {
                 Arc::new(origin.step(place, StepKind::Through("an exception".into())))
             });
             let value = value.tainted(origin);
-            exceptions.push(Alternative { value, guard: Guard::ALWAYS });
-            handled_guard = Some(match handled_guard {
-                None => {
-                    self.heap.apply(delta);
-                    guard
-                }
-                Some(known) => {
-                    self.heap.join(delta, &guard, &known);
-                    known.or(&guard)
-                }
-            });
+            if !values.iter().any(|known| known.same(&value)) {
+                values.push(value);
+            }
         }
+        let handled_guard = paths.into_iter().map(|(_, guard)| guard).reduce(|a, b| a.or(&b));
         let handled_guard = handled_guard.unwrap_or_default();
         self.guard = handled_guard.clone();
         if let Some(name) = &handler.name {
+            let exceptions = values.into_iter().map(|value| Alternative { value, guard: Guard::ALWAYS });
             self.bind(&name.id, Value::union(exceptions));
         }
         let handled = self.block(&handler.body);

@@ -81,7 +81,7 @@ pub struct FunctionFact {
 
 /// Containers are cut below this depth, and after this many elements.
 const MAX_DEPTH: usize = 4;
-const MAX_ELEMENTS: usize = 64;
+pub(crate) const MAX_ELEMENTS: usize = 64;
 
 impl Fact {
     pub const UNKNOWN: Self = Self::new(FactKind::Unknown);

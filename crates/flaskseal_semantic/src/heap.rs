@@ -24,6 +24,10 @@ pub(crate) struct ObjectId(u32);
 pub(crate) struct Object<'a> {
     pub shape: Shape<'a>,
     pub attributes: Attributes,
+    /// The epoch in which it was allocated.
+    born: u32,
+    /// The epoch for which the journal last kept its shape.
+    kept: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -124,7 +128,7 @@ struct Change<'a> {
 /// A moment: how long the journal was, and how many objects there were. What a path does to objects that it
 /// allocated after the mark concerns no other path, and is neither lifted nor joined. (A module that is imported
 /// inside a branch therefore stays imported.)
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Mark {
     journal: usize,
     objects: u32,
@@ -152,23 +156,69 @@ impl Delta<'_> {
 
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Heap<'a> {
+    /// Objects that several workers share; `thawed` are those of them that this one has changed.
+    frozen: Arc<Vec<Object<'a>>>,
+    thawed: FxHashMap<ObjectId, Object<'a>>,
+    /// The objects after the frozen ones.
     objects: Vec<Object<'a>>,
     journal: Vec<Change<'a>>,
+    /// Grows with every mark. What an object is at the newest mark is all that the journal has to keep of it: nothing
+    /// of an object that is younger, and a shape once.
+    epoch: u32,
 }
 
 impl<'a> Heap<'a> {
     pub(crate) fn allocate(&mut self, shape: Shape<'a>) -> ObjectId {
-        let id = ObjectId(self.objects.len() as u32);
-        self.objects.push(Object { shape, attributes: Attributes::default() });
+        let id = ObjectId(self.len() as u32);
+        let (born, kept) = (self.epoch, self.epoch);
+        self.objects.push(Object { shape, attributes: Attributes::default(), born, kept });
         id
     }
 
+    fn len(&self) -> usize {
+        self.frozen.len() + self.objects.len()
+    }
+
     pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> + use<> {
-        (0..self.objects.len() as u32).map(ObjectId)
+        (0..self.len() as u32).map(ObjectId)
     }
 
     pub(crate) fn get(&self, id: ObjectId) -> &Object<'a> {
-        &self.objects[id.0 as usize]
+        let index = id.0 as usize;
+        match index.checked_sub(self.frozen.len()) {
+            Some(index) => &self.objects[index],
+            None if self.thawed.is_empty() => &self.frozen[index],
+            None => self.thawed.get(&id).unwrap_or(&self.frozen[index]),
+        }
+    }
+
+    fn get_mut(&mut self, id: ObjectId) -> &mut Object<'a> {
+        let index = id.0 as usize;
+        match index.checked_sub(self.frozen.len()) {
+            Some(index) => &mut self.objects[index],
+            None => self.thawed.entry(id).or_insert_with(|| self.frozen[index].clone()),
+        }
+    }
+
+    /// Makes copies of the heap cheap: they share what is in it now.
+    pub(crate) fn freeze(&mut self) {
+        let frozen = Arc::make_mut(&mut self.frozen);
+        #[expect(clippy::iter_over_hash_type, reason = "each goes to its own place")]
+        for (id, object) in self.thawed.drain() {
+            frozen[id.0 as usize] = object;
+        }
+        frozen.append(&mut self.objects);
+    }
+
+    fn truncate(&mut self, length: usize) {
+        match length.checked_sub(self.frozen.len()) {
+            Some(length) => self.objects.truncate(length),
+            None => {
+                self.objects.clear();
+                self.thawed.retain(|id, _| (id.0 as usize) < length);
+                Arc::make_mut(&mut self.frozen).truncate(length);
+            }
+        }
     }
 
     pub(crate) fn attribute(&self, id: ObjectId, name: &str) -> Option<&Value> {
@@ -176,17 +226,12 @@ impl<'a> Heap<'a> {
     }
 
     pub(crate) fn set_attribute(&mut self, id: ObjectId, name: Name, value: Value) {
-        let old = self.objects[id.0 as usize].attributes.insert(name.clone(), value);
-        self.journal.push(Change { object: id, place: Place::Attribute(name), old: Content::Value(old) });
+        self.write(id, Place::Attribute(name), Content::Value(Some(value)));
     }
 
     pub(crate) fn remove_attribute(&mut self, id: ObjectId, name: &str) {
-        if let Some((_, name, old)) = self.objects[id.0 as usize].attributes.shift_remove_full(name) {
-            self.journal.push(Change {
-                object: id,
-                place: Place::Attribute(name),
-                old: Content::Value(Some(old)),
-            });
+        if self.attribute(id, name).is_some() {
+            self.write(id, Place::Attribute(Name::new(name)), Content::Value(None));
         }
     }
 
@@ -206,31 +251,52 @@ impl<'a> Heap<'a> {
 
     /// Replaces an object's content: the elements of a list, the openness of a dict.
     pub(crate) fn set_shape(&mut self, id: ObjectId, shape: Shape<'a>) {
-        let old = std::mem::replace(&mut self.objects[id.0 as usize].shape, shape);
-        self.journal.push(Change { object: id, place: Place::Shape, old: Content::Shape(Box::new(old)) });
+        self.write(id, Place::Shape, Content::Shape(Box::new(shape)));
+    }
+
+    /// A list, to be changed in place.
+    pub(crate) fn list_mut(&mut self, id: ObjectId) -> Option<&mut List> {
+        let object = self.get(id);
+        if !matches!(object.shape, Shape::List(_)) {
+            return None;
+        }
+        if object.kept != self.epoch {
+            let old = Content::Shape(Box::new(object.shape.clone()));
+            self.journal.push(Change { object: id, place: Place::Shape, old });
+        }
+        let epoch = self.epoch;
+        let object = self.get_mut(id);
+        object.kept = epoch;
+        match &mut object.shape {
+            Shape::List(list) => Some(list),
+            _ => None,
+        }
     }
 
     pub(crate) fn set_entry(&mut self, id: ObjectId, key: Key, value: Value) {
-        if let Shape::Dict(dict) = &mut self.objects[id.0 as usize].shape {
-            let old = dict.entries.insert(key.clone(), value);
-            self.journal.push(Change { object: id, place: Place::Entry(key), old: Content::Value(old) });
+        if self.dict(id).is_some() {
+            self.write(id, Place::Entry(key), Content::Value(Some(value)));
         }
     }
 
     pub(crate) fn remove_entry(&mut self, id: ObjectId, key: &Key) {
-        if let Shape::Dict(dict) = &mut self.objects[id.0 as usize].shape
-            && let Some(old) = dict.entries.shift_remove(key)
-        {
-            self.journal.push(Change {
-                object: id,
-                place: Place::Entry(key.clone()),
-                old: Content::Value(Some(old)),
-            });
+        if self.dict(id).is_some_and(|dict| dict.entries.contains_key(key)) {
+            self.write(id, Place::Entry(key.clone()), Content::Value(None));
         }
     }
 
-    pub(crate) fn mark(&self) -> Mark {
-        Mark { journal: self.journal.len(), objects: self.objects.len() as u32 }
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.epoch += 1;
+        self.now()
+    }
+
+    fn now(&self) -> Mark {
+        Mark { journal: self.journal.len(), objects: self.len() as u32 }
+    }
+
+    /// Whether anything was written or allocated since a mark.
+    pub(crate) fn has_changed(&self, since: Mark) -> bool {
+        self.now() != since
     }
 
     fn changes_since(&self, mark: Mark) -> &[Change<'a>] {
@@ -240,12 +306,13 @@ impl<'a> Heap<'a> {
     /// Forgets how to go back: what is written stays. For the end of the outermost path.
     pub(crate) fn commit(&mut self) {
         self.journal.clear();
+        self.epoch += 1;
     }
 
     /// Goes back to a mark and drops what was allocated since.
     pub(crate) fn reset(&mut self, mark: Mark) {
-        self.undo(mark);
-        self.objects.truncate(mark.objects as usize);
+        self.undo(mark, |_, _| {});
+        self.truncate(mark.objects as usize);
     }
 
     /// The writes since a mark, which stay in place.
@@ -263,18 +330,32 @@ impl<'a> Heap<'a> {
 
     /// Takes the writes since a mark off the heap.
     pub(crate) fn lift(&mut self, mark: Mark) -> Delta<'a> {
-        let delta = self.delta(mark);
-        self.undo(mark);
-        delta
+        // In the order of the first write to each place; what it holds now is found where its last write is undone.
+        let mut places = IndexMap::default();
+        for change in self.changes_since(mark).iter().filter(|change| change.object.0 < mark.objects) {
+            places.entry((change.object, change.place.clone())).or_insert(Content::Value(None));
+        }
+        let mut found = vec![false; places.len()];
+        self.undo(mark, |place, content| {
+            if let Some((index, _, slot)) = places.get_full_mut(&place)
+                && !std::mem::replace(&mut found[index], true)
+            {
+                *slot = content;
+            }
+        });
+        Delta { since: mark, places }
     }
 
-    fn undo(&mut self, mark: Mark) {
+    /// Undoes the writes since a mark, the last first, and shows what each undid.
+    fn undo(&mut self, mark: Mark, mut see: impl FnMut((ObjectId, Place), Content<'a>)) {
         while self.journal.len() > mark.journal {
-            let Some(change) = self.journal.pop() else { break };
-            if change.object.0 < mark.objects {
-                self.put(change.object, &change.place, change.old);
+            let Some(Change { object, place, old }) = self.journal.pop() else { break };
+            if object.0 < mark.objects {
+                let content = self.swap(object, &place, old);
+                see((object, place), content);
             }
         }
+        self.epoch += 1;
     }
 
     /// Makes a path that was left after `mark` relative to `mark`, so that it survives lifting everything since.
@@ -387,6 +468,35 @@ impl<'a> Heap<'a> {
         }
     }
 
+    /// What several paths, each left at some point since `mark`, hold when they meet: the writes that make it of the
+    /// state at `mark`. A path without writes of its own holds what the heap held when it was left.
+    pub(crate) fn meeting(&self, mark: Mark, paths: &[(Delta<'a>, Guard)]) -> Delta<'a> {
+        let mut written: IndexMap<(ObjectId, &Place), Written<'_, 'a>, FxBuildHasher> = IndexMap::default();
+        for (index, change) in self.journal.iter().enumerate().skip(mark.journal) {
+            if change.object.0 < mark.objects {
+                let place = written.entry((change.object, &change.place)).or_default();
+                place.history.push((index, &change.old));
+            }
+        }
+        for (index, (delta, _)) in paths.iter().enumerate() {
+            for ((object, place), content) in &delta.places {
+                if object.0 < mark.objects {
+                    written.entry((*object, place)).or_default().own.push((index, content));
+                }
+            }
+        }
+        // The paths in the order in which they were left.
+        let mut left: Vec<(usize, usize)> =
+            paths.iter().enumerate().map(|(index, (delta, _))| (delta.since.journal, index)).collect();
+        left.sort_unstable();
+        let places = written.into_iter().filter_map(|((object, place), written)| {
+            let current = || self.content(object, place);
+            let content = written.meet(paths, &left, current)?;
+            Some(((object, place.clone()), content))
+        });
+        Delta { since: mark, places: places.collect() }
+    }
+
     fn content(&self, object: ObjectId, place: &Place) -> Content<'a> {
         let object = self.get(object);
         match place {
@@ -399,33 +509,136 @@ impl<'a> Heap<'a> {
         }
     }
 
-    fn write(&mut self, object: ObjectId, place: Place, content: Content<'a>) {
-        let old = self.content(object, &place);
-        self.put(object, &place, content);
-        self.journal.push(Change { object, place, old });
+    fn write(&mut self, id: ObjectId, place: Place, content: Content<'a>) {
+        let old = self.swap(id, &place, content);
+        let epoch = self.epoch;
+        let object = self.get_mut(id);
+        let is_kept = match place {
+            Place::Shape => std::mem::replace(&mut object.kept, epoch) == epoch,
+            Place::Attribute(_) | Place::Entry(_) => object.born == epoch,
+        };
+        if !is_kept {
+            self.journal.push(Change { object: id, place, old });
+        }
     }
 
-    fn put(&mut self, object: ObjectId, place: &Place, content: Content<'a>) {
-        let object = &mut self.objects[object.0 as usize];
+    /// Puts something into a place and gives what was there.
+    fn swap(&mut self, object: ObjectId, place: &Place, content: Content<'a>) -> Content<'a> {
+        let object = self.get_mut(object);
         match (place, content) {
             (Place::Attribute(name), Content::Value(Some(value))) => {
-                object.attributes.insert(name.clone(), value);
+                Content::Value(object.attributes.insert(name.clone(), value))
             }
             (Place::Attribute(name), Content::Value(None)) => {
-                object.attributes.shift_remove(name);
+                Content::Value(object.attributes.shift_remove(name))
             }
-            (Place::Entry(key), Content::Value(value)) => {
-                if let Shape::Dict(dict) = &mut object.shape {
-                    match value {
-                        Some(value) => dict.entries.insert(key.clone(), value),
-                        None => dict.entries.shift_remove(key),
-                    };
+            (Place::Entry(key), Content::Value(value)) => match (&mut object.shape, value) {
+                (Shape::Dict(dict), Some(value)) => Content::Value(dict.entries.insert(key.clone(), value)),
+                (Shape::Dict(dict), None) => Content::Value(dict.entries.shift_remove(key)),
+                _ => Content::Value(None),
+            },
+            (Place::Shape, Content::Shape(mut shape)) => {
+                std::mem::swap(&mut object.shape, &mut *shape);
+                Content::Shape(shape)
+            }
+            (Place::Attribute(_) | Place::Entry(_), content @ Content::Shape(_))
+            | (Place::Shape, content @ Content::Value(_)) => content,
+        }
+    }
+}
+
+/// What was written to a place.
+#[derive(Default)]
+struct Written<'h, 'a> {
+    /// Positions in the journal, with what each write found.
+    history: Vec<(usize, &'h Content<'a>)>,
+    /// What paths wrote themselves, by their index.
+    own: Vec<(usize, &'h Content<'a>)>,
+}
+
+impl<'h, 'a> Written<'h, 'a> {
+    /// What the place holds where the paths meet; `None` where that is what it held in the beginning.
+    fn meet(
+        &self,
+        paths: &[(Delta<'a>, Guard)],
+        left: &[(usize, usize)],
+        current: impl Fn() -> Content<'a>,
+    ) -> Option<Content<'a>> {
+        use std::borrow::Cow;
+        // Groups of paths that hold the same, by the first path of each.
+        let mut groups: Vec<(usize, Cow<'h, Content<'a>>, Guard)> = Vec::new();
+        for (path, content) in &self.own {
+            groups.push((*path, Cow::Borrowed(*content), paths[*path].1.clone()));
+        }
+        let mut is_as_before = self.own.is_empty();
+        let mut start = 0;
+        for index in 0..=self.history.len() {
+            // A write that comes after a path was left found what the path saw.
+            let end = match self.history.get(index) {
+                Some((position, _)) => start + left[start..].partition_point(|(since, _)| since <= position),
+                None => left.len(),
+            };
+            let mut group: Option<(usize, Guard)> = None;
+            for (_, path) in &left[start..end] {
+                if self.own.binary_search_by_key(path, |(path, _)| *path).is_ok() {
+                    continue;
+                }
+                let guard = &paths[*path].1;
+                group = Some(match group {
+                    None => (*path, guard.clone()),
+                    Some((first, known)) => (first, known.or(guard)),
+                });
+                if group.as_ref().is_some_and(|(_, guard)| guard.is_always()) {
+                    break;
                 }
             }
-            (Place::Shape, Content::Shape(shape)) => object.shape = *shape,
-            (Place::Attribute(_) | Place::Entry(_), Content::Shape(_))
-            | (Place::Shape, Content::Value(_)) => {}
+            start = end;
+            let Some((path, guard)) = group else { continue };
+            is_as_before &= index == 0 && !self.history.is_empty();
+            let content = match self.history.get(index) {
+                Some((_, old)) => Cow::Borrowed(*old),
+                None => Cow::Owned(current()),
+            };
+            groups.push((path, content, guard));
         }
+        if is_as_before {
+            return None;
+        }
+        groups.sort_by_key(|(path, ..)| *path);
+        let mut groups = groups.into_iter();
+        let (_, first, guard) = groups.next()?;
+        let Content::Value(value) = &*first else {
+            return Some(groups.fold(first.into_owned(), |joined, (_, content, _)| {
+                match (joined, content.into_owned()) {
+                    (Content::Shape(our), Content::Shape(their)) => {
+                        Content::Shape(Box::new(join_shapes(*our, *their)))
+                    }
+                    (joined, _) => joined,
+                }
+            }));
+        };
+        let of = |content: &Content<'a>| match content {
+            Content::Value(Some(value)) => value.clone(),
+            _ => Value::ABSENT,
+        };
+        let mut is_same = true;
+        let own = of(&first);
+        let (met, _) = groups.map(|(_, content, guard)| (of(&content), guard)).fold(
+            (own, guard),
+            |(our, ours), (their, theirs)| {
+                let guard = ours.or(&theirs);
+                if our.same(&their) {
+                    return (our, guard);
+                }
+                is_same = false;
+                let alternatives = [(our, ours), (their, theirs)];
+                let met = Value::union(
+                    alternatives.map(|(value, guard)| Alternative { value: value.under(&guard), guard }),
+                );
+                (met, guard)
+            },
+        );
+        Some(Content::Value(if is_same { value.clone() } else { Some(met) }))
     }
 }
 

@@ -52,6 +52,7 @@ mod transfer;
 mod truth;
 mod url;
 mod value;
+mod worker;
 
 pub use alphabet::Alphabet;
 pub use ambiguity::{Blowup, Growth};

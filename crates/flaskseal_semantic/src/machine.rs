@@ -15,7 +15,7 @@ use crate::limits::Identity;
 use crate::origin::Origin;
 use crate::program::Program;
 use crate::truth::Truth;
-use crate::value::{Kind, Value};
+use crate::value::{Alternative, Kind, Value};
 
 /// How a statement ends.
 #[derive(Clone, Debug)]
@@ -71,6 +71,7 @@ const REQUEST_FUEL: u64 = 12_000;
 const MAX_START_DEPTH: usize = 48;
 const MAX_REQUEST_DEPTH: usize = 5;
 
+#[derive(Clone)]
 pub(crate) struct Machine<'a> {
     pub program: &'a Program<'a>,
     pub environment: &'a Environment,
@@ -102,8 +103,6 @@ pub(crate) struct Machine<'a> {
     pub calls_unresolved: usize,
     /// Names given to texts so far.
     pub texts_named: u64,
-    /// Functions that were entered, by where they stand.
-    pub entered: FxHashSet<Span>,
     /// The module that runs as `__main__`.
     pub main: Option<FileId>,
     /// Flask applications, in the order of their creation.
@@ -111,6 +110,8 @@ pub(crate) struct Machine<'a> {
     /// Routes of something that is not in the tree: `from elsewhere import app`.
     pub loose_routes: Vec<RouteValue>,
     pub decorated: Vec<Decorated>,
+    /// The functions of `decorated`, and in a worker those that were known before.
+    pub known_decorated: FxHashSet<Span>,
     /// Applications inside middleware, by the place of the call that wrapped them.
     pub wrapped: FxHashMap<Span, ObjectId>,
     pub context: Context,
@@ -150,11 +151,11 @@ impl<'a> Machine<'a> {
             calls_resolved: 0,
             calls_unresolved: 0,
             texts_named: 0,
-            entered: FxHashSet::default(),
             main: None,
             apps: Vec::new(),
             loose_routes: Vec::new(),
             decorated: Vec::new(),
+            known_decorated: FxHashSet::default(),
             wrapped: FxHashMap::default(),
             context: Context::Start,
             serving: false,
@@ -307,7 +308,7 @@ impl<'a> Machine<'a> {
 
     /// Takes the writes since a mark off the heap, and keeps paths that were left since then valid.
     fn lift(&mut self, mark: Mark, first_exit: usize) -> Delta<'a> {
-        for exit in &mut self.exits[first_exit..] {
+        for exit in self.exits.iter_mut().skip(first_exit) {
             self.heap.rebase(&mut exit.delta, mark);
         }
         self.heap.lift(mark)
@@ -328,7 +329,8 @@ impl<'a> Machine<'a> {
         if self.tries > 0
             && let Some(guard) = self.guard.and(guard)
         {
-            let delta = self.heap.delta(self.heap.mark());
+            let here = self.heap.mark();
+            let delta = self.heap.unchanged(here);
             let flow = Flow::Raise(Raised::of(exception));
             self.exits.push(Exit { flow, delta, guard });
         }
@@ -345,62 +347,75 @@ impl<'a> Machine<'a> {
         if waits(&current) {
             current = Flow::Normal;
         }
-        let mut index = first_exit;
-        while index < self.exits.len() {
-            if !waits(&self.exits[index].flow) {
-                index += 1;
-                continue;
-            }
-            let exit = self.exits.remove(index);
-            if matches!(current, Flow::Normal) {
-                let ours = self.guard.clone();
-                self.guard = self.guard.or(&exit.guard);
-                self.heap.join(exit.delta, &exit.guard, &ours);
-            } else {
-                let mark = exit.delta.since();
-                let delta = self.lift(mark, first_exit);
-                let guard = std::mem::replace(&mut self.guard, exit.guard);
-                let flow = std::mem::replace(&mut current, Flow::Normal);
-                self.leave(Exit { flow, delta, guard });
-                self.heap.apply(exit.delta);
-            }
+        let (paths, others): (Vec<_>, Vec<_>) =
+            self.exits.drain(first_exit.min(self.exits.len())..).partition(|exit| waits(&exit.flow));
+        self.exits.extend(others);
+        if paths.is_empty() {
+            return current;
         }
-        current
+        let other = (!matches!(current, Flow::Normal)).then_some(current);
+        self.join_paths(first_exit, paths.into_iter().map(|exit| (exit.delta, exit.guard)).collect(), other);
+        Flow::Normal
     }
 
     /// The value of a function whose body ended with `flow`, and under which guard it returns: all its returns meet.
     pub(crate) fn meet_returns(&mut self, first_exit: usize, flow: Flow) -> Result<(Value, Guard), Raised> {
-        let mut result = match flow {
-            Flow::Return(value) => Ok((value, self.guard.clone())),
-            Flow::Raise(raised) => Err(raised),
-            Flow::Normal | Flow::Break | Flow::Continue => Ok((Value::NONE, self.guard.clone())),
+        let (result, raised) = match flow {
+            Flow::Return(value) => (Some(value), None),
+            Flow::Raise(raised) => (None, Some(raised)),
+            Flow::Normal | Flow::Break | Flow::Continue => (Some(Value::NONE), None),
         };
-        let mut index = first_exit;
-        while index < self.exits.len() {
-            let Flow::Return(_) = self.exits[index].flow else {
-                index += 1;
-                continue;
-            };
-            let exit = self.exits.remove(index);
-            let Flow::Return(value) = exit.flow else { continue };
-            result = match result {
-                Ok((ours, guard)) => {
-                    self.heap.join(exit.delta, &exit.guard, &guard);
-                    let joined = Value::union([
-                        crate::value::Alternative { value: ours, guard: guard.clone() },
-                        crate::value::Alternative { value, guard: exit.guard.clone() },
-                    ]);
-                    Ok((joined, guard.or(&exit.guard)))
-                }
-                Err(raised) => {
-                    let delta = self.lift(exit.delta.since(), first_exit);
-                    self.leave(Exit { flow: Flow::Raise(raised), delta, guard: self.guard.clone() });
-                    self.heap.apply(exit.delta);
-                    Ok((value, exit.guard))
-                }
+        let (returns, others): (Vec<_>, Vec<_>) = self
+            .exits
+            .drain(first_exit.min(self.exits.len())..)
+            .partition(|exit| matches!(exit.flow, Flow::Return(_)));
+        self.exits.extend(others);
+        if returns.is_empty() {
+            return match (result, raised) {
+                (Some(value), _) => Ok((value, self.guard.clone())),
+                (None, raised) => Err(raised.unwrap_or_else(|| Raised::of("BaseException"))),
             };
         }
-        result
+        let mut values: Option<Alternative> =
+            result.map(|value| Alternative { value, guard: self.guard.clone() });
+        let mut paths = Vec::new();
+        for Exit { flow, delta, guard } in returns {
+            let Flow::Return(value) = flow else { continue };
+            let their = Alternative { value, guard: guard.clone() };
+            values = Some(match values {
+                Some(our) => {
+                    let guard = our.guard.or(&their.guard);
+                    Alternative { value: Value::union([our, their]), guard }
+                }
+                None => their,
+            });
+            paths.push((delta, guard));
+        }
+        self.join_paths(first_exit, paths, raised.map(Flow::Raise));
+        Ok((values.map_or(Value::UNKNOWN, |met| met.value), self.guard.clone()))
+    }
+
+    /// Lets paths that were left go on together: with the current one, or without it where that goes another way.
+    fn join_paths(&mut self, first_exit: usize, paths: Vec<(Delta<'a>, Guard)>, other: Option<Flow>) {
+        if let ([(delta, guard)], None) = (paths.as_slice(), &other) {
+            let ours = self.guard.clone();
+            self.guard = ours.or(guard);
+            self.heap.join(delta.clone(), guard, &ours);
+            return;
+        }
+        let Some(mark) = paths.iter().map(|(delta, _)| delta.since()).min() else { return };
+        let here = self.heap.mark();
+        let own = (self.heap.unchanged(here), self.guard.clone());
+        let paths: Vec<_> = other.is_none().then_some(own).into_iter().chain(paths).collect();
+        let met = self.heap.meeting(mark, &paths);
+        let delta = self.lift(mark, first_exit);
+        if let Some(flow) = other {
+            let guard = self.guard.clone();
+            self.leave(Exit { flow, delta, guard });
+        }
+        self.heap.apply(met);
+        let guards = paths.into_iter().map(|(_, guard)| guard);
+        self.guard = guards.reduce(|a, b| a.or(&b)).unwrap_or_default();
     }
 
     // Names.

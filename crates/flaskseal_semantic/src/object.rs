@@ -14,6 +14,8 @@ use crate::value::{Alternative, Bytes, Key, Kind, Value};
 
 /// Longer access paths say nothing that a shorter one does not.
 const MAX_PATH: usize = 200;
+/// Classes that a class inherits from; no real one has as many.
+const MAX_ANCESTORS: usize = 64;
 
 pub(crate) fn extend_path(path: &str, suffix: std::fmt::Arguments<'_>) -> Value {
     if path.len() > MAX_PATH { Value::UNKNOWN } else { Value::path(format!("{path}{suffix}")) }
@@ -719,7 +721,7 @@ impl<'a> Machine<'a> {
             Shape::Module { name, .. } => name.clone(),
             _ => Arc::from(""),
         };
-        let ancestors = self.linearise(&bases);
+        let ancestors = self.linearise(&bases, span);
         let class = Class { qualified_name: qualified_name.clone(), module, ancestors, span };
         let id = self.heap.allocate(Shape::Class(Arc::new(class)));
         for (name, value) in keywords {
@@ -742,7 +744,26 @@ impl<'a> Machine<'a> {
     }
 
     /// C3, as far as the bases are known: a base that is not known ends the certainty, not the order.
-    pub(crate) fn linearise(&self, bases: &[Value]) -> Vec<Value> {
+    pub(crate) fn linearise(&mut self, bases: &[Value], span: Span) -> Vec<Value> {
+        let order = self.resolution_order(bases);
+        let is_full =
+            |base: &Value| self.class_of(base).is_some_and(|class| class.ancestors.len() >= MAX_ANCESTORS);
+        // Said once, and not again for everything that derives from the class.
+        if order.len() >= MAX_ANCESTORS && !bases.iter().any(is_full) {
+            self.incomplete("a class has too many ancestors", Some(span));
+        }
+        order
+    }
+
+    fn class_of(&self, value: &Value) -> Option<&Arc<Class>> {
+        self.class(value.as_object()?)
+    }
+
+    fn resolution_order(&self, bases: &[Value]) -> Vec<Value> {
+        if let [base] = bases {
+            let inherited = self.class_of(base).map(|class| class.ancestors.as_slice()).unwrap_or_default();
+            return std::iter::once(base).chain(inherited).take(MAX_ANCESTORS).cloned().collect();
+        }
         let mut sequences: Vec<Vec<Value>> = bases
             .iter()
             .map(|base| {
@@ -766,7 +787,7 @@ impl<'a> Machine<'a> {
                 sequence.retain(|value| !value.same(&next));
             }
             order.push(next);
-            if order.len() > 256 {
+            if order.len() >= MAX_ANCESTORS {
                 break;
             }
         }
@@ -1015,10 +1036,9 @@ impl<'a> Machine<'a> {
     pub(crate) fn append_unknown(&mut self, id: ObjectId, value: Value) {
         if let Some(list) = self.heap.list(id)
             && !list.rest.as_ref().is_some_and(|rest| rest.is_unknown() || rest.same(&value))
+            && let Some(list) = self.heap.list_mut(id)
         {
-            let mut list = list.clone();
-            list.rest = crate::heap::join_rests(list.rest, Some(value));
-            self.heap.set_shape(id, Shape::List(list));
+            list.rest = crate::heap::join_rests(list.rest.take(), Some(value));
         }
     }
 

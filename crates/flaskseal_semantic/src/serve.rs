@@ -1,6 +1,6 @@
 //! Requests to views: each view is called as the router calls it, with what its rules take from the path.
 
-use flaskseal_core::Span;
+use flaskseal_core::{FileId, Span};
 use flaskseal_python::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -24,14 +24,13 @@ struct Entry {
 
 /// Calls every view of the routes.
 pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Vec<FunctionResult> {
-    let written: Vec<(Span, std::sync::Arc<str>)> = machine
-        .heap
-        .ids()
-        .filter_map(|id| match &machine.heap.get(id).shape {
-            Shape::Function(function) => Some((function.span, function.qualified_name.clone())),
-            _ => None,
-        })
-        .collect();
+    let mut written: FxHashMap<FileId, Vec<(Span, std::sync::Arc<str>)>> = FxHashMap::default();
+    for id in machine.heap.ids() {
+        if let Shape::Function(function) = &machine.heap.get(id).shape {
+            let known = written.entry(function.span.file).or_default();
+            known.push((function.span, function.qualified_name.clone()));
+        }
+    }
     let mut entries: Vec<Entry> = Vec::new();
     let mut index_of: FxHashMap<ObjectId, usize> = FxHashMap::default();
     for route in routes.iter().flatten() {
@@ -40,7 +39,7 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
             rules.iter().map(|rule| rule.value.as_str().unwrap_or("<unknown>").to_owned()).collect();
         for alternative in route.view.alternatives() {
             let Some(view) = alternative.value.as_object() else { continue };
-            let function = route.at.and_then(|at| innermost(&written, at));
+            let function = route.at.and_then(|at| innermost(written.get(&at.file)?, at));
             let index = *index_of.entry(view).or_insert_with(|| {
                 entries.push(Entry { view, rules: Vec::new(), function });
                 entries.len() - 1
@@ -52,9 +51,11 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
     let mark = machine.heap.mark();
     machine.in_view = true;
     run_hooks(machine);
-    for mut entry in entries {
+    for entry in &mut entries {
         entry.rules.sort();
         entry.rules.dedup();
+    }
+    let called = machine.run_all(&entries, |machine, entry| {
         machine.is_path_constant = entry.rules.iter().all(|rule| !rule.contains('<'));
         match machine.heap.get(entry.view).shape.clone() {
             Shape::Function(function) => {
@@ -68,16 +69,18 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
                     machine.note_view_return(entry.function.as_ref(), &function, &value);
                     Some(machine.fact(&value))
                 });
-                results.extend(result.map(|returns| FunctionResult {
+                let result = result.map(|returns| FunctionResult {
                     span: function.span,
                     qualified_name: function.qualified_name.clone(),
                     returns,
-                }));
+                });
+                result.into_iter().collect()
             }
-            Shape::Instance { .. } => results.extend(class_view(machine, &entry)),
-            _ => {}
+            Shape::Instance { .. } => class_view(machine, entry),
+            _ => Vec::new(),
         }
-    }
+    });
+    results.extend(called.into_iter().flatten());
     machine.is_path_constant = false;
     machine.base_guard = Guard::ALWAYS;
     results.extend(error_handlers(machine));
@@ -135,9 +138,9 @@ fn run_hooks(machine: &mut Machine<'_>) {
     }
 }
 
-/// The function whose text, its decorators included, holds a place; the innermost one.
+/// The function of a file whose text, its decorators included, holds a place; the innermost one.
 fn innermost(functions: &[(Span, std::sync::Arc<str>)], at: Span) -> Option<(Span, std::sync::Arc<str>)> {
-    let holding = functions.iter().filter(|(span, _)| span.file == at.file && span.range.encloses(at.range));
+    let holding = functions.iter().filter(|(span, _)| span.range.encloses(at.range));
     holding.min_by_key(|(span, _)| span.range.end - span.range.start).cloned()
 }
 

@@ -223,6 +223,8 @@ impl Value {
     /// One of these, pruned of what cannot be and merged where equal.
     pub(crate) fn union(alternatives: impl IntoIterator<Item = Alternative>) -> Self {
         let mut merged: Vec<Alternative> = Vec::new();
+        // Of what comes after too many, only the request data counts.
+        let mut further = None;
         for Alternative { value, guard } in alternatives {
             let inner = match &value.kind {
                 Kind::Union(inner) => {
@@ -231,7 +233,9 @@ impl Value {
                 _ => vec![(value, guard)],
             };
             for (value, guard) in inner {
-                if let Some(known) = merged.iter_mut().find(|known| known.value.same(&value)) {
+                if merged.len() > MAX_ALTERNATIVES {
+                    further = stronger(further, value.origin());
+                } else if let Some(known) = merged.iter_mut().find(|known| known.value.same(&value)) {
                     known.guard = known.guard.or(&guard);
                 } else if let Some((known, either)) = merged.iter_mut().find_map(|known| {
                     let either = known.value.as_rope()?.either(value.as_rope()?)?;
@@ -248,7 +252,7 @@ impl Value {
             let place = merged.iter().find_map(|alternative| alternative.value.at);
             let origin =
                 merged.iter().fold(None, |found, alternative| stronger(found, alternative.value.origin()));
-            return Self::UNKNOWN.at(place).tainted(origin);
+            return Self::UNKNOWN.at(place).tainted(stronger(origin, further));
         }
         match merged.len() {
             0 => Self::UNKNOWN,

@@ -303,7 +303,7 @@ fn setting(cx: &Context<'_>, fact: &Fact) -> Option<String> {
     let (text, at) = (fact.as_str().filter(|text| !text.is_empty())?, fact.at?);
     let settings = &cx.app?.settings;
     let same = |value: &Fact| value.at == Some(at) && value.as_str() == Some(text);
-    let setting = settings.iter().find(|setting| is_secret_name(&setting.name) && same(&setting.value))?;
+    let setting = settings.iter().find(|setting| same(&setting.value) && is_secret_name(&setting.name))?;
     Some(format!("the setting `{}`", setting.name))
 }
 

@@ -100,27 +100,35 @@ pub(super) fn is_sensitive(source: &str) -> bool {
     }
     let path = source.trim_end_matches('/');
     let whole = [
-        "", "/etc", "/root", "/proc", "/sys", "/dev", "/boot", "/home", "/run", "/var/run", "/usr", "/lib",
-        "/bin", "/sbin", "/var", "/var/lib",
+        "", "/etc", "/proc", "/sys", "/dev", "/boot", "/home", "/run", "/var/run", "/usr", "/lib", "/bin",
+        "/sbin", "/var", "/var/lib",
     ];
-    let below = [
-        "/root/",
+    let with_contents = [
+        "/root",
         "/var/lib/docker",
         "/var/lib/kubelet",
-        "/etc/kubernetes",
-        "/run/containerd",
         "/var/lib/containerd",
+        "/run/containerd",
+        "/etc/kubernetes",
         "/etc/shadow",
         "/etc/passwd",
         "/etc/ssh",
         "/etc/sudoers",
-        "/etc/cron",
+        "/etc/sudoers.d",
+        "/etc/crontab",
+        "/etc/cron.d",
+        "/etc/cron.hourly",
+        "/etc/cron.daily",
+        "/etc/cron.weekly",
+        "/etc/cron.monthly",
     ];
+    // By whole components: `/var/lib/docker-backup` is somebody's own folder.
+    let lies_in = |folder: &&str| {
+        path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
     let is_keys = path.ends_with("/.ssh")
         || path.contains("/.ssh/")
         || path.ends_with("/.aws")
         || path.ends_with("/.kube");
-    (source.starts_with('/')
-        && (whole.contains(&path) || below.iter().any(|prefix| path.starts_with(prefix))))
-        || is_keys
+    (source.starts_with('/') && (whole.contains(&path) || with_contents.iter().any(lies_in))) || is_keys
 }

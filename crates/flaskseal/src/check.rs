@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use flaskseal_core::{FileId, GateReport, LedgerEntry, LedgerKind, RuleId, RuleMeta, TextRange, Tree};
 use flaskseal_judge::{Baseline, Date, Policy};
 use flaskseal_project::{BuildOptions, Project};
+use flaskseal_rules::Observed;
 use flaskseal_system::{DiscoverOptions, InputError};
 
 use crate::arguments::ProjectArguments;
@@ -132,7 +133,7 @@ pub fn gate(
     }
     phase("checking");
     let selected = |rule: RuleId| request.selection.selects(rule);
-    let apps = flaskseal_rules::assess(&project, &selected);
+    let apps = flaskseal_rules::assess(&project, &Observed::default(), &selected);
     phase("judging");
     let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
     let mut ledger = project.ledger();

@@ -19,6 +19,9 @@ pub struct Finding {
     /// Ranges whose text must never be printed, in any format: the contents of secret literals, without their
     /// quotes. A report masks them, and the same text wherever else it would print it.
     pub redact: Vec<Span>,
+    /// A stronger layer shows that it is not so, with this: the finding stays as a note, because what contradicts it is
+    /// all that protects.
+    pub overruled: Option<Evidence>,
 }
 
 impl Finding {
@@ -39,6 +42,7 @@ impl Finding {
             scope: String::new(),
             fix: None,
             redact: Vec::new(),
+            overruled: None,
         }
     }
 

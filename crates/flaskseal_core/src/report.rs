@@ -125,6 +125,10 @@ pub enum Standing {
     Baselined {
         accepted: Option<String>,
     },
+    /// A stronger layer shows otherwise; listed as a conflict.
+    Overruled {
+        by: Evidence,
+    },
 }
 
 /// What the verdicts do not rest on: everything that was skipped, cut or not understood.

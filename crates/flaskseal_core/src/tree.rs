@@ -11,6 +11,9 @@ pub struct Tree {
     pub paths: Vec<TreePath>,
     /// What could not be read, and why.
     pub ledger: Vec<LedgerEntry>,
+    /// Texts from outside the tree that findings have places in: files of the host, answers of the running site. Their
+    /// ids follow on those of `files`; whoever walks the tree does not meet them.
+    pub observed: Vec<SourceFile>,
 }
 
 /// A file that exists.
@@ -33,13 +36,29 @@ impl Tree {
             .iter()
             .map(|file| TreePath { path: file.path.clone(), size: file.text.len() as u64, untracked: false })
             .collect();
-        Self { files, paths, ledger: Vec::new() }
+        Self { files, paths, ..Self::default() }
     }
 
+    /// # Panics
+    /// Where the id is not one of this tree.
     pub fn file(&self, id: FileId) -> &SourceFile {
-        &self.files[id.0 as usize]
+        self.get(id).expect("ids come from this tree")
     }
 
+    /// A file of the tree, or an observed text.
+    pub fn get(&self, id: FileId) -> Option<&SourceFile> {
+        let index = id.0 as usize;
+        self.files.get(index).or_else(|| self.observed.get(index.checked_sub(self.files.len())?))
+    }
+
+    /// Adds texts from outside the tree. The id of the first; the others follow on it.
+    pub fn observe(&mut self, texts: impl IntoIterator<Item = SourceFile>) -> FileId {
+        let first = FileId((self.files.len() + self.observed.len()) as u32);
+        self.observed.extend(texts);
+        first
+    }
+
+    /// The files of the tree, in the order of their paths; observed texts are none.
     pub fn ids(&self) -> impl Iterator<Item = FileId> + use<> {
         (0..self.files.len() as u32).map(FileId)
     }

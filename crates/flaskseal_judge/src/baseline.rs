@@ -77,11 +77,11 @@ impl Baseline {
     pub fn from_report(report: &GateReport, tree: &Tree) -> Self {
         let entries = report.findings.iter().filter_map(|reported| {
             let accepted = match &reported.standing {
-                Standing::Suppressed { .. } => return None,
+                Standing::Suppressed { .. } | Standing::Overruled { .. } => return None,
                 Standing::Counts => None,
                 Standing::Baselined { accepted } => accepted.clone(),
             };
-            let file = reported.finding.primary.span.and_then(|span| tree.files.get(span.file.0 as usize));
+            let file = reported.finding.primary.span.and_then(|span| tree.get(span.file));
             Some(BaselineEntry {
                 path: file.map_or_else(String::new, |file| file.path.to_string()),
                 rule: reported.finding.rule.to_string(),

@@ -22,11 +22,7 @@ pub(crate) struct Fingerprints {
 impl Fingerprints {
     /// 32 lower-case hexadecimal digits.
     pub(crate) fn of(&mut self, tree: &Tree, finding: &Finding) -> String {
-        let path = finding
-            .primary
-            .span
-            .and_then(|span| tree.files.get(span.file.0 as usize))
-            .map_or("", |file| &*file.path);
+        let path = finding.primary.span.and_then(|span| tree.get(span.file)).map_or("", |file| &*file.path);
         let text = match finding.primary.span {
             Some(span) => normalised_lines(tree, span, &finding.redact),
             None => finding.message.clone(),
@@ -52,7 +48,7 @@ impl Fingerprints {
 }
 
 fn normalised_lines(tree: &Tree, span: Span, redact: &[Span]) -> String {
-    let Some(file) = tree.files.get(span.file.0 as usize) else { return String::new() };
+    let Some(file) = tree.get(span.file) else { return String::new() };
     let lines = file.lines();
     let first = lines.line(span.range.start);
     let last = lines.line(span.range.end.saturating_sub(1).max(span.range.start)).min(first + LINES - 1);

@@ -61,8 +61,11 @@ pub fn judge(
             (Some(silence), _) => {
                 Standing::Suppressed { reason: silence.reason, by: silence.by, span: silence.span }
             }
-            (None, Some(entry)) => Standing::Baselined { accepted: entry.accepted().map(str::to_owned) },
-            (None, None) => Standing::Counts,
+            (None, entry) => match (&finding.overruled, entry) {
+                (Some(by), _) => Standing::Overruled { by: by.clone() },
+                (None, Some(entry)) => Standing::Baselined { accepted: entry.accepted().map(str::to_owned) },
+                (None, None) => Standing::Counts,
+            },
         };
         weighing.insert(
             place,
@@ -70,6 +73,7 @@ pub fn judge(
                 Standing::Counts => Weighing::Counts,
                 Standing::Baselined { accepted: None } => Weighing::Baselined,
                 Standing::Baselined { accepted: Some(_) } | Standing::Suppressed { .. } => Weighing::Accepted,
+                Standing::Overruled { .. } => Weighing::Overruled,
             },
         );
         findings.push(ReportedFinding { finding, standing, apps, fingerprint });
@@ -146,15 +150,20 @@ fn merged(findings: &[Finding]) -> BTreeMap<Place, Finding> {
     merged
 }
 
-/// The worse of two findings at one place. What either wants hidden stays hidden.
+/// The worse of two findings at one place: one that nothing contradicts before one that something does. What either
+/// wants hidden stays hidden.
 fn worse(a: Finding, b: Finding) -> Finding {
     let order = (b.severity, b.confidence)
         .cmp(&(a.severity, a.confidence))
+        .then_with(|| a.overruled.cmp(&b.overruled))
         .then_with(|| a.message.cmp(&b.message))
         .then_with(|| a.primary.cmp(&b.primary))
         .then_with(|| a.trail.cmp(&b.trail))
         .then_with(|| a.scope.cmp(&b.scope));
     let (mut kept, other) = if order == Ordering::Greater { (b, a) } else { (a, b) };
+    if other.overruled.is_none() {
+        kept.overruled = None;
+    }
     kept.redact.extend(other.redact);
     kept.redact.sort();
     kept.redact.dedup();
@@ -163,7 +172,7 @@ fn worse(a: Finding, b: Finding) -> Finding {
 
 fn worst_first(tree: &Tree, a: &Finding, b: &Finding) -> Ordering {
     let path = |finding: &Finding| {
-        let file = finding.primary.span.and_then(|span| tree.files.get(span.file.0 as usize));
+        let file = finding.primary.span.and_then(|span| tree.get(span.file));
         file.map(|file| &*file.path)
     };
     b.severity
@@ -175,7 +184,7 @@ fn worst_first(tree: &Tree, a: &Finding, b: &Finding) -> Ordering {
 }
 
 fn ledger_key<'a>(tree: &'a Tree, entry: &'a LedgerEntry) -> (LedgerKind, &'a str, Option<Span>) {
-    let file = entry.span.and_then(|span| tree.files.get(span.file.0 as usize));
+    let file = entry.span.and_then(|span| tree.get(span.file));
     (entry.kind, file.map_or(&*entry.path, |file| &*file.path), entry.span)
 }
 

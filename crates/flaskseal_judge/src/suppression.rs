@@ -62,7 +62,7 @@ impl Suppressions {
         let mut all = Self { inline: Vec::new(), configured: Vec::new(), complaints: Vec::new() };
         let mut dishonoured = 0_usize;
         for id in tree.ids() {
-            let Some(file) = tree.files.get(id.0 as usize) else { continue };
+            let Some(file) = tree.get(id) else { continue };
             let markers = markers(id, file, comment_ranges);
             if policy.honour_inline {
                 for marker in markers {
@@ -89,7 +89,7 @@ impl Suppressions {
     /// Whoever silences this finding, and marks all who do as used.
     pub(crate) fn silence(&mut self, tree: &Tree, finding: &Finding) -> Option<Silence> {
         let span = finding.primary.span;
-        let file = span.and_then(|span| tree.files.get(span.file.0 as usize));
+        let file = span.and_then(|span| tree.get(span.file));
         let mut silence = None;
         if let (Some(span), Some(file)) = (span, file) {
             let first = file.lines().line(span.range.start);

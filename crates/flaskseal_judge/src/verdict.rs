@@ -36,6 +36,8 @@ pub(crate) enum Weighing {
     Baselined,
     /// Suppressed, or in the baseline and accepted.
     Accepted,
+    /// A stronger layer shows otherwise.
+    Overruled,
 }
 
 impl Weight {
@@ -45,7 +47,7 @@ impl Weight {
             && match self.standing {
                 Weighing::Counts => true,
                 Weighing::Baselined => self.severity >= Severity::High,
-                Weighing::Accepted => false,
+                Weighing::Accepted | Weighing::Overruled => false,
             }
     }
 }
@@ -240,11 +242,13 @@ fn rests_on(controls: &[ControlReport], weights: &[Weight]) -> String {
         count(&|weight| weight.standing == Weighing::Counts && weight.confidence == Confidence::Tentative);
     let known = count(&|weight| weight.standing == Weighing::Baselined);
     let accepted = count(&|weight| weight.standing == Weighing::Accepted);
+    let overruled = count(&|weight| weight.standing == Weighing::Overruled);
     for (count, what) in [
         (notes, if notes == 1 { "note" } else { "notes" }),
         (to_review, "to review"),
         (known, "in the baseline"),
         (accepted, "accepted"),
+        (overruled, "overruled"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {what}"));

@@ -165,6 +165,9 @@ enum StandingOut<'r> {
         #[serde(skip_serializing_if = "Option::is_none")]
         accepted: Option<&'r str>,
     },
+    Overruled {
+        by: Claim,
+    },
 }
 
 #[derive(Serialize)]
@@ -302,6 +305,7 @@ impl<'r> Writer<'r> {
                     StandingOut::Suppressed { reason, by, location: self.location(*span) }
                 }
                 Standing::Baselined { accepted } => StandingOut::Baselined { accepted: accepted.as_deref() },
+                Standing::Overruled { by } => StandingOut::Overruled { by: self.claim(by) },
             },
         }
     }

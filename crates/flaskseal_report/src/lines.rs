@@ -69,7 +69,9 @@ pub(crate) fn github(report: &GateReport, tree: &Tree, rules: &[&'static RuleMet
 fn standing(report: &GateReport) -> impl Iterator<Item = &ReportedFinding> {
     report.findings.iter().filter(|reported| match &reported.standing {
         Standing::Counts | Standing::Baselined { accepted: None } => true,
-        Standing::Suppressed { .. } | Standing::Baselined { accepted: Some(_) } => false,
+        Standing::Suppressed { .. }
+        | Standing::Baselined { accepted: Some(_) }
+        | Standing::Overruled { .. } => false,
     })
 }
 

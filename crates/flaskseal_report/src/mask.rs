@@ -37,7 +37,7 @@ impl Masks {
         let mut ranges: BTreeMap<FileId, Vec<TextRange>> = BTreeMap::new();
         let mut literals = Vec::new();
         for secret in report.findings.iter().flat_map(|reported| &reported.finding.redact) {
-            let Some(file) = tree.files.get(secret.file.0 as usize) else { continue };
+            let Some(file) = tree.get(secret.file) else { continue };
             let range = fit(file, secret.range);
             ranges.entry(secret.file).or_default().push(range);
             // A key block is printed line by line, so its lines are hidden one by one.

@@ -20,7 +20,7 @@ impl<'t> Place<'t> {
 }
 
 pub(crate) fn file(tree: &Tree, span: Span) -> Option<&SourceFile> {
-    tree.files.get(span.file.0 as usize)
+    tree.get(span.file)
 }
 
 /// `path:line:column`, or nothing for what has no place.

@@ -370,10 +370,15 @@ impl Writer<'_> {
 
     /// 3.35. A comment is in the source; configuration and an accepted baseline entry are outside.
     fn suppression(&self, standing: &Standing) -> Option<Suppression> {
+        let contradiction;
         let (kind, justification, span) = match standing {
             Standing::Suppressed { reason, span: Some(span), .. } => ("inSource", reason, Some(*span)),
             Standing::Suppressed { reason, span: None, .. }
             | Standing::Baselined { accepted: Some(reason) } => ("external", reason, None),
+            Standing::Overruled { by } => {
+                contradiction = format!("the {} layer shows otherwise: {}", by.layer.key(), by.claim);
+                ("external", &contradiction, by.span)
+            }
             Standing::Counts | Standing::Baselined { accepted: None } => return None,
         };
         Some(Suppression {

@@ -45,6 +45,7 @@ pub(crate) fn render(
     page.findings();
     if options.quiet == 0 {
         page.accepted();
+        page.conflicts();
         page.ledger();
     }
     page.gate();
@@ -246,7 +247,7 @@ impl Page<'_> {
     /// Findings that somebody took responsibility for.
     fn accepted(&mut self) {
         let accepted: Vec<&ReportedFinding> =
-            self.report.findings.iter().filter(|reported| !stands(&reported.standing)).collect();
+            self.report.findings.iter().filter(|reported| is_accepted(&reported.standing)).collect();
         if accepted.is_empty() {
             return;
         }
@@ -258,13 +259,35 @@ impl Page<'_> {
                 Standing::Baselined { accepted } => {
                     ("in the baseline".to_owned(), accepted.as_deref().unwrap_or(""))
                 }
-                Standing::Counts => continue,
+                Standing::Counts | Standing::Overruled { .. } => continue,
             };
             let place = short(self.tree, finding.primary.span).unwrap_or_default();
             let label = format!("{}[{}]", finding.severity.key(), finding.rule);
             let _ = writeln!(self.out, "  {label}  {}", self.paint(DIM, harmless(&place)));
             let text = harmless(&self.masks.prose(&format!("{how}: {reason}")));
             self.wrapped(&text, 4, 4);
+        }
+    }
+
+    /// Findings that a stronger layer contradicts: both sides, so that somebody can find out why.
+    fn conflicts(&mut self) {
+        let is_conflict =
+            |reported: &&ReportedFinding| matches!(reported.standing, Standing::Overruled { .. });
+        let conflicts: Vec<&ReportedFinding> = self.report.findings.iter().filter(is_conflict).collect();
+        if conflicts.is_empty() {
+            return;
+        }
+        let heading = self.paint(BOLD, "Conflicts between layers");
+        let _ = writeln!(self.out, "\n{heading}");
+        for ReportedFinding { finding, standing, .. } in conflicts {
+            let Standing::Overruled { by } = standing else { continue };
+            let place = short(self.tree, finding.primary.span).unwrap_or_default();
+            let label = format!("{}[{}]", finding.severity.key(), finding.rule);
+            let _ = writeln!(self.out, "  {label}  {}", self.paint(DIM, harmless(&place)));
+            self.wrapped(&harmless(&self.masks.prose(&finding.message)), 4, 4);
+            let at = short(self.tree, by.span).map_or(String::new(), |place| format!(" ({place})"));
+            let text = format!("the {} layer shows otherwise: {}{at}", by.layer.key(), by.claim);
+            self.wrapped(&harmless(&self.masks.prose(&text)), 4, 4);
         }
     }
 
@@ -389,6 +412,11 @@ fn all_alike(controls: &[ControlReport]) -> bool {
 /// Whether nobody took responsibility for the finding.
 fn stands(standing: &Standing) -> bool {
     matches!(standing, Standing::Counts | Standing::Baselined { accepted: None })
+}
+
+/// Whether somebody did.
+fn is_accepted(standing: &Standing) -> bool {
+    matches!(standing, Standing::Suppressed { .. } | Standing::Baselined { accepted: Some(_) })
 }
 
 /// Breaks text between words into lines of so many columns. A word that is wider keeps its line to itself.

@@ -1,6 +1,6 @@
 //! The rules: a folder per checklist item, a pair of files per rule.
 
-use flaskseal_core::{AppAssessment, Assessment, EntryReport, Gap, RuleId, RuleMeta};
+use flaskseal_core::{AppAssessment, Assessment, EntryReport, FileId, Gap, Layer, RuleId, RuleMeta};
 use flaskseal_project::{Context, Project};
 use rayon::prelude::*;
 
@@ -16,6 +16,7 @@ mod host;
 mod https;
 mod identity;
 mod input;
+mod layers;
 mod nginx;
 mod purpose;
 mod reach;
@@ -39,6 +40,24 @@ pub trait Rule: Sync {
     /// Reads the templates, with what all starts of all applications hand over to them: asked once for a project, as
     /// above.
     fn check_templates(&self, _project: &Project<'_>, _out: &mut Assessment) {}
+
+    /// Reads what was seen of the host besides its files: sockets, processes, modes. The files themselves are read like
+    /// those of a tree, by `check_deployment`, for rules that name the layer.
+    fn check_host(&self, _host: &HostView<'_>, _project: &Project<'_>, _out: &mut Assessment) {}
+}
+
+/// What was observed besides the tree.
+#[derive(Clone, Copy, Default)]
+pub struct Observed<'a> {
+    pub host: Option<&'a HostView<'a>>,
+}
+
+/// A host, as it was seen.
+pub struct HostView<'a> {
+    /// Its files, read as a tree of their own.
+    pub project: &'a Project<'a>,
+    /// The id of the first of these files in the tree that the report is about.
+    pub first: FileId,
 }
 
 /// Every rule, by id.
@@ -53,17 +72,33 @@ pub fn metas() -> impl Iterator<Item = &'static RuleMeta> {
     rules().map(Rule::meta)
 }
 
-/// Runs the selected rules on every start of every application of the project.
-pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync)) -> Vec<AppAssessment> {
+/// Runs the selected rules on every start of every application of the project, and on what was observed of it.
+pub fn assess(
+    project: &Project<'_>,
+    observed: &Observed<'_>,
+    selected: &(dyn Fn(RuleId) -> bool + Sync),
+) -> Vec<AppAssessment> {
     let rules: Vec<&'static dyn Rule> = rules().filter(|rule| selected(rule.meta().id)).collect();
-    let mut deployment = Assessment::default();
-    for rule in &rules {
-        rule.check_deployment(project, &mut deployment);
-        rule.check_templates(project, &mut deployment);
-    }
+    // What each rule says of all applications together.
+    let whole: Vec<Assessment> = rules
+        .par_iter()
+        .map(|rule| {
+            let mut declared = Assessment::default();
+            rule.check_deployment(project, &mut declared);
+            rule.check_templates(project, &mut declared);
+            declared
+        })
+        .collect();
+    let seen: Vec<Assessment> = rules
+        .par_iter()
+        .map(|rule| observed.host.map(|host| on_host(*rule, host, project)).unwrap_or_default())
+        .collect();
     if project.apps.is_empty() {
         let mut nothing = nothing_followed(&rules);
-        nothing.assessment.absorb(deployment);
+        for ((rule, mut declared), seen) in rules.iter().zip(whole).zip(seen) {
+            layers::settle(&mut declared, seen, rule.meta());
+            nothing.assessment.absorb(declared);
+        }
         return vec![nothing];
     }
     project
@@ -71,19 +106,26 @@ pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync))
         .iter()
         .map(|app| {
             let contexts: Vec<Context<'_>> = project.contexts(app).collect();
-            let pairs: Vec<(&Context<'_>, &dyn Rule)> =
-                contexts.iter().flat_map(|context| rules.iter().map(move |rule| (context, *rule))).collect();
+            let pairs: Vec<(usize, &Context<'_>)> = contexts
+                .iter()
+                .flat_map(|context| (0..rules.len()).map(move |rule| (rule, context)))
+                .collect();
             let assessments: Vec<Assessment> = pairs
                 .par_iter()
-                .map(|(context, rule)| {
+                .map(|(rule, context)| {
                     let mut assessment = Assessment::default();
-                    rule.check(context, &mut assessment);
+                    rules[*rule].check(context, &mut assessment);
                     assessment
                 })
                 .collect();
-            let mut total = deployment.clone();
-            for assessment in assessments {
-                total.absorb(assessment);
+            let mut by_rule = whole.clone();
+            for ((rule, _), assessment) in pairs.iter().zip(assessments) {
+                by_rule[*rule].absorb(assessment);
+            }
+            let mut total = Assessment::default();
+            for ((rule, mut declared), seen) in rules.iter().zip(by_rule).zip(&seen) {
+                layers::settle(&mut declared, seen.clone(), rule.meta());
+                total.absorb(declared);
             }
             let entries = app
                 .starts
@@ -97,6 +139,17 @@ pub fn assess(project: &Project<'_>, selected: &(dyn Fn(RuleId) -> bool + Sync))
             AppAssessment { name: app.name.clone(), entries, assessment: total }
         })
         .collect()
+}
+
+/// What a rule sees on the host: its files, read like those of a tree, and the facts beside them.
+fn on_host(rule: &dyn Rule, host: &HostView<'_>, project: &Project<'_>) -> Assessment {
+    let mut seen = Assessment::default();
+    if rule.meta().layers.contains(&Layer::Host) {
+        rule.check_deployment(host.project, &mut seen);
+        rule.check_host(host, project, &mut seen);
+        seen.observed(Layer::Host, host.first);
+    }
+    seen
 }
 
 /// There is Flask in the tree, and no application of it could be followed: nothing was judged, and nothing passes.

@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use flaskseal_core::{AppAssessment, Date, Evidence, Gap, RuleId, Severity, Tree};
-use flaskseal_mdtest::{Case, Kind, Observed, Page, Subject, compare};
+use flaskseal_mdtest::{Case, Kind, Observed as Said, Page, Subject, compare};
 use flaskseal_project::{BuildOptions, Project};
+use flaskseal_rules::Observed;
 
 fn page(path: &Path) -> datatest_stable::Result<()> {
     let text = std::fs::read_to_string(path)?;
@@ -52,14 +53,14 @@ fn check(case: &Case, rule: RuleId) -> Result<(), String> {
         ..BuildOptions::default()
     };
     let project = Project::build(&tree, &parsed, &options);
-    let apps = flaskseal_rules::assess(&project, &|id| id == rule);
+    let apps = flaskseal_rules::assess(&project, &Observed::default(), &|id| id == rule);
     compare(case, &observe(&tree, apps, case))
 }
 
 /// What the rule said, once per place; the worst severity of several starts. Trails, support and gaps count where
 /// the case speaks of them.
-fn observe(tree: &Tree, apps: Vec<AppAssessment>, case: &Case) -> Vec<Observed> {
-    let mut observed: Vec<Observed> = Vec::new();
+fn observe(tree: &Tree, apps: Vec<AppAssessment>, case: &Case) -> Vec<Said> {
+    let mut observed: Vec<Said> = Vec::new();
     let speaks = |kind: Kind| case.expectations.iter().any(|expectation| expectation.kind == kind);
     let at = |span: Option<flaskseal_core::Span>| match span {
         Some(span) => {
@@ -82,7 +83,7 @@ fn observe(tree: &Tree, apps: Vec<AppAssessment>, case: &Case) -> Vec<Observed> 
         });
         match known {
             Some(known) => known.severity = known.severity.max(severity),
-            None => observed.push(Observed {
+            None => observed.push(Said {
                 path,
                 line,
                 column_start,

@@ -64,8 +64,12 @@ pub fn discover(root: &Path, options: &DiscoverOptions) -> Result<Tree, InputErr
         .map(|(candidate, sum)| candidate.read(sum <= TREE_LIMIT))
         .collect();
 
-    let mut tree =
-        Tree { files: Vec::with_capacity(outcomes.len()), paths: listing.paths, ledger: listing.ledger };
+    let mut tree = Tree {
+        files: Vec::with_capacity(outcomes.len()),
+        paths: listing.paths,
+        ledger: listing.ledger,
+        observed: Vec::new(),
+    };
     for outcome in outcomes {
         tree.files.extend(outcome.file);
         tree.ledger.extend(outcome.entry);
@@ -88,6 +92,7 @@ fn lone_file(root: &Path, path: &Path) -> Result<Tree, InputError> {
         files: outcome.file.into_iter().collect(),
         paths: vec![TreePath { path: name.into(), size, untracked: false }],
         ledger: outcome.entry.into_iter().collect(),
+        observed: Vec::new(),
     })
 }
 

@@ -88,7 +88,7 @@ impl Shown<'_> {
         }
         let mut shown = Vec::new();
         for id in files {
-            let Some(file) = self.tree.files.get(id.0 as usize) else { continue };
+            let Some(file) = self.tree.get(id) else { continue };
             let mut here: Vec<&Mark> = marks.iter().filter(|mark| mark.file == id).collect();
             here.sort_by_key(|mark| (mark.lines, mark.range));
             let mut clusters: Vec<Vec<&Mark>> = Vec::new();
@@ -130,7 +130,7 @@ impl Shown<'_> {
 
     fn mark(&self, evidence: &Evidence, number: Option<usize>, primary: bool) -> Option<Mark> {
         let span = evidence.span?;
-        let file = self.tree.files.get(span.file.0 as usize)?;
+        let file = self.tree.get(span.file)?;
         let mut range = fit(file, span.range);
         let first = file.lines().line(range.start);
         let mut last = file.lines().line(range.end.saturating_sub(1).max(range.start));

@@ -2,7 +2,7 @@
 
 use flaskseal_core::{FileId, Span};
 
-use crate::certificate::Certificate;
+use crate::certificate::Located;
 use crate::host::Hosting;
 use crate::shell::Argument;
 use crate::value::Value;
@@ -18,7 +18,7 @@ pub struct Deployment {
     /// Every assignment of a variable in any deployment file, used by a process or not, in file order.
     pub env_facts: Vec<EnvFact>,
     /// Certificates in files of the tree, in their order there.
-    pub certificates: Vec<(FileId, Vec<Certificate>)>,
+    pub certificates: Vec<(FileId, Vec<Located>)>,
     /// The web servers in front.
     pub web: WebServers,
     /// Containers, services, steps and firewall.

@@ -2,7 +2,7 @@
 
 use flaskseal_core::{FileId, Span};
 use flaskseal_project::Project;
-use flaskseal_project::deploy::certificate::Certificate;
+use flaskseal_project::deploy::certificate::Located;
 use flaskseal_project::deploy::web::Site;
 
 use super::front;
@@ -15,7 +15,7 @@ pub(super) struct Used<'p> {
     /// The directive that names it.
     pub(super) span: Span,
     /// The chain in the file, the site's own first; None where the file is not in the tree.
-    pub(super) chain: Option<(FileId, &'p [Certificate])>,
+    pub(super) chain: Option<(FileId, &'p [Located])>,
 }
 
 /// The certificates of all sites that speak TLS.
@@ -27,7 +27,7 @@ pub(super) fn used<'p>(project: &'p Project<'_>) -> Vec<Used<'p>> {
 }
 
 /// The file of the tree that a path of the machine means: the one with the most of its last parts.
-fn find<'p>(project: &'p Project<'_>, path: &str) -> Option<(FileId, &'p [Certificate])> {
+fn find<'p>(project: &'p Project<'_>, path: &str) -> Option<(FileId, &'p [Located])> {
     let shared = |known: &str| {
         known.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a == b && !a.is_empty()).count()
     };
@@ -37,8 +37,8 @@ fn find<'p>(project: &'p Project<'_>, path: &str) -> Option<(FileId, &'p [Certif
     (shared(&project.tree.file(*file).path) > 0).then_some((*file, chain.as_slice()))
 }
 
-pub(super) fn place(file: FileId, certificate: &Certificate) -> Span {
-    Span { file, range: certificate.range }
+pub(super) fn place(file: FileId, located: &Located) -> Span {
+    Span { file, range: located.range }
 }
 
 /// A name that only a network of one's own knows.

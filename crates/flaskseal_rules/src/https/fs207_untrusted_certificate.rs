@@ -94,8 +94,8 @@ fn by_path(one: &Used<'_>, out: &mut Assessment) {
 
 fn by_content(one: &Used<'_>, out: &mut Assessment) {
     let Some((file, chain)) = one.chain else { return };
-    let Some(leaf) = chain.first() else { return };
-    let at = place(file, leaf);
+    let Some(own) = chain.first() else { return };
+    let (leaf, at) = (&own.certificate, place(file, own));
     let names: Vec<&str> = one
         .site
         .names
@@ -133,7 +133,7 @@ fn by_content(one: &Used<'_>, out: &mut Assessment) {
             let message = "the chain is not whole: the certificate of the issuer is missing".to_owned();
             fail(one, Severity::Medium, Confidence::Firm, at, "stands alone in its file", message, out);
         }
-        Some(next) if next.subject != leaf.issuer => {
+        Some(next) if next.certificate.subject != leaf.issuer => {
             let message = "the chain is out of order: the issuer does not come next".to_owned();
             fail(
                 one,

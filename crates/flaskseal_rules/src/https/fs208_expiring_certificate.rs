@@ -37,11 +37,13 @@ impl Rule for ExpiringCertificate {
         for one in used(project) {
             let Some((file, chain)) = one.chain else { continue };
             // A root that has run out stands in no way where another path leads to one that has not.
-            for certificate in
-                chain.iter().filter(|certificate| !(certificate.is_ca && certificate.is_self_signed()))
-            {
+            for located in chain {
+                let certificate = &located.certificate;
+                if certificate.is_ca && certificate.is_self_signed() {
+                    continue;
+                }
                 let Some((severity, message)) = judge(certificate, today) else { continue };
-                let primary = nginx::evidence(place(file, certificate), "until here it is valid");
+                let primary = nginx::evidence(place(file, located), "until here it is valid");
                 let finding = Finding::new(META.id, severity, META.confidence, primary, message)
                     .with_trail([nginx::evidence(one.span, "the site uses it")])
                     .with_scope(certificate.subject.clone())

@@ -45,10 +45,11 @@ impl Rule for WeakCertificate {
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
         for one in used(project) {
             let Some((file, chain)) = one.chain else { continue };
-            for (index, certificate) in chain.iter().enumerate() {
+            for (index, located) in chain.iter().enumerate() {
+                let certificate = &located.certificate;
                 if let Some((severity, message)) = flaw(certificate, index == 0) {
                     let primary =
-                        nginx::evidence(place(file, certificate), "its key, its signature and its lifetime");
+                        nginx::evidence(place(file, located), "its key, its signature and its lifetime");
                     let finding = Finding::new(META.id, severity, META.confidence, primary, message)
                         .with_trail([nginx::evidence(one.span, "the site uses it")])
                         .with_scope(certificate.subject.clone())

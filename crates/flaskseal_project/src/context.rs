@@ -1,13 +1,17 @@
 //! What a rule sees: one start of one application, and everything around it.
 
+use std::sync::Arc;
+
 use flaskseal_core::{Evidence, FileId, Layer, Span, TextRange};
 use flaskseal_models::{Models, Sink};
 use flaskseal_semantic::{
-    App, Context as When, Evaluation, Event, Fact, FactKind, Route, SettingFact, VariableValue,
+    App, Context as When, Decorated, Evaluation, Event, Fact, FactKind, Route, SettingFact, VariableValue,
 };
 
+use crate::decorators::DecoratorIndex;
 use crate::entry::{Entry, ServerKind};
-use crate::{AppUnit, Project, Role, Start, role_of};
+use crate::routes::RouteIndex;
+use crate::{AppUnit, Project, Start};
 
 /// One start of an application, for the rules to judge.
 #[derive(Clone, Copy)]
@@ -54,27 +58,23 @@ impl<'p> Context<'p> {
     /// decorators make of it, or as a method of their view class.
     pub fn routes_of(&self, function: Span) -> impl Iterator<Item = &'p Route> + use<'p> {
         let routes = self.app.map(|app| app.routes.as_slice()).unwrap_or_default();
-        let headline = self.headline(function);
-        let is_inside =
-            move |outer: Span| outer.file == function.file && outer.range.encloses(function.range);
-        routes.iter().filter(move |route| {
-            let is_decorated = route.span.is_some_and(|at| {
-                at.file == function.file
-                    && at.range.start >= function.range.start
-                    && at.range.end <= headline.range.start
-            });
-            is_decorated
-                || route.view.alternatives().iter().any(|(view, _)| match &view.kind {
-                    FactKind::Function(view) => view.span == function,
-                    FactKind::Instance(_, attributes) => attributes.iter().any(|(name, value)| match &value
-                        .kind
-                    {
-                        FactKind::Class(class) if &**name == "@class" => class.span.is_some_and(is_inside),
-                        _ => false,
-                    }),
-                    _ => false,
-                })
-        })
+        let index = self.once(|| RouteIndex::of(routes));
+        let found = index.of_function(function, self.headline(function));
+        found.into_iter().filter_map(|index| routes.get(index))
+    }
+
+    /// The decorators of a function, where it has any.
+    pub fn decorated(&self, function: Span) -> Option<&'p Decorated> {
+        self.evaluation.decorated.get(self.decorators().of_function(function)?)
+    }
+
+    /// The function that has the decorator at this very place.
+    pub fn decorated_at(&self, decorator: Span) -> Option<&'p Decorated> {
+        self.evaluation.decorated.get(self.decorators().of_decorator(decorator)?)
+    }
+
+    fn decorators(&self) -> Arc<DecoratorIndex> {
+        self.once(|| DecoratorIndex::of(&self.evaluation.decorated))
     }
 
     /// The `def` line of a function, whose span begins at its decorators.
@@ -97,10 +97,21 @@ impl<'p> Context<'p> {
 
     /// Calls with a role, those that only `python FILE` runs among them.
     pub fn all_calls(&self, role: &'static str) -> impl Iterator<Item = &'p Event> + use<'p> {
-        let project = self.project;
-        self.start
-            .calls(role)
-            .filter(move |event| role_of(&project.tree.file(event.span.file).path) != Role::Test)
+        self.start.calls(self.project.tree, role).into_iter()
+    }
+
+    /// Calls with request data at arguments that some language reads, with those arguments, in the order in which they
+    /// were seen.
+    pub fn tainted_calls(&self) -> Vec<(&'p Event, Vec<&'static Sink>)> {
+        let calls = self.start.tainted_calls(self.project.tree);
+        let events = &self.start.evaluation.events;
+        calls.0.iter().filter_map(|(index, sinks)| Some((events.get(*index)?, sinks.clone()))).collect()
+    }
+
+    /// What `make` makes of this start: made once, whoever asks. The type is what is asked for; `make` must not hand
+    /// work to other threads.
+    pub fn once<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        self.start.memo.once(make)
     }
 
     /// The arguments of a call that some language reads.

@@ -8,17 +8,22 @@ use std::sync::{Arc, OnceLock};
 use flaskseal_core::{Date, FileId, Ledger, LedgerEntry, LedgerKind, Span, TextRange, Tree};
 use flaskseal_deploy::{Deployment, Value};
 use flaskseal_deps::Store;
-use flaskseal_models::Models;
+use flaskseal_models::{Models, Sink};
 use flaskseal_semantic::{Evaluation, Event, Outcome, Program, Target, evaluate, evaluate_file};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use crate::memo::Memo;
+
 mod context;
+mod decorators;
 mod entry;
+mod memo;
 mod packages;
 mod parse;
 mod reach;
 mod role;
+mod routes;
 mod template;
 
 pub use context::Context;
@@ -85,20 +90,29 @@ pub struct AppUnit {
 pub struct Start {
     pub entry: Entry,
     pub evaluation: Evaluation,
-    /// The calls of each role, by their place in the evaluation's events: every rule asks for some.
-    calls: OnceLock<FxHashMap<Arc<str>, Vec<usize>>>,
+    memo: Memo,
 }
+
+/// The calls of each role, by their place in the evaluation's events: every rule asks for some.
+struct CallsByRole(FxHashMap<Arc<str>, Vec<usize>>);
+
+/// The calls with request data at arguments that some language reads, by their place in the evaluation's events.
+struct TaintedCalls(Vec<(usize, Vec<&'static Sink>)>);
 
 impl Start {
     fn new(entry: Entry, evaluation: Evaluation) -> Self {
-        Self { entry, evaluation, calls: OnceLock::new() }
+        Self { entry, evaluation, memo: Memo::default() }
     }
 
-    /// The calls with a role, in the order in which they were seen.
-    pub(crate) fn calls(&self, role: &str) -> impl Iterator<Item = &Event> {
-        let calls = self.calls.get_or_init(|| {
+    /// The calls with a role, in the order in which they were seen, tests left out.
+    pub(crate) fn calls(&self, tree: &Tree, role: &str) -> Vec<&Event> {
+        let calls = self.memo.once(|| {
+            let is_test = tests(tree);
             let mut calls: FxHashMap<Arc<str>, Vec<usize>> = FxHashMap::default();
             for (index, event) in self.evaluation.events.iter().enumerate() {
+                if is_test[event.span.file.0 as usize] {
+                    continue;
+                }
                 for role in Models::bundled().roles(&event.path) {
                     let known = calls.entry(role.clone()).or_default();
                     if known.last() != Some(&index) {
@@ -106,10 +120,28 @@ impl Start {
                     }
                 }
             }
-            calls
+            CallsByRole(calls)
         });
-        calls.get(role).into_iter().flatten().filter_map(|index| self.evaluation.events.get(*index))
+        let indices = calls.0.get(role).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().filter_map(|index| self.evaluation.events.get(*index)).collect()
     }
+
+    /// The calls with request data at arguments that some language reads, tests left out.
+    pub(crate) fn tainted_calls(&self, tree: &Tree) -> Arc<TaintedCalls> {
+        self.memo.once(|| {
+            let is_test = tests(tree);
+            let events = self.evaluation.events.iter().enumerate();
+            let tainted =
+                events.filter(|(_, event)| event.is_tainted && !is_test[event.span.file.0 as usize]);
+            let with_sinks = tainted.map(|(index, event)| (index, Models::bundled().sinks(&event.path)));
+            TaintedCalls(with_sinks.filter(|(_, sinks)| !sinks.is_empty()).collect())
+        })
+    }
+}
+
+/// Which files of a tree are tests, by `FileId`.
+fn tests(tree: &Tree) -> Vec<bool> {
+    tree.files.iter().map(|file| role_of(&file.path) == Role::Test).collect()
 }
 
 /// Files that may be what production starts, tried in the order of how usual that is. A tree of many applications is

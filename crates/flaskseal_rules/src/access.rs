@@ -105,10 +105,7 @@ pub(crate) fn has_authentication(cx: &Context<'_>) -> bool {
 
 /// The function that was written for a route, below all its decorators.
 pub(crate) fn view_span(cx: &Context<'_>, route: &Route) -> Option<Span> {
-    let decorated = cx.evaluation.decorated.iter().find(|decorated| {
-        route.span.is_some_and(|span| decorated.decorators.iter().any(|(_, decorator)| *decorator == span))
-    });
-    match (decorated, &route.view.kind) {
+    match (route.span.and_then(|span| cx.decorated_at(span)), &route.view.kind) {
         (Some(decorated), _) => Some(decorated.function),
         (None, FactKind::Function(view)) => Some(view.span),
         _ => None,
@@ -117,10 +114,8 @@ pub(crate) fn view_span(cx: &Context<'_>, route: &Route) -> Option<Span> {
 
 /// Whether a decorator of a function is a check.
 pub(crate) fn checks_on(cx: &Context<'_>, function: Span) -> bool {
-    cx.evaluation
-        .decorated
+    cx.decorated(function)
         .iter()
-        .filter(|decorated| decorated.function == function)
         .flat_map(|decorated| &decorated.decorators)
         .any(|(fact, span)| is_access_check(cx, fact, *span))
 }

@@ -1,6 +1,8 @@
 //! What clients get to see: the values that views, error handlers and the functions they call hand out.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use flaskseal_core::Span;
 use flaskseal_project::Context;
@@ -103,7 +105,21 @@ fn walk_text<'p>(fact: &'p Fact, rope: &'p Rope, at: Span, see: &mut dyn FnMut(P
 }
 
 /// The functions whose return value is an answer.
-pub(crate) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
+pub(crate) struct Views(BTreeSet<Span>);
+
+impl Deref for Views {
+    type Target = BTreeSet<Span>;
+
+    fn deref(&self) -> &BTreeSet<Span> {
+        &self.0
+    }
+}
+
+pub(crate) fn views(cx: &Context<'_>) -> Arc<Views> {
+    cx.once(|| Views(find_views(cx)))
+}
+
+fn find_views(cx: &Context<'_>) -> BTreeSet<Span> {
     let mut views = BTreeSet::new();
     let mut classes: Vec<&str> = Vec::new();
     let routes = cx.app.map(|app| app.routes.as_slice()).unwrap_or_default();
@@ -161,10 +177,8 @@ pub(crate) fn views(cx: &Context<'_>) -> BTreeSet<Span> {
 /// What an error handler is registered for: the argument of `errorhandler` or `register_error_handler`.
 pub(crate) fn handled_by<'p>(cx: &Context<'p>, function: Span) -> impl Iterator<Item = &'p Fact> + use<'p> {
     let decorators: Vec<Span> = cx
-        .evaluation
-        .decorated
+        .decorated(function)
         .iter()
-        .filter(|decorated| decorated.function == function)
         .flat_map(|decorated| decorated.decorators.iter().map(|(_, span)| *span))
         .collect();
     let registers = move |event: &&Event| {
@@ -181,13 +195,8 @@ pub(crate) fn is_guarded(cx: &Context<'_>, function: Option<Span>) -> bool {
     const WORDS: &[&str] =
         &["login", "auth", "admin", "role", "permission", "jwt", "token", "require", "staff", "protect"];
     let Some(function) = function else { return false };
-    let mut decorators = cx
-        .evaluation
-        .decorated
-        .iter()
-        .filter(|known| known.function == function)
-        .flat_map(|known| &known.decorators);
-    decorators.any(|(_, span)| {
+    let decorated = cx.decorated(function);
+    decorated.iter().flat_map(|known| &known.decorators).any(|(_, span)| {
         let text = cx.text(*span).to_lowercase();
         // The path of a route says nothing: `@admin.route("/auth")`.
         !text.contains("route(") && WORDS.iter().any(|word| text.contains(word))

@@ -22,6 +22,14 @@ pub(crate) fn enclosing<'p>(cx: &Context<'p>, span: Span) -> Vec<AnyNodeRef<'p>>
             self.nodes.push(node);
             TraversalSignal::Traverse
         }
+
+        /// Statements stand in the order of the source: one at most is around the place.
+        fn visit_body(&mut self, body: &'p [ast::Stmt]) {
+            let index = body.partition_point(|statement| range_of(statement).end < self.range.end);
+            if let Some(statement) = body.get(index) {
+                self.visit_stmt(statement);
+            }
+        }
     }
     let Some(module) = module(cx, span.file) else { return Vec::new() };
     let mut finder = Finder { range: span.range, nodes: Vec::new() };

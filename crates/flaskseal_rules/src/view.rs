@@ -1,10 +1,10 @@
 //! The functions of the program that answer routes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use flaskseal_core::Span;
+use flaskseal_core::{FileId, Span};
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{FactKind, Route};
+use flaskseal_project::semantic::{FactKind, FunctionResult, Route};
 use flaskseal_python::ast;
 
 use crate::access::{function_at, view_span};
@@ -43,16 +43,18 @@ impl<'p> View<'p> {
 /// Every view of the application, in the order of the source.
 pub(crate) fn views<'p>(cx: &Context<'p>) -> Vec<View<'p>> {
     let mut views: Vec<View<'p>> = Vec::new();
+    let mut index_of: BTreeMap<Span, usize> = BTreeMap::new();
     for route in cx.app.map(|app| app.routes.as_slice()).unwrap_or_default() {
         let of_route = |methods: &'p Option<Vec<String>>| {
             methods.as_ref().map(|methods| methods.iter().map(String::as_str).collect::<BTreeSet<_>>())
         };
         let mut add = |span: Span, methods: Option<BTreeSet<&'p str>>| {
-            if let Some(known) = views.iter_mut().find(|known| known.span == span) {
+            if let Some(known) = index_of.get(&span).and_then(|index| views.get_mut(*index)) {
                 known.routes.push(route);
                 known.methods =
                     known.methods.take().zip(methods).map(|(a, b)| a.union(&b).copied().collect());
             } else if let Some(node) = function_at(cx, span) {
+                index_of.insert(span, views.len());
                 views.push(View { span, node, routes: vec![route], methods });
             }
         };
@@ -61,8 +63,8 @@ pub(crate) fn views<'p>(cx: &Context<'p>) -> Vec<View<'p>> {
             continue;
         }
         for class in classes(route) {
-            for function in &cx.evaluation.functions {
-                let is_inside = function.span.file == class.file && class.range.encloses(function.span.range);
+            for function in functions_in(cx, class.file) {
+                let is_inside = class.range.encloses(function.span.range);
                 let method = function.qualified_name.rsplit('.').next().unwrap_or_default();
                 let own = match method {
                     "get" => "GET",
@@ -84,6 +86,14 @@ pub(crate) fn views<'p>(cx: &Context<'p>) -> Vec<View<'p>> {
     }
     views.sort_by_key(|view| view.span);
     views
+}
+
+/// The functions of a file; they are sorted by their places.
+fn functions_in<'p>(cx: &Context<'p>, file: FileId) -> &'p [FunctionResult] {
+    let functions = &cx.evaluation.functions;
+    let from = functions.partition_point(|function| function.span.file < file);
+    let to = functions.partition_point(|function| function.span.file <= file);
+    &functions[from..to]
 }
 
 /// Where the classes are written that answer a route.

@@ -80,9 +80,8 @@ fn is_log(cx: &Context<'_>, event: &Event) -> bool {
 
 /// A command prints for the person who started it.
 fn is_command(cx: &Context<'_>, event: &Event) -> bool {
-    let Some(function) = event.function else { return false };
-    let mut decorated = cx.evaluation.decorated.iter().filter(|known| known.function == function);
-    decorated.any(|known| known.decorators.iter().any(|(_, span)| cx.text(*span).contains("command")))
+    let decorated = event.function.and_then(|function| cx.decorated(function));
+    decorated.is_some_and(|known| known.decorators.iter().any(|(_, span)| cx.text(*span).contains("command")))
 }
 
 // By the names in the call.

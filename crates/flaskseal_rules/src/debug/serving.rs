@@ -60,9 +60,8 @@ fn first_call<'p>(cx: &Context<'p>, roles: &[&'static str]) -> Option<&'p Event>
 
 /// Whether a call stands in a command of the application's command line, which no server runs.
 pub(super) fn is_in_command(cx: &Context<'_>, call: &Event) -> bool {
-    let Some(function) = call.function else { return false };
-    let decorated = cx.evaluation.decorated.iter().filter(|decorated| decorated.function == function);
-    decorated.flat_map(|decorated| &decorated.decorators).any(|(decorator, span)| {
+    let decorated = call.function.and_then(|function| cx.decorated(function));
+    decorated.iter().flat_map(|decorated| &decorated.decorators).any(|(decorator, span)| {
         let text = cx.text(*span);
         decorator.as_path().is_some_and(|path| path.starts_with("click.") || path.contains(".cli.command"))
             || text.contains(".cli.command")

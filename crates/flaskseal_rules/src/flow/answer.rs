@@ -1,5 +1,8 @@
 //! What a view answers: the body as text, and the type under which it is sent.
 
+use std::collections::BTreeMap;
+
+use flaskseal_core::{FileId, Span};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind, Rope, Source, StepKind};
 
@@ -77,14 +80,35 @@ fn content_type(cx: &Context<'_>, event: &Event, value: &Fact) -> Option<String>
         }
     }
     // What the same function writes into the response afterwards.
-    let same = |later: &&Event| later.function == event.function && later.span.file == event.span.file;
-    cx.evaluation.events.iter().filter(same).find_map(|later| {
-        let (first, second) = (later.positional.first()?, later.positional.get(1)?);
-        let sets_type = later.path.ends_with(".headers.__setitem__") && is_type_header(first)
-            || later.path.ends_with("().__setattr__")
-                && matches!(first.as_str(), Some("mimetype" | "content_type"));
-        sets_type.then(|| literal(second)).flatten()
-    })
+    let writes = cx.once(|| ContentTypes::of(cx));
+    let key = (event.function, event.span.file);
+    let same = writes.0.get(&key).into_iter().flatten();
+    same.filter_map(|index| cx.evaluation.events.get(*index))
+        .find_map(|later| literal(later.positional.get(1)?))
+}
+
+/// The calls that write the type of a response into it, by function and file, each by its index.
+struct ContentTypes(BTreeMap<(Option<Span>, FileId), Vec<usize>>);
+
+impl ContentTypes {
+    fn of(cx: &Context<'_>) -> Self {
+        let mut found: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (index, event) in cx.evaluation.events.iter().enumerate() {
+            if sets_type(event) {
+                found.entry((event.function, event.span.file)).or_default().push(index);
+            }
+        }
+        Self(found)
+    }
+}
+
+fn sets_type(event: &Event) -> bool {
+    event.positional.get(1).is_some()
+        && event.positional.first().is_some_and(|name| {
+            event.path.ends_with(".headers.__setitem__") && is_type_header(name)
+                || event.path.ends_with("().__setattr__")
+                    && matches!(name.as_str(), Some("mimetype" | "content_type"))
+        })
 }
 
 fn is_type_header(name: &Fact) -> bool {

@@ -6,6 +6,8 @@ use flaskseal_core::Span;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Origin, OriginKind, Route};
 
+use crate::code::{enclosing, span_of};
+
 /// "form field `q`", "the request body".
 pub(crate) fn describe(origin: &Origin) -> String {
     let (part, key) = parts(&origin.input);
@@ -128,16 +130,10 @@ pub(crate) fn example(
 
 /// The route whose code reads the input, or runs the call.
 fn route<'p>(cx: &Context<'p>, origin: &Origin, function: Option<Span>) -> Option<&'p Route> {
-    let mut around: Vec<Span> = cx
-        .evaluation
-        .functions
-        .iter()
-        .map(|function| function.span)
-        .filter(|span| span.file == origin.at.file && span.range.encloses(origin.at.range))
-        .collect();
-    around.sort_by_key(|span| span.range.end - span.range.start);
-    around.extend(function);
-    around.into_iter().find_map(|function| cx.routes_of(function).next())
+    let functions = &cx.evaluation.functions;
+    let is_known = |span: &Span| functions.binary_search_by_key(span, |function| function.span).is_ok();
+    let around = enclosing(cx, origin.at).into_iter().map(|node| span_of(origin.at.file, &node));
+    around.filter(is_known).chain(function).find_map(|function| cx.routes_of(function).next())
 }
 
 /// A rule with its converters filled in.

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use flaskseal_core::{Assessment, Confidence, Finding, Fix, RuleMeta, Severity, Span};
+use flaskseal_project::Context;
 use flaskseal_project::models::{Port, Sink};
 use flaskseal_project::semantic::{
     Alphabet, Context as When, Event, Fact, FactKind, Hole, Origin, OriginKind, Rope, Source, StepKind,
 };
-use flaskseal_project::{Context, Role, role_of};
 
 use crate::answer::runs;
 
@@ -40,14 +40,9 @@ pub(crate) struct Flow<'p> {
 /// Everything that reaches an argument of one of these contexts when production serves requests.
 pub(crate) fn flows<'p>(cx: &Context<'p>, contexts: &[&str]) -> Vec<Flow<'p>> {
     let mut flows = Vec::new();
-    for event in cx.evaluation.events.iter().filter(|event| event.is_tainted) {
-        let sinks: Vec<&'static Sink> =
-            cx.sinks(event).into_iter().filter(|sink| contexts.contains(&&*sink.context)).collect();
-        if sinks.is_empty()
-            || event.context == When::MainOnly
-            || !runs(&event.guard)
-            || role_of(cx.path(event.span.file)) == Role::Test
-        {
+    for (event, mut sinks) in cx.tainted_calls() {
+        sinks.retain(|sink| contexts.contains(&&*sink.context));
+        if sinks.is_empty() || event.context == When::MainOnly || !runs(&event.guard) {
             continue;
         }
         for sink in sinks {

@@ -14,7 +14,7 @@ use flaskseal_project::{Context, Role, role_of};
 use flaskseal_python::ast::{AnyNodeRef, Expr};
 
 use super::{front, talisman};
-use crate::answer::runs;
+use crate::answer::{Views, runs, views};
 use crate::code::{enclosing, span_of, words};
 use crate::reach::{Mentions, Reach};
 
@@ -102,16 +102,19 @@ pub(super) enum Coverage<'h> {
 /// Every header that somebody sets.
 pub(super) struct Headers<'p> {
     cx: Context<'p>,
-    pub(super) list: Vec<Header>,
+    pub(super) list: Arc<Vec<Header>>,
 }
 
 impl<'p> Headers<'p> {
     pub(super) fn of(cx: &Context<'p>) -> Self {
-        let mut list = talisman::headers(cx);
-        libraries(cx, &mut list);
-        list.extend(written(cx));
-        front::join(cx, &mut list);
-        list.sort_by(|a, b| (&a.name, b.layer, a.span).cmp(&(&b.name, a.layer, b.span)));
+        let list = cx.once(|| {
+            let mut list = talisman::headers(cx);
+            libraries(cx, &mut list);
+            list.extend(written(cx));
+            front::join(cx, &mut list);
+            list.sort_by(|a, b| (&a.name, b.layer, a.span).cmp(&(&b.name, a.layer, b.span)));
+            list
+        });
         Self { cx: *cx, list }
     }
 
@@ -427,7 +430,7 @@ struct Places<'p> {
     hooked: Vec<(Span, Scope)>,
     /// Functions that run before requests, whose responses nobody sends unless they are returned.
     before: Vec<Span>,
-    views: BTreeSet<Span>,
+    views: Arc<Views>,
 }
 
 impl<'p> Places<'p> {
@@ -450,7 +453,7 @@ impl<'p> Places<'p> {
                 _ => {}
             }
         }
-        Self { cx: *cx, hooked, before, views: crate::answer::views(cx) }
+        Self { cx: *cx, hooked, before, views: views(cx) }
     }
 
     fn scope(&self, event: &Event) -> Scope {
@@ -590,7 +593,7 @@ fn properties(cx: &Context<'_>, places: &mut Places<'_>) -> Vec<(Span, String, V
     if files.is_empty() {
         return found;
     }
-    let functions = places.hooked.iter().map(|(function, _)| function).chain(&places.views);
+    let functions = places.hooked.iter().map(|(function, _)| function).chain(places.views.iter());
     for function in
         functions.copied().filter(|function| files.contains(&function.file)).collect::<BTreeSet<_>>()
     {

@@ -33,7 +33,7 @@ impl Rule for ObsoleteHeader {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let headers = Headers::of(cx);
-        for header in &headers.list {
+        for header in headers.list.iter() {
             let Some(message) = defect(&headers, header) else { continue };
             out.fail(
                 Finding::new(

@@ -17,6 +17,10 @@ pub(super) enum Pages {
 }
 
 pub(super) fn pages(cx: &Context<'_>) -> Pages {
+    *cx.once(|| find_pages(cx))
+}
+
+fn find_pages(cx: &Context<'_>) -> Pages {
     let views = views(cx);
     let bodies: Vec<&Event> = cx.calls("response.body").collect();
     let mut result = Pages::None;

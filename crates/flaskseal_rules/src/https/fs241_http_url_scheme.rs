@@ -70,8 +70,8 @@ impl Rule for HttpUrlScheme {
 fn outside_request(cx: &Context<'_>, call: &Event) -> bool {
     const MARKS: &[&str] =
         &[".task", "shared_task", "cli.command", "click.command", ".scheduled_job", ".periodic_task", "@job"];
-    let decorated = cx.evaluation.decorated.iter().filter(|known| Some(known.function) == call.function);
-    decorated.flat_map(|known| &known.decorators).any(|(_, span)| {
+    let decorated = call.function.and_then(|function| cx.decorated(function));
+    decorated.iter().flat_map(|known| &known.decorators).any(|(_, span)| {
         let text = format!("@{}", cx.text(*span));
         MARKS.iter().any(|mark| text.contains(mark))
     })

@@ -184,7 +184,7 @@ impl<'p> Csrf<'p> {
     /// How a view knows its visitor.
     pub(super) fn identity(&self, view: &View<'p>) -> Identity {
         let mut seen = Traits { knows_users: self.knows_users, ..Traits::default() };
-        let decorated = self.cx.evaluation.decorated.iter().find(|known| known.function == view.span);
+        let decorated = self.cx.decorated(view.span);
         for (decorator, span) in decorated.iter().flat_map(|decorated| &decorated.decorators) {
             let name = decorator_name(&self.cx, *span).to_ascii_lowercase();
             let path = decorator.as_path().unwrap_or_default();
@@ -255,10 +255,10 @@ impl<'p> Csrf<'p> {
 
     /// What a view does about forged requests itself.
     pub(super) fn guarding(&self, view: &View<'p>) -> Guarding {
-        let decorators = self.cx.evaluation.decorated.iter().filter(|known| known.function == view.span);
+        let decorated = self.cx.decorated(view.span);
         let is_named =
             |(_, span): &(Fact, Span)| is_csrf(&decorator_name(&self.cx, *span)) && !self.is_exemption(*span);
-        if decorators.flat_map(|decorated| &decorated.decorators).any(is_named) {
+        if decorated.iter().flat_map(|decorated| &decorated.decorators).any(is_named) {
             return Guarding::Checked;
         }
         let hooks = self.cx.app.map(|app| app.hooks.as_slice()).unwrap_or_default();

@@ -48,11 +48,16 @@ pub(crate) fn call_path(
         }
         ("os.path.normpath", Some(path)) => match path.as_str() {
             Some(text) => Value::str(normal(text)),
-            None => path.map(|path| resolve(machine, &machine.text_of(path)).into()),
+            None => path.map(|path| resolve(machine, &machine.text_of(path), Alphabet::ALL).into()),
         },
-        ("os.path.abspath" | "os.path.realpath" | "os.path.expanduser", Some(path)) => {
-            path.map(|path| resolve(machine, &machine.text_of(path)).into())
+        ("os.path.abspath" | "os.path.realpath", Some(path)) => {
+            path.map(|path| resolve(machine, &machine.text_of(path), SLASH).into())
         }
+        // Neither `..` nor links are followed.
+        ("os.path.expanduser", Some(path)) => path.map(|path| {
+            let rope = machine.text_of(path);
+            if rope.origin().is_some() { rope.into() } else { resolve(machine, &rope, Alphabet::ALL).into() }
+        }),
         ("os.fspath", Some(path)) => path.map(|path| machine.text_of(path).into()),
         ("os.path.exists" | "os.path.isfile" | "os.path.isdir", Some(path)) => exists(machine, &path),
         ("os.path.splitext", Some(path)) => split_extension(&machine.text_of(&path)),
@@ -101,8 +106,10 @@ pub(crate) fn call_method(
     let rope = machine.text_of(&path);
     let first = arguments.positional.first().cloned();
     Ok(Some(match (name, first) {
+        // `absolute` and `expanduser` leave every `..` where it is.
+        ("absolute" | "expanduser", _) if rope.origin().is_some() => pure_path(machine, rope),
         ("resolve" | "absolute" | "expanduser", _) => {
-            let rope = resolve(machine, &rope);
+            let rope = resolve(machine, &rope, SLASH);
             pure_path(machine, rope)
         }
         ("joinpath", _) => {
@@ -183,7 +190,7 @@ fn pure_paths(machine: &mut Machine<'_>, texts: &Value) -> Value {
     })
 }
 
-fn pure_path(machine: &mut Machine<'_>, rope: Rope) -> Value {
+pub(crate) fn pure_path(machine: &mut Machine<'_>, rope: Rope) -> Value {
     machine.library_instance("pathlib.Path", &[("@path", rope.into())])
 }
 
@@ -336,15 +343,15 @@ fn split_extension(rope: &Rope) -> Value {
     Value::tuple([Value::from(stem), Value::from(extension)])
 }
 
-/// An absolute, normalised path: below the tree's root where that is what it is, and else one text, of which only tests
-/// can say where it lies.
-fn resolve(machine: &Machine<'_>, rope: &Rope) -> Rope {
+/// A normalised path: below the tree's root where that is what it is, and else one text that begins with one of `first`,
+/// of which only tests can say where it lies.
+fn resolve(machine: &Machine<'_>, rope: &Rope, first: Alphabet) -> Rope {
     match machine.relative_path(rope) {
         Some(relative) if relative.is_empty() => Rope::hole(Source::Root),
         Some(relative) => Rope::concat([Rope::hole(Source::Root), Rope::literal(format!("/{relative}"))]),
         None => match rope.holes().find(|hole| hole.origin.is_some()) {
             Some(hole) if hole.checks.below_folder => rope.clone(),
-            Some(hole) => hole.made(Relation::Resolved, Alphabet::ALL, ()).into(),
+            Some(hole) => Hole { first, ..hole.made(Relation::Resolved, Alphabet::ALL, ()) }.into(),
             // Where the machine decides, what is written stays readable.
             None if rope.holes().all(|hole| !matches!(hole.source, Source::Unknown)) => rope.clone(),
             None => rope.blurred(Alphabet::ALL),
@@ -363,6 +370,13 @@ pub(crate) fn lies_below(path: &Rope, folder: &Rope, by_component: bool) -> Trut
     });
     if !is_resolved || folder.origin().is_some() {
         return Truth::EITHER;
+    }
+    // An absolute path lies below no relative one.
+    let is_absolute = path.as_hole().is_some_and(|hole| hole.first == SLASH);
+    if is_absolute
+        && matches!(folder.segments().first(), Some(Segment::Literal(text)) if !text.starts_with('/'))
+    {
+        return Truth::NO;
     }
     let checks = match by_component {
         true => Checks { below_folder: true, ..Checks::NONE },

@@ -11,7 +11,7 @@
 //!   valid: 2026-11-01 to 2027-01-30
 //! ```
 //!
-//! A line that is left out is not known. A scan that failed is one line: `failed: the port answers plain HTTP`.
+//! A line that is left out is not known; one that begins with `#` is a comment. A scan that failed is one line: `failed: the port answers plain HTTP`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -164,7 +164,8 @@ fn write_chain(chain: &Chain, line: &mut dyn FnMut(&str)) {
     };
     let host = if chain.covers_host { FOR_THE_HOST } else { ", for another host" };
     let order = if chain.is_in_order { IN_ORDER } else { ", out of order" };
-    line(&format!("chain: {trust}{host}{order}"));
+    let day = if chain.trust == Trust::Trusted && !chain.verifies_today { NOT_TODAY } else { "" };
+    line(&format!("chain: {trust}{day}{host}{order}"));
     for one in &chain.certificates {
         line(&format!("- subject: {}", one.subject));
         line(&format!("  issuer: {}", one.issuer));
@@ -194,6 +195,7 @@ fn write_chain(chain: &Chain, line: &mut dyn FnMut(&str)) {
     }
 }
 
+const NOT_TODAY: &str = ", not today";
 const FOR_THE_HOST: &str = ", for the host";
 const IN_ORDER: &str = ", in order";
 const AUTHORITY: &str = "authority";
@@ -237,7 +239,7 @@ fn parse(text: &str) -> Result<Result<Transcript, ScanError>, Malformed> {
         let line = whole.trim_end();
         let range = TextRange::new(start as u32, (start + line.len()) as u32);
         start += whole.len();
-        if line.is_empty() {
+        if line.is_empty() || line.starts_with('#') {
             continue;
         }
         read_line(line, range, &mut version, &mut read).ok_or(Malformed { line: number + 1 })?;
@@ -326,11 +328,10 @@ fn read_line(line: &str, range: TextRange, version: &mut Option<usize>, read: &m
         "connections" => facts.connections = value.parse().ok()?,
         "chain" => {
             place = Some(Fact::Chain(facts.chains.len()));
-            facts.chains.push(Chain::from_parts(
-                trust(value)?,
-                value.contains(FOR_THE_HOST),
-                value.ends_with(IN_ORDER),
-            ));
+            let trust = trust(value)?;
+            let verifies_today = trust == Trust::Trusted && !value.contains(NOT_TODAY);
+            let (covers, in_order) = (value.contains(FOR_THE_HOST), value.ends_with(IN_ORDER));
+            facts.chains.push(Chain::from_parts(trust, verifies_today, covers, in_order));
         }
         _ => return read_certificate(name, value, range, read),
     }
@@ -440,9 +441,12 @@ fn sni(value: &str) -> Option<Sni> {
         Some(("refused", reason)) => Sni::Refused(unwrapped(reason)),
         Some(("unknown", reason)) => Sni::Unknown(unwrapped(reason)),
         _ if value == "same chain" => Sni::SameChain,
-        _ if value == "another chain" => {
-            Sni::OtherChain(Box::new(Chain::from_parts(Trust::Refused("not kept".to_owned()), false, true)))
-        }
+        _ if value == "another chain" => Sni::OtherChain(Box::new(Chain::from_parts(
+            Trust::Refused("not kept".to_owned()),
+            false,
+            false,
+            true,
+        ))),
         _ => return None,
     })
 }

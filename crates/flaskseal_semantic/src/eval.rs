@@ -930,6 +930,8 @@ impl<'a> Machine<'a> {
                 }
             }
             // A setting, a table of a library: no client fills it.
+            // `in None` ends the path, whatever is asked.
+            Kind::None => listed(item),
             Kind::Path(_) | Kind::Unknown if container.taint.is_none() => listed(item),
             _ => unknown(),
         }

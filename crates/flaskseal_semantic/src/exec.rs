@@ -6,7 +6,7 @@ use flaskseal_python::{Name, ast, ast::Stmt};
 
 use crate::alphabet::Alphabet;
 use crate::guard::Guard;
-use crate::heap::{Code, Delta, Function, Mark, Shape};
+use crate::heap::{Code, Delta, Function, Mark, Shape, Taken};
 use crate::limits::{Identity, Limits};
 use crate::machine::{Evaluated, Exit, Flow, Frame, Machine, Raised};
 use crate::origin::{Origin, StepKind};
@@ -538,7 +538,7 @@ impl<'a> Machine<'a> {
         match (handled, other) {
             (handled, None) => handled,
             (Flow::Normal, Some((Flow::Normal, delta, guard))) => {
-                self.heap.join(delta, &guard, &handled_guard);
+                self.heap.join(delta, Taken::under(&guard), Taken::under(&handled_guard));
                 self.guard = guard.or(&handled_guard);
                 Flow::Normal
             }

@@ -8,7 +8,7 @@ use crate::limits::{Checks, Limits, Relation};
 use crate::machine::{Machine, Raised};
 use crate::rope::{Hole, Rope, Segment, Source};
 use crate::truth::Truth;
-use crate::value::{Kind, Type, Value};
+use crate::value::{Alternative, Kind, Type, Value};
 
 const SLASH: Alphabet = Alphabet::ascii_range(b'/', b'/');
 
@@ -200,16 +200,13 @@ fn join(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
     let relative: Vec<Value> = parts
         .iter()
         .enumerate()
-        .map(|(index, part)| if index == 0 { part.clone() } else { beginning(machine, part, false) })
+        .map(|(index, part)| if index == 0 { part.clone() } else { relative_part(machine, part) })
         .collect();
     let mut joined = join_relative(machine, &relative);
     for index in 1..parts.len() {
-        let may_be_absolute = machine.text_of(&parts[index]).segments().first().is_some_and(|segment| {
-            matches!(segment, Segment::Hole(hole) if hole.origin.is_some() && hole.first.contains('/'))
-        });
-        if may_be_absolute {
+        if let Some(absolute) = absolute_part(machine, &parts[index]) {
             let mut rest = relative[index..].to_vec();
-            rest[0] = beginning(machine, &parts[index], true);
+            rest[0] = absolute;
             let absolute = join_relative(machine, &rest);
             joined = Value::either(joined, absolute);
         }
@@ -217,30 +214,32 @@ fn join(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
     joined
 }
 
-/// The part where it begins with a separator, or where it does not.
-fn beginning(machine: &Machine<'_>, part: &Value, with_separator: bool) -> Value {
-    let is_client = machine.text_of(part).segments().first().is_some_and(
-        |segment| matches!(segment, Segment::Hole(hole) if hole.origin.is_some() && hole.first.contains('/')),
-    );
-    if !is_client {
-        return part.clone();
-    }
-    part.map(|part| {
-        let mut is_first = true;
-        let rope = machine.text_of(part);
-        let segments = rope.segments().iter().map(|segment| match segment {
-            Segment::Hole(hole) if std::mem::take(&mut is_first) => {
-                let first = if with_separator { SLASH } else { hole.first.without(SLASH) };
-                Hole { first, ..hole.clone() }.into()
-            }
-            Segment::Hole(hole) => Rope::from(hole.clone()),
-            Segment::Literal(text) => {
-                is_first = false;
-                Rope::literal(text.clone())
-            }
-        });
-        Rope::concat(segments.collect::<Vec<_>>()).into()
+/// The part where what a client sends does not begin with a separator.
+fn relative_part(machine: &Machine<'_>, part: &Value) -> Value {
+    part.map(|part| match beginning(&machine.text_of(part), |first| first.without(SLASH)) {
+        Some(relative) => relative.into(),
+        None => part.clone(),
     })
+}
+
+/// The part where what a client sends begins with a separator; `None` where it cannot.
+fn absolute_part(machine: &Machine<'_>, part: &Value) -> Option<Value> {
+    let absolute = part.alternatives().into_iter().filter_map(|Alternative { value, guard }| {
+        let text = beginning(&machine.text_of(&value), |_| SLASH)?;
+        Some(Alternative { value: text.into(), guard })
+    });
+    let absolute: Vec<_> = absolute.collect();
+    (!absolute.is_empty()).then(|| Value::union(absolute))
+}
+
+/// The text with other first characters, where a client decides whether it begins with a separator.
+fn beginning(rope: &Rope, first: impl Fn(Alphabet) -> Alphabet) -> Option<Rope> {
+    let Some((Segment::Hole(hole), rest)) = rope.segments().split_first() else { return None };
+    if hole.origin.is_none() || !hole.first.contains('/') {
+        return None;
+    }
+    let hole = Hole { first: first(hole.first), ..hole.clone() };
+    Some(Rope::of_segments(std::iter::once(Segment::Hole(hole)).chain(rest.iter().cloned())))
 }
 
 fn join_relative(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
@@ -268,7 +267,7 @@ fn join_relative(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
 
 /// What comes of joining parts that must stay below the first.
 fn safe_join(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
-    let relative: Vec<Value> = parts.iter().map(|part| beginning(machine, part, false)).collect();
+    let relative: Vec<Value> = parts.iter().map(|part| relative_part(machine, part)).collect();
     let joined = join_relative(machine, &relative);
     let below = |hole: &Hole| {
         let checks =

@@ -45,6 +45,21 @@ impl Date {
         self.number() - other.number()
     }
 
+    /// The day, in UTC, of a number of seconds since 1970. Hinnant, as above, `civil_from_days`.
+    pub fn from_seconds(seconds: i64) -> Option<Self> {
+        let days = seconds.div_euclid(86_400) + 719_468;
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        Self::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?)
+    }
+
     /// Days since 1970-01-01.
     fn number(self) -> i64 {
         let (month, day) = (i64::from(self.month), i64::from(self.day));
@@ -111,6 +126,14 @@ mod tests {
         assert_eq!(day("2024-03-01").days_since(day("2024-02-28")), 2);
         assert_eq!(day("2026-01-01").days_since(day("2025-01-01")), 365);
         assert_eq!(day("1969-12-31").days_since(day("1970-01-01")), -1);
+    }
+
+    #[test]
+    fn seconds_have_a_day() {
+        let shown = |seconds| Date::from_seconds(seconds).map(|date| date.to_string());
+        assert_eq!(shown(951_782_400).as_deref(), Some("2000-02-29"));
+        assert_eq!(shown(-1).as_deref(), Some("1969-12-31"));
+        assert_eq!(shown(i64::MAX / 2), None);
     }
 
     #[test]

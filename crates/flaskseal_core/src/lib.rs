@@ -19,6 +19,9 @@ pub use date::{Date, DateError};
 mod redacted;
 pub use redacted::{Redacted, shannon_entropy_bits};
 
+mod machine;
+pub use machine::{Blind, Kind, Machine, Status};
+
 mod evidence;
 pub use evidence::{Evidence, Gap};
 

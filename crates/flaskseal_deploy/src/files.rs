@@ -14,19 +14,28 @@ pub fn is_deploy_file(path: &str) -> bool {
     is_nginx_template(path) || !is_example(path) && (named_kind(path).is_some() || maybe_kind(path))
 }
 
+/// What paths begin with that are no part of a project: the texts of a host, read as a tree. Whatever their names say,
+/// they are what the host runs, and neither examples nor for development.
+pub const HOST_PREFIX: &str = "@host/";
+
 /// Documentation, never evidence: `.env.example`, `compose.sample.yml`.
 pub fn is_example(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.split(['.', '-', '_']).any(|part| {
-        matches!(
-            part.to_ascii_lowercase().as_str(),
-            "example" | "examples" | "sample" | "template" | "dist" | "tmpl" | "tpl" | "j2" | "jinja"
-        )
-    })
+    let is_installed = path.starts_with(HOST_PREFIX);
+    !is_installed
+        && name.split(['.', '-', '_']).any(|part| {
+            matches!(
+                part.to_ascii_lowercase().as_str(),
+                "example" | "examples" | "sample" | "template" | "dist" | "tmpl" | "tpl" | "j2" | "jinja"
+            )
+        })
 }
 
 /// For development or tests, told by its name or folder.
 pub fn is_dev(path: &str) -> bool {
+    if path.starts_with(HOST_PREFIX) {
+        return false;
+    }
     let mut folders: Vec<&str> = path.split('/').collect();
     let name = folders.pop().unwrap_or("");
     let dev = |part: &str| {
@@ -116,7 +125,9 @@ fn is_apache(text: &str) -> bool {
 fn is_firewall(path: &str, text: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     match name {
-        "user.rules" | "user6.rules" | "after.rules" | "after6.rules" => text.contains("ufw"),
+        "user.rules" | "user6.rules" | "after.rules" | "after6.rules" => {
+            path.contains("/ufw/") || text.contains("ufw")
+        }
         "ufw" => text.contains("DEFAULT_INPUT_POLICY"),
         "ufw.conf" => true,
         _ => {

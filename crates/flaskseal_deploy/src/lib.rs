@@ -58,7 +58,7 @@ pub mod uwsgi;
 pub mod platform;
 
 mod files;
-pub use files::{is_deploy_file, is_dev, is_example};
+pub use files::{HOST_PREFIX, is_deploy_file, is_dev, is_example};
 
 mod base_image;
 pub use base_image::{BaseImage, base_image, copied_stages, final_stages};

@@ -811,9 +811,12 @@ impl Reader<'_> {
                     required: env_file.required,
                     span,
                 });
-                if let Some(found) = found
-                    .filter(|found| files::kind(&self.tree.file(*found).path, "") == Some(FileKind::Dotenv))
-                {
+                // Of a tree only the end of the path is known, and what has it may be another file.
+                let is_one = |found: &FileId| {
+                    let path = &*self.tree.file(*found).path;
+                    path.starts_with(files::HOST_PREFIX) || files::kind(path, "") == Some(FileKind::Dotenv)
+                };
+                if let Some(found) = found.filter(is_one) {
                     load(self.tree, found, Mechanism::SystemdEnvironmentFile, Some(span), &mut state.env);
                 }
             }

@@ -30,6 +30,7 @@ pub use context::Context;
 pub use entry::{Entry, ServerKind};
 pub use flaskseal_deploy as deploy;
 pub use flaskseal_deps as deps;
+pub use flaskseal_host as host;
 pub use flaskseal_jinja as jinja;
 pub use flaskseal_models as models;
 pub use flaskseal_semantic as semantic;
@@ -72,6 +73,8 @@ pub struct Project<'t> {
     pub advisories: Arc<Store>,
     /// The day to judge by; `None` where nobody said.
     pub today: Option<Date>,
+    /// The tree is that of a host: what its files say is what runs, and not what is meant to.
+    pub is_observed: bool,
     imports: OnceLock<reach::ImportMap>,
     /// The templates of the tree, with what the starts of all applications hand over to them.
     pub templates: Templates,
@@ -165,6 +168,7 @@ impl<'t> Project<'t> {
             packages,
             advisories: options.advisories.clone().unwrap_or_else(|| Arc::new(Store::core())),
             today: options.today,
+            is_observed: false,
             imports: OnceLock::new(),
         };
         if project.has_flask() || !options.entries.is_empty() {
@@ -174,6 +178,12 @@ impl<'t> Project<'t> {
         let starts: Vec<&Start> = project.apps.iter().flat_map(|app| &app.starts).collect();
         project.templates = Templates::read(tree, &starts, project.flask_version());
         project
+    }
+
+    /// The texts of a host, understood like the deployment files of a tree.
+    pub fn of_host(tree: &'t Tree, parsed: &'t ParsedTree, options: &BuildOptions) -> Self {
+        let options = BuildOptions { today: options.today, ..BuildOptions::default() };
+        Self { is_observed: true, ..Self::build(tree, parsed, &options) }
     }
 
     /// Whether anything in the tree is a Flask application or depends on Flask.

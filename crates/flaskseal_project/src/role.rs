@@ -12,6 +12,9 @@ pub enum Role {
 }
 
 pub fn role_of(path: &str) -> Role {
+    if path.starts_with(flaskseal_deploy::HOST_PREFIX) {
+        return Role::Source;
+    }
     let (folders, name) = path.rsplit_once('/').map_or(("", path), |(folders, name)| (folders, name));
     let is_test_file = name.starts_with("test_")
         || name.ends_with("_test.py")

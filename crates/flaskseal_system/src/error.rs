@@ -14,6 +14,8 @@ pub enum InputError {
         path = .0.display()
     )]
     NotAFolder(PathBuf),
+    #[error("{path} is a file: name the root folder of a machine", path = .0.display())]
+    NotAHost(PathBuf),
     #[error("{path} is a folder: name a file", path = .0.display())]
     NotAFile(PathBuf),
     #[error("{path} is not a regular file, and only regular files are read", path = .0.display())]

@@ -19,6 +19,9 @@ pub use file::{
     canonical, create_folder, files_of, is_file, is_folder, read_bytes, read_to_string, write_atomically,
 };
 
+mod host;
+pub use host::HostRoot;
+
 mod clock;
 pub use clock::today;
 

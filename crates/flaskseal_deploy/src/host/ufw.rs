@@ -174,7 +174,8 @@ pub(crate) fn file(firewall: &mut Firewall, file: FileId, text: &str) {
             firewall.guards_containers = true;
         }
         let Some((key, value)) = line.split_once('=') else { continue };
-        let value = value.trim().trim_matches(['"', '\'']);
+        // The shell reads these files, and knows comments at the end of a line.
+        let value = value.split(" #").next().unwrap_or(value).trim().trim_matches(['"', '\'']);
         match key.trim() {
             "ENABLED" => firewall.enabled = Some(Said::new(value.eq_ignore_ascii_case("yes"), span)),
             "IPV6" => firewall.ipv6 = Some(Said::new(value.eq_ignore_ascii_case("yes"), span)),

@@ -296,7 +296,7 @@ fn find(
 }
 
 /// Whether a path matches a pattern of `glob(3)`: `*` and `?` stop at `/`.
-fn matches(pattern: &str, path: &str) -> bool {
+pub fn matches(pattern: &str, path: &str) -> bool {
     let (pattern, path) = (pattern.as_bytes(), path.as_bytes());
     let (mut at, mut seen) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

@@ -12,7 +12,7 @@ mod snippet;
 mod syntax;
 
 pub use client::{Part, Reach, Test, parts};
-pub use configuration::{Configuration, Item, Level, LevelId, LevelKind};
+pub use configuration::{Configuration, Item, Level, LevelId, LevelKind, matches};
 pub use pattern::{Alternative, Characters, Group, Pattern};
 pub use request::{Found, Request, Response, Unknown};
 pub use site::{PASSES, access, listeners, path};

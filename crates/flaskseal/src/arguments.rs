@@ -53,7 +53,7 @@ pub enum Command {
     Deps {
         #[command(flatten)]
         project: ProjectArguments,
-        /// A table for people, JSON, or a CycloneDX 1.6 bill of materials with VEX statements
+        /// A table for people, or a CycloneDX 1.6 bill of materials with VEX statements
         #[arg(long, short, alias = "output-format", value_enum, default_value = "terminal")]
         format: PackageFormat,
     },
@@ -93,6 +93,7 @@ Examples:
   flaskseal check --only session,debug --fail-on high
   flaskseal check --format sarif --output flaskseal.sarif --format terminal
   flaskseal check --policy /etc/flaskseal/policy.toml --strict
+  sudo flaskseal check /srv/shop --host       on the server: what really runs there decides
 
 An --output belongs to the --format before it; formats without one go to standard output.
 
@@ -116,6 +117,12 @@ pub struct ProjectArguments {
     /// Production's environment holds nothing but what the tree and the --env-file say
     #[arg(long, env = "FLASKSEAL_ENV_COMPLETE", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Production")]
     pub env_complete: bool,
+    /// Look at this machine too: firewall, sockets, processes, files; run as root it sees more
+    #[arg(long, env = "FLASKSEAL_HOST", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Production")]
+    pub host: bool,
+    /// Look at the machine whose root folder this is, a mounted image say, instead of this one
+    #[arg(long, value_name = "DIR", env = "FLASKSEAL_HOST_ROOT", value_hint = ValueHint::DirPath, help_heading = "Production")]
+    pub host_root: Option<PathBuf>,
     /// The database of advisories [default: that of `flaskseal db update`, or the built-in table]
     #[arg(long, value_name = "FILE", env = "FLASKSEAL_DB", value_hint = ValueHint::FilePath, help_heading = "Production")]
     pub db: Option<PathBuf>,
@@ -299,7 +306,6 @@ pub enum ListFormat {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum PackageFormat {
     Terminal,
-    Json,
     Cyclonedx,
 }
 

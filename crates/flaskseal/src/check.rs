@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use flaskseal_core::{FileId, GateReport, LedgerEntry, LedgerKind, RuleId, RuleMeta, TextRange, Tree};
 use flaskseal_judge::{Baseline, Date, Policy};
+use flaskseal_project::host::Host;
 use flaskseal_project::{BuildOptions, Project};
-use flaskseal_rules::Observed;
-use flaskseal_system::{DiscoverOptions, InputError};
+use flaskseal_rules::{HostView, Observed};
+use flaskseal_system::{DiscoverOptions, HostRoot, InputError};
 
 use crate::arguments::ProjectArguments;
 use crate::configuration::Configuration;
@@ -23,6 +24,8 @@ pub struct Request {
     pub selection: Selection,
     pub policy: Policy,
     pub baseline: Option<Baseline>,
+    /// The root folder of the machine to look at.
+    pub host: Option<PathBuf>,
     pub today: Date,
     /// Judge a tree in which nothing looks like Flask.
     pub force: bool,
@@ -85,6 +88,7 @@ impl Request {
                 root: arguments.path.display().to_string(),
             },
             baseline,
+            host: arguments.host_root.clone().or_else(|| arguments.host.then(|| PathBuf::from("/"))),
             today,
             force: arguments.force,
             notes: configuration
@@ -110,14 +114,49 @@ pub(crate) fn day(named: Option<Date>) -> anyhow::Result<Date> {
 /// Reads the tree and judges it. `phase` is told what begins.
 pub fn run(request: &Request, phase: &(dyn Fn(&'static str) + Sync)) -> anyhow::Result<Outcome> {
     phase("reading the tree");
-    let tree = flaskseal_system::discover(&request.root, &request.discover)?;
-    let (report, rules) = gate(&tree, request, phase)?;
+    let mut tree = flaskseal_system::discover(&request.root, &request.discover)?;
+    let seen = match &request.host {
+        Some(root) => {
+            phase("looking at the host");
+            let machine = HostRoot::open(root)?;
+            Some(Seen::of(flaskseal_project::host::observe(&machine), &mut tree))
+        }
+        None => None,
+    };
+    let (report, rules) = gate(&tree, seen.as_ref(), request, phase)?;
     Ok(Outcome { tree, report, rules })
 }
 
-/// Judges a tree: pure. The report is the same whatever the number of threads.
+/// A host, as it was seen, and where its texts stand in the tree that the report is about.
+pub struct Seen {
+    host: Host,
+    texts: Tree,
+    first: FileId,
+}
+
+impl Seen {
+    /// Gives the texts of a host a place in the tree of the report.
+    pub fn of(host: Host, tree: &mut Tree) -> Self {
+        let texts = host.tree();
+        let first = tree.observe(host.shown());
+        Self { host, texts, first }
+    }
+
+    /// What would have mattered and could not be seen.
+    fn ledger(&self) -> impl Iterator<Item = LedgerEntry> {
+        self.host.unseen.iter().map(|unseen| LedgerEntry {
+            kind: LedgerKind::Unreadable,
+            path: format!("host: {}", unseen.what),
+            span: None,
+            message: unseen.why.clone(),
+        })
+    }
+}
+
+/// Judges a tree, and the host that it runs on where that was seen: pure. The report is the same whatever the number of threads.
 pub fn gate(
     tree: &Tree,
+    seen: Option<&Seen>,
     request: &Request,
     phase: &(dyn Fn(&'static str) + Sync),
 ) -> Result<(GateReport, Vec<&'static RuleMeta>), NothingToJudge> {
@@ -127,20 +166,31 @@ pub fn gate(
     // The configuration of a web server can be judged by itself, and so can templates.
     let has_web_server = !project.deployment.web.is_empty();
     let has_templates = project.templates.files.iter().any(flaskseal_project::TemplateFile::has_tags);
-    let has_anything = project.has_flask() || has_web_server || has_templates;
+    let has_anything = project.has_flask() || has_web_server || has_templates || seen.is_some();
     if !has_anything && !request.force && request.build.entries.is_empty() {
         return Err(NothingToJudge { root: request.policy.root.clone(), seen: what_was_seen(tree) });
     }
     phase("checking");
     let selected = |rule: RuleId| request.selection.selects(rule);
-    let apps = flaskseal_rules::assess(&project, &Observed::default(), &selected);
+    let parsed_host = seen.map(|seen| flaskseal_project::parse(&seen.texts));
+    let host_project = seen
+        .zip(parsed_host.as_ref())
+        .map(|(seen, parsed)| Project::of_host(&seen.texts, parsed, &request.build));
+    let host = seen.zip(host_project.as_ref()).map(|(seen, project)| HostView {
+        project,
+        facts: &seen.host,
+        first: seen.first,
+    });
+    let apps = flaskseal_rules::assess(&project, &Observed { host: host.as_ref() }, &selected);
     phase("judging");
     let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
     let mut ledger = project.ledger();
-    if !project.has_flask() && (has_web_server || has_templates) {
+    ledger.entries.extend(seen.iter().flat_map(|seen| seen.ledger()));
+    if !project.has_flask() && (has_web_server || has_templates || seen.is_some()) {
         let judged = match (has_web_server, has_templates) {
+            (false, false) => "the host is",
             (true, false) => "the configuration of the web server is",
-            (false, _) => "templates are",
+            (false, true) => "templates are",
             (true, true) => "templates and the configuration of the web server are",
         };
         ledger.entries.push(LedgerEntry {
@@ -205,6 +255,7 @@ mod tests {
             selection: Selection::default(),
             policy: Policy::default(),
             baseline: None,
+            host: None,
             today: Date::new(2026, 9, 1).unwrap(),
             force,
             notes: vec!["a note".to_owned()],
@@ -220,10 +271,10 @@ mod tests {
             span: None,
             message: "is not UTF-8".to_owned(),
         }));
-        let message = gate(&tree, &request(false), &|_| ()).unwrap_err().to_string();
+        let message = gate(&tree, None, &request(false), &|_| ()).unwrap_err().to_string();
         assert!(message.starts_with("no Flask application found under .: the one Python file"), "{message}");
         assert!(message.contains("not read: b4.py is not UTF-8\n  and 2 more"), "{message}");
-        let empty = gate(&Tree::default(), &request(false), &|_| ()).unwrap_err().to_string();
+        let empty = gate(&Tree::default(), None, &request(false), &|_| ()).unwrap_err().to_string();
         assert!(empty.contains("no file is there"), "{empty}");
     }
 
@@ -231,7 +282,7 @@ mod tests {
     fn a_web_server_is_judged_without_an_application_and_the_report_says_so() {
         let text = "server { location /static { alias /srv/static/; } }".to_owned();
         let tree = Tree::from_texts([("site.conf".to_owned(), text)]);
-        let (report, _) = gate(&tree, &request(false), &|_| ()).unwrap();
+        let (report, _) = gate(&tree, None, &request(false), &|_| ()).unwrap();
         assert!(report.ledger.entries.iter().any(|entry| entry.message.starts_with("no Flask application")));
         let rules: Vec<String> =
             report.findings.iter().map(|finding| finding.finding.rule.to_string()).collect();
@@ -248,7 +299,7 @@ mod tests {
             span: None,
             message: "is not UTF-8".to_owned(),
         });
-        let (report, _) = gate(&tree, &request(true), &|_| ()).unwrap();
+        let (report, _) = gate(&tree, None, &request(true), &|_| ()).unwrap();
         let messages: Vec<&str> = report.ledger.entries.iter().map(|entry| &*entry.message).collect();
         assert!(messages.contains(&"is not UTF-8") && messages.contains(&"a note"), "{messages:?}");
     }

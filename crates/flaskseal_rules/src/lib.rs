@@ -1,6 +1,7 @@
 //! The rules: a folder per checklist item, a pair of files per rule.
 
 use flaskseal_core::{AppAssessment, Assessment, EntryReport, FileId, Gap, Layer, RuleId, RuleMeta};
+use flaskseal_project::host::Host;
 use flaskseal_project::{Context, Project};
 use rayon::prelude::*;
 
@@ -56,6 +57,8 @@ pub struct Observed<'a> {
 pub struct HostView<'a> {
     /// Its files, read as a tree of their own.
     pub project: &'a Project<'a>,
+    /// What was seen besides.
+    pub facts: &'a Host,
     /// The id of the first of these files in the tree that the report is about.
     pub first: FileId,
 }

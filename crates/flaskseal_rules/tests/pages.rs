@@ -2,12 +2,16 @@
 //! `tests/flow` are tests of how request data is followed, through the findings of one rule.
 #![allow(clippy::disallowed_methods, reason = "a test that reads its own pages")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use flaskseal_core::{AppAssessment, Date, Evidence, Gap, RuleId, Severity, Tree};
+use flaskseal_core::{
+    AppAssessment, Blind, Date, Evidence, FileId, Gap, Kind as FileKind, Machine, RuleId, Severity, Status,
+    Tree,
+};
 use flaskseal_mdtest::{Case, Kind, Observed as Said, Page, Subject, compare};
 use flaskseal_project::{BuildOptions, Project};
-use flaskseal_rules::Observed;
+use flaskseal_rules::{HostView, Observed};
 
 fn page(path: &Path) -> datatest_stable::Result<()> {
     let text = std::fs::read_to_string(path)?;
@@ -41,7 +45,7 @@ fn flow_page(path: &Path) -> datatest_stable::Result<()> {
 }
 
 fn check(case: &Case, rule: RuleId) -> Result<(), String> {
-    let tree = case.tree();
+    let (mut tree, machine) = apart(case);
     let parsed = flaskseal_project::parse(&tree);
     let run = case.run.clone().unwrap_or_default();
     let env: String = run.env.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
@@ -53,8 +57,103 @@ fn check(case: &Case, rule: RuleId) -> Result<(), String> {
         ..BuildOptions::default()
     };
     let project = Project::build(&tree, &parsed, &options);
-    let apps = flaskseal_rules::assess(&project, &Observed::default(), &|id| id == rule);
+    let facts = machine.map(|machine| flaskseal_project::host::observe(&machine)).unwrap_or_default();
+    let texts = facts.tree();
+    let parsed_host = flaskseal_project::parse(&texts);
+    let of_host = Project::of_host(&texts, &parsed_host, &options);
+    let first = FileId(tree.files.len() as u32);
+    let view = HostView { project: &of_host, facts: &facts, first };
+    let seen = case.files.iter().any(|(path, _)| path.starts_with(HOST));
+    let apps = flaskseal_rules::assess(&project, &Observed { host: seen.then_some(&view) }, &|id| id == rule);
+    tree.observe(facts.shown());
     compare(case, &observe(&tree, apps, case))
+}
+
+/// What the paths of a host's files begin with.
+const HOST: &str = "@host/";
+
+/// The project of a case, and the machine that its `@host/` blocks make.
+fn apart(case: &Case) -> (Tree, Option<Image>) {
+    let (host, own): (Vec<_>, Vec<_>) =
+        case.files.iter().cloned().partition(|(path, _)| path.starts_with(HOST));
+    let machine = (!host.is_empty()).then(|| Image::of(&host));
+    (Tree::from_texts(own), machine)
+}
+
+/// A machine in memory. `@host/modes` has lines `0640 998:998 /srv/shop/.env`; a path ends in `/` for a folder, and what
+/// has no line is root's, with 0644 and 0755. `@host/links` has lines `/proc/7/fd/3 socket:[12]`.
+struct Image {
+    files: BTreeMap<String, (String, Status)>,
+    links: BTreeMap<String, String>,
+}
+
+impl Image {
+    fn of(blocks: &[(String, String)]) -> Self {
+        let status = |kind, mode, owner, group| Status { kind, mode, owner, group, size: 0, modified: 0 };
+        let mut image = Self { files: BTreeMap::new(), links: BTreeMap::new() };
+        let mut put = |path: &str, text: &str, status: Status| {
+            for (at, _) in path.match_indices('/') {
+                let folder = if at == 0 { "/" } else { &path[..at] };
+                let known = Status { kind: FileKind::Folder, mode: 0o755, owner: 0, group: 0, ..status };
+                image.files.entry(folder.to_owned()).or_insert((String::new(), known));
+            }
+            let text =
+                image.files.get(path).map_or(text, |(known, _)| if text.is_empty() { known } else { text });
+            let text = text.to_owned();
+            image.files.insert(path.to_owned(), (text, status));
+        };
+        let is_table = |path: &str| matches!(path, "@host/modes" | "@host/links");
+        for (path, text) in blocks.iter().filter(|(path, _)| !is_table(path)) {
+            put(&path[HOST.len() - 1..], text, status(FileKind::File, 0o644, 0, 0));
+        }
+        for (_, text) in blocks.iter().filter(|(path, _)| path == "@host/modes") {
+            for line in text.lines() {
+                let [mode, owners, path] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+                let (owner, group) = owners.split_once(':').expect("owner:group");
+                let kind = if path.ends_with('/') { FileKind::Folder } else { FileKind::File };
+                let mode = u32::from_str_radix(mode, 8).expect("an octal mode");
+                let id = |text: &str| text.parse().expect("a number");
+                let status = status(kind, mode, id(owner), id(group));
+                put(path.trim_end_matches('/'), "", status);
+            }
+        }
+        for (_, text) in blocks.iter().filter(|(path, _)| path == "@host/links") {
+            let pairs = text.lines().filter_map(|line| line.split_once(' '));
+            image.links.extend(pairs.map(|(path, target)| (path.to_owned(), target.to_owned())));
+        }
+        image
+    }
+}
+
+impl Machine for Image {
+    fn read(&self, path: &str, _: usize) -> Result<Vec<u8>, Blind> {
+        match self.files.get(path).ok_or(Blind::Missing)? {
+            (text, status) if status.kind == FileKind::File => Ok(text.clone().into_bytes()),
+            _ => Err(Blind::Special),
+        }
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, Blind> {
+        let prefix = format!("{}/", folder.trim_end_matches('/'));
+        let all = self.files.keys().chain(self.links.keys());
+        let mut names: Vec<String> = all
+            .filter_map(|path| path.strip_prefix(&prefix))
+            .filter_map(|rest| rest.split('/').next())
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        if names.is_empty() && !self.files.contains_key(folder) { Err(Blind::Missing) } else { Ok(names) }
+    }
+
+    fn status(&self, path: &str) -> Result<Status, Blind> {
+        self.files.get(path).map(|(_, status)| *status).ok_or(Blind::Missing)
+    }
+
+    fn link(&self, path: &str) -> Result<String, Blind> {
+        self.links.get(path).cloned().ok_or(Blind::Missing)
+    }
 }
 
 /// What the rule said, once per place; the worst severity of several starts. Trails, support and gaps count where
@@ -67,7 +166,12 @@ fn observe(tree: &Tree, apps: Vec<AppAssessment>, case: &Case) -> Vec<Said> {
             let file = tree.file(span.file);
             let (start, end) = (file.place(span.range.start), file.place(span.range.end));
             let end = if end.line == start.line { end.column } else { start.column };
-            (file.path.to_string(), start.line, start.column, end)
+            let path = if file.path.starts_with('/') {
+                format!("@host{}", file.path)
+            } else {
+                file.path.to_string()
+            };
+            (path, start.line, start.column, end)
         }
         None => (String::new(), 0, 0, 0),
     };
@@ -79,7 +183,7 @@ fn observe(tree: &Tree, apps: Vec<AppAssessment>, case: &Case) -> Vec<Said> {
                 && known.column_start == column_start
                 && known.kind == kind
                 && known.rule == rule
-                && (kind == Kind::Finding || known.message == message)
+                && (kind == Kind::Finding && !known.path.is_empty() || known.message == message)
         });
         match known {
             Some(known) => known.severity = known.severity.max(severity),

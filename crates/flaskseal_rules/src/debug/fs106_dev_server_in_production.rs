@@ -5,11 +5,11 @@ use flaskseal_core::{
     Span, TextRange,
 };
 use flaskseal_project::semantic::{Context as When, Event, Fact};
-use flaskseal_project::{Context, ServerKind};
+use flaskseal_project::{Context, Project, ServerKind};
 
 use super::serving::{Serving, is_everywhere};
 use super::{ENTRY, PRODUCTION_SERVER};
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(106),
@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[PRODUCTION_SERVER],
-    layers: &[Layer::Deploy, Layer::Source],
+    layers: &[Layer::Deploy, Layer::Source, Layer::Host],
     cwe: &[1188],
     owasp: Some("A05~"),
     asvs: &["V15.2.3"],
@@ -54,6 +54,22 @@ impl Rule for DevServerInProduction {
                         out.gap(PRODUCTION_SERVER, gap);
                     }
                 }
+            }
+        }
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        for process in host.facts.app_servers() {
+            let place =
+                Evidence::general(Layer::Host, format!("process {} is `{}`", process.id, process.program));
+            if process.is_development {
+                let message = "the development server runs on the host".to_owned();
+                out.fail(
+                    Finding::new(META.id, META.severity, Confidence::Certain, place, message)
+                        .with_fix(Fix::advice("start it with a WSGI server: `gunicorn MODULE:app`")),
+                );
+            } else {
+                out.support(PRODUCTION_SERVER, place);
             }
         }
     }

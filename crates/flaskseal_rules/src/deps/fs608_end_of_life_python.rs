@@ -5,11 +5,11 @@ use flaskseal_core::{
     Severity, Span,
 };
 use flaskseal_project::deps::{Target, end_of_life};
-use flaskseal_project::{Audience, Project, PythonChoice};
+use flaskseal_project::{Audience, Project};
 
 use super::SUPPORTED;
 use super::applicable::at;
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(608),
@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Certain,
     controls: &[SUPPORTED],
-    layers: &[Layer::Deps, Layer::Deploy],
+    layers: &[Layer::Deps, Layer::Deploy, Layer::Host],
     cwe: &[1104],
     owasp: Some("A06"),
     asvs: &["V15.1.1"],
@@ -34,15 +34,32 @@ impl Rule for EndOfLifePython {
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
+        if project.is_observed {
+            return;
+        }
         let Some(today) = project.today else {
             out.gap(SUPPORTED, Gap::new("the day to judge by is not known", ""));
             return;
         };
         for choice in &project.packages.pythons {
-            judge(choice, today, out);
+            let place = |claim: String| Evidence::at(choice.layer, choice.span, claim);
+            judge(choice.version, choice.layer, &place, today, out);
         }
         if project.packages.pythons.is_empty() {
             by_requirement(project, today, out);
+        }
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        let Some(today) = host.project.today else { return };
+        let mut told: Vec<(u8, u8)> = Vec::new();
+        for (path, version) in &host.facts.pythons {
+            if !told.contains(version) {
+                told.push(*version);
+                let place = |claim: String| Evidence::general(Layer::Host, format!("{path}: {claim}"));
+                let version = (u64::from(version.0), u64::from(version.1));
+                judge(version, Layer::Host, &place, today, out);
+            }
         }
     }
 }
@@ -50,13 +67,17 @@ impl Rule for EndOfLifePython {
 /// So close to its end a version counts as ending.
 const SOON_DAYS: i64 = 90;
 
-fn judge(choice: &PythonChoice, today: Date, out: &mut Assessment) {
-    let (major, minor) = choice.version;
+fn judge(
+    (major, minor): (u64, u64),
+    layer: Layer,
+    place: &dyn Fn(String) -> Evidence,
+    today: Date,
+    out: &mut Assessment,
+) {
     let version = format!("{major}.{minor}");
     let Some(until) = end_of_life("python", &version) else {
         let claim = format!("Python {version} is newer than the table of ends of life");
-        out.support(SUPPORTED, Evidence::at(choice.layer, choice.span, claim));
-        return;
+        return out.support(SUPPORTED, place(claim));
     };
     let left = until.days_since(today);
     let (severity, message, claim) = if left < 0 {
@@ -66,13 +87,11 @@ fn judge(choice: &PythonChoice, today: Date, out: &mut Assessment) {
         (Severity::Low, format!("Python {version} gets fixes only until {until}"), "close to its end of life")
     } else {
         let claim = format!("Python {version} gets fixes until {until}");
-        out.support(SUPPORTED, Evidence::at(choice.layer, choice.span, claim));
-        return;
+        return out.support(SUPPORTED, place(claim));
     };
     // What a deployment file says binds more than a developer's file.
-    let severity = if choice.layer == Layer::Deploy { severity } else { severity.min(Severity::Medium) };
-    let place = Evidence::at(choice.layer, choice.span, claim);
-    let finding = Finding::new(META.id, severity, META.confidence, place, message);
+    let severity = if layer >= Layer::Deploy { severity } else { severity.min(Severity::Medium) };
+    let finding = Finding::new(META.id, severity, META.confidence, place(claim.to_owned()), message);
     out.fail(finding.with_fix(Fix::advice("move to a version of Python that gets fixes, and test with it")));
 }
 

@@ -11,6 +11,11 @@ pub(super) fn evidence(span: Span, claim: impl Into<String>) -> Evidence {
     Evidence::at(Layer::Deploy, span, claim)
 }
 
+/// A claim of a file that only says what is meant to be.
+pub(super) fn declared(project: &Project<'_>, claim: String) -> String {
+    if project.is_observed { claim } else { format!("{claim} (declared, not observed)") }
+}
+
 /// Whether a file speaks of production by its place in the tree.
 fn is_source(project: &Project<'_>, file: FileId) -> bool {
     role_of(&project.tree.file(file).path) == Role::Source

@@ -7,9 +7,9 @@ use flaskseal_project::Project;
 use flaskseal_project::deploy::host::{Action, Firewall, FirewallKind, Policy};
 
 use super::FIREWALL;
-use super::deployed::{self, evidence};
+use super::deployed::{self, declared, evidence};
 use super::platform::{Place, place};
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(701),
@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Certain,
     controls: &[FIREWALL],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[284, 1188],
     owasp: Some("A01"),
     asvs: &["V13.2.5"],
@@ -46,13 +46,25 @@ impl Rule for InactiveFirewall {
         let all: Vec<&Firewall> = deployed::firewalls(project).collect();
         let is_enabled = all.iter().any(|firewall| is_active(firewall).is_some());
         for firewall in &all {
-            judge(firewall, is_enabled, out);
+            judge(project, firewall, is_enabled, out);
         }
         switched_off(project, &all, out);
-        if all.is_empty() && place(project) == Place::Host {
+        if all.is_empty() && place(project) == Place::Host && !project.is_observed {
             let gap = Gap::new(
                 "nothing in the tree says which firewall the host has",
-                "add the script that sets it up: `ufw default deny incoming`, `ufw allow ...`, `ufw enable`",
+                "add the script that sets it up, or look at the server itself with `--host`",
+            );
+            out.gap(FIREWALL, gap);
+        }
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        if host.facts.is_container {
+            out.not_applicable(FIREWALL, "this is a container: its firewall is that of its host");
+        } else if deployed::firewalls(host.project).next().is_none() {
+            let gap = Gap::new(
+                "no firewall that the host switches on was found in its files, and rules that only the kernel has cannot be read",
+                "keep them in a file that is loaded at the start: UFW, or /etc/nftables.conf",
             );
             out.gap(FIREWALL, gap);
         }
@@ -89,9 +101,9 @@ fn is_active(firewall: &Firewall) -> Option<(Span, String)> {
     }
 }
 
-fn judge(firewall: &Firewall, is_enabled: bool, out: &mut Assessment) {
+fn judge(project: &Project<'_>, firewall: &Firewall, is_enabled: bool, out: &mut Assessment) {
     if let Some((span, claim)) = is_active(firewall) {
-        out.support(FIREWALL, evidence(span, format!("{claim} (declared, not observed)")));
+        out.support(FIREWALL, evidence(span, declared(project, claim)));
         return;
     }
     let fail = |out: &mut Assessment, span, severity, claim: &str, message: &str| {

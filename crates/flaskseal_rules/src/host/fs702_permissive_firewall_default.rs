@@ -8,7 +8,7 @@ use flaskseal_project::deploy::host::{Action, Firewall, FirewallKind, FirewallRu
 
 use super::FIREWALL;
 use super::deployed::{self, evidence};
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(702),
@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Certain,
     controls: &[FIREWALL],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[276, 284],
     owasp: Some("A01"),
     asvs: &["V13.2.5"],
@@ -41,6 +41,24 @@ impl Rule for PermissiveFirewallDefault {
                 policies(firewall, out);
                 rules(firewall, out);
             }
+        }
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        ipv6(host, out);
+    }
+}
+
+/// What the files alone leave open: whether there is IPv6 to filter.
+fn ipv6(host: &HostView<'_>, out: &mut Assessment) {
+    if host.facts.has_global_ipv6 != Some(true) {
+        return;
+    }
+    for off in deployed::firewalls(host.project).filter_map(|firewall| firewall.ipv6.as_ref()) {
+        if !off.value {
+            let message =
+                "IPv6 is not filtered, and the host has an address that everybody reaches".to_owned();
+            fail(out, off.span, META.severity, "not filtered", message, "set `IPV6=yes` in /etc/default/ufw");
         }
     }
 }

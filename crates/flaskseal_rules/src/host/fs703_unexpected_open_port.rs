@@ -1,16 +1,17 @@
 //! FS703: a port is open to everybody that should not be.
 
 use flaskseal_core::{
-    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+    Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
 use flaskseal_project::Project;
 use flaskseal_project::deploy::host::{Firewall, FirewallRule};
 
 use super::deployed::{self, evidence};
 use super::fs704_public_application_port::application_ports;
+use super::listening::{Reach, Who, listeners, seen};
 use super::platform::{Place, place};
 use super::{INTENDED_PORTS, services};
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(703),
@@ -19,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[INTENDED_PORTS],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[284, 668],
     owasp: Some("A01"),
     asvs: &["V13.2.5"],
@@ -53,18 +54,78 @@ impl Rule for UnexpectedOpenPort {
             let is_on =
                 firewall.enabled.as_ref().is_some_and(|said| said.value) || firewall.incoming.is_some();
             if let Some(first) = firewall.open().next().filter(|_| is_intended && is_on) {
-                out.support(INTENDED_PORTS, evidence(first.span, opened(firewall)));
+                out.support(INTENDED_PORTS, evidence(first.span, opened(project, firewall)));
             }
         }
     }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        listening(host, out);
+    }
 }
 
-fn opened(firewall: &Firewall) -> String {
+/// What listens on the host and is kept from nobody.
+fn listening(host: &HostView<'_>, out: &mut Assessment) {
+    let Some(listeners) = listeners(host) else {
+        out.gap(INTENDED_PORTS, Gap::new("the sockets of the host cannot be seen in an image", ""));
+        return;
+    };
+    let mut is_intended = true;
+    let mut is_known = true;
+    for listener in &listeners {
+        let port = listener.socket.port;
+        match (&listener.who, listener.reach) {
+            (Who::Intended | Who::Application(_), _) | (_, Reach::Closed(_)) => continue,
+            (_, Reach::Unknown) => {
+                is_known = false;
+                continue;
+            }
+            // FS712's.
+            (Who::Data(_), Reach::Open) => {
+                is_intended = false;
+                continue;
+            }
+            (Who::Container | Who::Other, Reach::Open) => is_intended = false,
+        }
+        let (severity, what) = match (services::behind_port(port), services::old_service(port)) {
+            (Some(what), _) if port == 2375 => {
+                (Severity::Critical, format!("{what} is open to everybody: it is root on the host"))
+            }
+            (Some(what), _) => (Severity::High, format!("port {port}, usually {what}, is open to everybody")),
+            (None, Some(what)) => {
+                (META.severity, format!("port {port}, usually {what}, is open to everybody"))
+            }
+            (None, None) => (Severity::Low, format!("{} is open to everybody", listener.shown())),
+        };
+        out.fail(
+            Finding::new(META.id, severity, META.confidence, listener.evidence(), what)
+                .with_fix(Fix::advice("let it listen on 127.0.0.1, or let the firewall keep strangers out")),
+        );
+    }
+    if !is_known {
+        let reason = "the rules of UFW may not be read, so that nobody knows what it lets in";
+        out.gap(INTENDED_PORTS, Gap::new(reason, "run `flaskseal check --host` as root"));
+    } else if is_intended {
+        let ports: Vec<String> = listeners
+            .iter()
+            .filter(|listener| listener.reach == Reach::Open)
+            .map(|listener| listener.socket.port.to_string())
+            .collect();
+        let claim = if ports.is_empty() {
+            "nothing listens to strangers".to_owned()
+        } else {
+            format!("strangers reach only {}", ports.join(", "))
+        };
+        out.support(INTENDED_PORTS, seen(claim));
+    }
+}
+
+fn opened(project: &Project<'_>, firewall: &Firewall) -> String {
     let mut ports: Vec<u16> = firewall.open().flat_map(|rule| &rule.ports).map(|(first, _)| *first).collect();
     ports.sort_unstable();
     ports.dedup();
     let listed: Vec<String> = ports.iter().take(8).map(u16::to_string).collect();
-    format!("open to everybody: {} (declared, not observed)", listed.join(", "))
+    deployed::declared(project, format!("open to everybody: {}", listed.join(", ")))
 }
 
 /// Whether a rule opens only what is meant to be open.

@@ -9,8 +9,9 @@ use flaskseal_project::deploy::host::{Container, Namespace, Platform, Published}
 
 use super::PRIVATE_APPLICATION;
 use super::deployed::{self, evidence};
+use super::listening::{Reach, Who, application_sockets, listeners, seen};
 use super::platform::{Place, place};
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(704),
@@ -19,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[PRIVATE_APPLICATION],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[668, 1327],
     owasp: Some("A05~"),
     asvs: &["V13.2.5"],
@@ -47,6 +48,10 @@ impl Rule for PublicApplicationPort {
             in_cluster(project, container, out);
         }
         opened(project, proxy, out);
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        listening(host, out);
     }
 }
 
@@ -142,6 +147,53 @@ fn in_cluster(project: &Project<'_>, container: &Container, out: &mut Assessment
         } else {
             out.support(PRIVATE_APPLICATION, evidence(service.kind.span, "reached within the cluster only"));
         }
+    }
+}
+
+/// The sockets of the application's server on a host.
+fn listening(host: &HostView<'_>, out: &mut Assessment) {
+    let sockets = application_sockets(host);
+    for (socket, name) in sockets.iter().filter(|(socket, _)| socket.is_loopback()) {
+        let claim = format!("`{name}` listens on {}, which only this machine reaches", socket.shown());
+        out.support(PRIVATE_APPLICATION, seen(claim));
+    }
+    for listener in listeners(host).iter().flatten() {
+        let Who::Application(name) = &listener.who else { continue };
+        let is_web = matches!(listener.socket.port, 80 | 443);
+        let has_proxy = deployed::proxy(host.project).is_some();
+        let message = format!(
+            "strangers reach `{name}` on port {}, past whatever stands in front",
+            listener.socket.port
+        );
+        let finding = |severity, confidence| {
+            let advice = "let it listen on 127.0.0.1 or on a socket file, where the proxy reaches it";
+            Finding::new(META.id, severity, confidence, listener.evidence(), message.clone())
+                .with_fix(Fix::advice(advice))
+        };
+        match listener.reach {
+            // FS711 has a word on it.
+            Reach::Closed(span) => {
+                out.support(
+                    PRIVATE_APPLICATION,
+                    evidence(span, "the firewall closes the application's port"),
+                );
+            }
+            Reach::Open if is_web && !has_proxy => {}
+            Reach::Open => {
+                let severity = if has_proxy { META.severity } else { Severity::Medium };
+                out.fail(finding(severity, Confidence::Certain));
+            }
+            Reach::Unknown => {
+                out.fail(finding(META.severity, Confidence::Tentative));
+                let reason = "the rules of UFW may not be read, so that nobody knows whether the application's port is open";
+                out.gap(PRIVATE_APPLICATION, Gap::new(reason, "run `flaskseal check --host` as root"));
+            }
+        }
+    }
+    let runs = host.facts.app_servers().next().is_some();
+    if sockets.is_empty() && runs && host.facts.processes.iter().all(|process| process.files_seen) {
+        let claim = "the application's server has no TCP socket: it listens on socket files";
+        out.support(PRIVATE_APPLICATION, seen(claim));
     }
 }
 

@@ -19,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[INTENDED_PORTS],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[284],
     owasp: Some("A01"),
     asvs: &[],

@@ -1,14 +1,17 @@
 //! FS707: published ports of containers are open although the firewall seems to deny them.
 
-use flaskseal_core::{Assessment, Confidence, Finding, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_project::Project;
 use flaskseal_project::deploy::host::Platform;
 
 use super::PRIVATE_APPLICATION;
 use super::deployed::{self, evidence};
 use super::fs704_public_application_port::loopback;
-use super::services::Kind;
-use crate::Rule;
+use super::listening::{Reach, Who, listeners};
+use super::services::{self, Kind};
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(707),
@@ -17,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[PRIVATE_APPLICATION],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[284, 668],
     owasp: Some("A01"),
     asvs: &["V13.2.5"],
@@ -76,6 +79,27 @@ impl Rule for DockerFirewallBypass {
                 }
                 out.fail(finding);
             }
+        }
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        let Some(firewall) = deployed::ufw(host.project) else { return };
+        for listener in listeners(host).iter().flatten() {
+            let port = listener.socket.port;
+            if listener.who != Who::Container
+                || listener.reach != Reach::Open
+                || matches!(port, 80 | 443)
+                || firewall.lets_in(port) == Some(true)
+            {
+                continue;
+            }
+            let is_data = services::behind_port(port).is_some();
+            let severity = if is_data { Severity::High } else { META.severity };
+            let message = format!(
+                "port {port} of a container is open in spite of UFW: Docker's rules come before its own"
+            );
+            let finding = Finding::new(META.id, severity, Confidence::Certain, listener.evidence(), message);
+            out.fail(finding.with_fix(Fix::advice("publish it on 127.0.0.1: `127.0.0.1:PORT:PORT`")));
         }
     }
 }

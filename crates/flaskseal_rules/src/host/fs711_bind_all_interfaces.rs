@@ -10,7 +10,8 @@ use flaskseal_project::{Context, Project};
 use super::PRIVATE_APPLICATION;
 use super::deployed;
 use super::fs741_root_service::service_of;
-use crate::Rule;
+use super::listening::{Reach, Who, listeners};
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(711),
@@ -19,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[PRIVATE_APPLICATION],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Host],
     cwe: &[1327],
     owasp: Some("A05~"),
     asvs: &["V13.2.5"],
@@ -46,6 +47,23 @@ impl Rule for BindAllInterfaces {
         }
         for (address, span) in addresses {
             judge(cx, &address, span, out);
+        }
+    }
+
+    /// A port that is open to strangers is FS704's; one that only the firewall keeps from them is a note here.
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        for listener in listeners(host).iter().flatten() {
+            if let (Who::Application(name), Reach::Closed(span)) = (&listener.who, listener.reach) {
+                let message =
+                    format!("`{name}` listens on every interface, and only the firewall keeps strangers out");
+                let finding =
+                    Finding::new(META.id, Severity::Low, Confidence::Certain, listener.evidence(), message);
+                out.fail(
+                    finding
+                        .with_trail([deployed::evidence(span, "the firewall closes the port")])
+                        .with_fix(Fix::advice("listen on `127.0.0.1` or on a socket file")),
+                );
+            }
         }
     }
 }

@@ -9,8 +9,9 @@ use flaskseal_project::deploy::host::{Container, Platform};
 use super::PRIVATE_APPLICATION;
 use super::deployed::{self, evidence};
 use super::fs704_public_application_port::loopback;
+use super::listening::{Reach, Who, listeners};
 use super::services::{self, Kind};
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(712),
@@ -19,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[PRIVATE_APPLICATION],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[306, 668],
     owasp: Some("A07"),
     asvs: &["V13.2.1", "V13.2.3"],
@@ -53,6 +54,17 @@ impl Rule for ExposedDataService {
                         .with_fix(Fix::advice("set a password, from a secret")),
                 );
             }
+        }
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        for listener in listeners(host).iter().flatten() {
+            let (Who::Data(what), Reach::Open) = (&listener.who, listener.reach) else { continue };
+            let severity = if listener.socket.port == 2375 { Severity::Critical } else { META.severity };
+            let message = format!("{what} can be reached from everywhere on {}", listener.shown());
+            let finding = Finding::new(META.id, severity, Confidence::Certain, listener.evidence(), message);
+            let advice = "let it listen on 127.0.0.1, or let the firewall keep strangers out";
+            out.fail(finding.with_fix(Fix::advice(advice)));
         }
     }
 }

@@ -8,8 +8,9 @@ use flaskseal_project::deploy::Value;
 use flaskseal_project::deploy::host::{BuiltImage, Container};
 
 use super::deployed::{self, evidence, is_powerful, is_root};
+use super::listening::seen;
 use super::{UNPRIVILEGED, services};
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(721),
@@ -18,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[UNPRIVILEGED],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[250],
     owasp: Some("A05~"),
     asvs: &["V13.2.2"],
@@ -39,6 +40,23 @@ impl Rule for RootContainer {
         }
         for container in deployed::containers(project).filter(|container| !container.is_init) {
             started(container, out);
+        }
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        let contained: Vec<_> = host.facts.app_servers().filter(|process| process.in_container).collect();
+        // A master that gives its workers to another user is root for the port alone.
+        let gives_up =
+            |program: &str| contained.iter().any(|other| other.program == program && other.user != 0);
+        if let Some(process) =
+            contained.iter().find(|process| process.user == 0 && !gives_up(&process.program))
+        {
+            let message = format!("`{}` runs as root in its container", process.program);
+            let place = seen(format!("process {} is root's", process.id));
+            out.fail(
+                Finding::new(META.id, META.severity, META.confidence, place, message)
+                    .with_fix(Fix::advice("add a system user to the image, and `USER`")),
+            );
         }
     }
 }

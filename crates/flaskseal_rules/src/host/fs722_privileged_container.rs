@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Certain,
     controls: &[UNPRIVILEGED],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[250, 269],
     owasp: Some("A05~"),
     asvs: &["V13.2.2"],

@@ -10,8 +10,9 @@ use flaskseal_project::{Context, Project};
 
 use super::UNPRIVILEGED;
 use super::deployed::{self, evidence, is_root};
+use super::listening::seen;
 use super::platform::{Place, place};
-use crate::Rule;
+use crate::{HostView, Rule};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(741),
@@ -20,7 +21,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[UNPRIVILEGED],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[250],
     owasp: Some("A05~"),
     asvs: &["V13.2.2"],
@@ -77,6 +78,85 @@ impl Rule for RootService {
             }
         }
         by_sudo(project, out);
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        running(host, out);
+        powerful_groups(host, out);
+    }
+}
+
+/// The processes that serve, as whom they run.
+fn running(host: &HostView<'_>, out: &mut Assessment) {
+    let servers: Vec<_> = host.facts.app_servers().filter(|process| !process.in_container).collect();
+    let mut told: Vec<&str> = Vec::new();
+    for process in &servers {
+        if told.contains(&process.program.as_str()) {
+            continue;
+        }
+        told.push(&process.program);
+        // A master that gives its workers to another user is root for the port alone.
+        let worker = servers.iter().find(|other| other.program == process.program && other.user != 0);
+        if let Some(worker) = worker {
+            let user = host.facts.accounts.user_name(worker.user);
+            out.support(
+                UNPRIVILEGED,
+                seen(format!("`{}` runs as `{user}` (process {})", worker.program, worker.id)),
+            );
+        } else {
+            let message = format!(
+                "`{}` runs as root: a flaw in the application is a flaw of the host",
+                process.program
+            );
+            let place = seen(format!("process {} is root's", process.id));
+            let advice = "run it as a system user that owns nothing else: `User=` in its unit";
+            out.fail(
+                Finding::new(META.id, META.severity, Confidence::Certain, place, message)
+                    .with_fix(Fix::advice(advice)),
+            );
+        }
+    }
+    let has_service =
+        host.project.deployment.processes.iter().any(|process| service_of(host.project, process).is_some());
+    if servers.is_empty() && !has_service {
+        let reason = "nothing on the host serves an application: no unit, and no process that is known";
+        out.gap(UNPRIVILEGED, Gap::new(reason, ""));
+    }
+}
+
+/// Groups that are as good as root: who is in them starts containers, changes to root or writes to disks.
+fn powerful_groups(host: &HostView<'_>, out: &mut Assessment) {
+    const POWERFUL: [&str; 8] = ["docker", "sudo", "wheel", "admin", "lxd", "disk", "root", "shadow"];
+    let accounts = &host.facts.accounts;
+    let services = host
+        .project
+        .deployment
+        .processes
+        .iter()
+        .filter_map(|process| service_of(host.project, process)?.user.as_ref())
+        .filter_map(|user| accounts.user(&user.value));
+    let processes = host
+        .facts
+        .app_servers()
+        .filter(|process| !process.in_container)
+        .filter_map(|process| accounts.users.iter().find(|user| user.id == process.user));
+    let mut users: Vec<_> = services.chain(processes).filter(|user| user.id != 0).collect();
+    users.sort_by_key(|user| user.id);
+    users.dedup();
+    for user in users {
+        let groups = accounts.groups_of(user).into_iter().map(|group| accounts.group_name(group));
+        let powerful: Vec<String> = groups.filter(|name| POWERFUL.contains(&name.as_str())).collect();
+        if !powerful.is_empty() {
+            let powerful = powerful.join("`, `");
+            let message =
+                format!("the application runs as `{}`, whom the group `{powerful}` makes root", user.name);
+            let place = seen(format!("`{}` is in the group `{powerful}`", user.name));
+            let advice = "take the user out of the group, or give the application a user of its own";
+            out.fail(
+                Finding::new(META.id, Severity::Medium, Confidence::Certain, place, message)
+                    .with_fix(Fix::advice(advice)),
+            );
+        }
     }
 }
 

@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Critical,
     confidence: Confidence::Firm,
     controls: &[PROXY_HYGIENE],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[306, 94],
     owasp: Some("A07"),
     asvs: &["V13.2.5"],

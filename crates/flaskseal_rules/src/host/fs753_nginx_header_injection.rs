@@ -19,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[PROXY_HYGIENE],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[113, 93],
     owasp: Some("A03"),
     asvs: &["V4.2.4"],

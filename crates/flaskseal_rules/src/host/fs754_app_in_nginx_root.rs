@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[PROXY_HYGIENE],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[552, 538, 548],
     owasp: Some("A01"),
     asvs: &["V13.4.1", "V13.4.3", "V13.4.7"],

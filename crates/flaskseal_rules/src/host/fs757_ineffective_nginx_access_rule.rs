@@ -21,7 +21,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[PROXY_HYGIENE],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[863, 284],
     owasp: Some("A01"),
     asvs: &["V8.2.1"],

@@ -15,7 +15,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[PROXY_HYGIENE],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[770],
     owasp: Some("A04~"),
     asvs: &["V5.2.1", "V6.3.1"],

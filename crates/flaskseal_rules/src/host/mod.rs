@@ -37,6 +37,8 @@ mod fs766_weak_host_baseline;
 mod fs771_weak_pod_security;
 mod fs782_database_superuser;
 mod fs784_check_then_use_race;
+mod listening;
+mod modes;
 mod origin;
 mod platform;
 mod services;

@@ -18,6 +18,9 @@ pub(super) enum Place {
 }
 
 pub(super) fn place(project: &Project<'_>) -> Place {
+    if project.is_observed {
+        return Place::Host;
+    }
     let deployment = &project.deployment;
     let host = &deployment.host;
     let kind_of = |process: &Process| {

@@ -86,6 +86,6 @@ pub(super) fn outer_proxy(project: &Project<'_>) -> Option<Span> {
 pub(super) fn no_web_server() -> Gap {
     Gap::new(
         "no configuration of a web server found",
-        "keep the configuration of nginx, Apache, Caddy or Traefik in the checked folder",
+        "keep the configuration of nginx, Apache, Caddy or Traefik in the checked folder, or look at the server with `--host`",
     )
 }

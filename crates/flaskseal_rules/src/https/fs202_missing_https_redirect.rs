@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[REDIRECT],
-    layers: &[Layer::Deploy, Layer::Source],
+    layers: &[Layer::Deploy, Layer::Source, Layer::Host],
     cwe: &[319, 523],
     owasp: Some("A02"),
     asvs: &["V12.2.1", "V4.1.2"],

@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Certain,
     controls: &[TLS],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[319],
     owasp: Some("A02"),
     asvs: &["V12.2.1"],

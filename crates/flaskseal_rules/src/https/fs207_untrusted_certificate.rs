@@ -16,7 +16,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Certain,
     controls: &[CERTIFICATE],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[295, 297],
     owasp: Some("A07"),
     asvs: &["V12.2.2"],

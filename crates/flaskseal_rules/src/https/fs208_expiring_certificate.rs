@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Critical,
     confidence: Confidence::Certain,
     controls: &[CERTIFICATE],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[324],
     owasp: Some("A02"),
     asvs: &["V12.2.2"],

@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[CERTIFICATE],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[326, 327],
     owasp: Some("A02"),
     asvs: &["V12.1.2", "V11.2.3"],

@@ -1,14 +1,15 @@
 //! FS215: nothing renews the certificate.
 
 use flaskseal_core::{
-    Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity, Span,
-    TextRange,
+    Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
+    Span, TextRange,
 };
 use flaskseal_project::Project;
+use flaskseal_project::host::Lineage;
 
 use super::certificates::used;
 use super::{RENEWAL, front};
-use crate::{Rule, nginx};
+use crate::{HostView, Rule, nginx};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(215),
@@ -17,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Tentative,
     controls: &[RENEWAL],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[324],
     owasp: Some("A02"),
     asvs: &["V12.2.2"],
@@ -42,6 +43,10 @@ impl Rule for ManualCertificateRenewal {
                 return out.support(RENEWAL, nginx::evidence(at, claim));
             }
         }
+        // What the files of a host say is asked below.
+        if project.is_observed {
+            return;
+        }
         if let Some(at) = by_hand(project) {
             fail(out, at, "`manual`", "the certificate is renewed by hand");
         } else if let Some(at) = renewal(project) {
@@ -54,8 +59,70 @@ impl Rule for ManualCertificateRenewal {
                 "a file of the tree",
                 "the certificate is shipped with the tree: nothing renews it",
             ),
-            None => out.gap(RENEWAL, Gap::new("what renews the certificate is not in the tree", "")),
+            None => {
+                let reason = "what renews the certificate is not in the tree";
+                out.gap(RENEWAL, Gap::new(reason, "look at the server itself with `--host`"));
+            }
         }
+    }
+
+    fn check_host(&self, host: &HostView<'_>, _: &Project<'_>, out: &mut Assessment) {
+        on_host(host, out);
+    }
+}
+
+/// certbot's certificates, and what renews them.
+fn on_host(host: &HostView<'_>, out: &mut Assessment) {
+    let renewal = &host.facts.renewal;
+    if front::with_tls(host.project).any(|(site, _)| site.tls.is_managed.is_some()) {
+        return;
+    }
+    let named = used(host.project);
+    let is_used = |name: &str| {
+        let folder = format!("/letsencrypt/live/{name}/");
+        named.is_empty() || named.iter().any(|one| one.path.contains(&folder))
+    };
+    let lineages: Vec<&Lineage> = renewal.lineages.iter().filter(|lineage| is_used(&lineage.name)).collect();
+    for lineage in &lineages {
+        let (message, advice) = if !lineage.renews_itself() {
+            (
+                "is renewed by hand: nothing proves the name without somebody",
+                "use the authenticator `nginx`, `webroot` or `dns-...`",
+            )
+        } else if renewal.schedules.is_empty() {
+            (
+                "is not renewed: no timer and no line of cron runs certbot",
+                "`systemctl enable --now certbot.timer`",
+            )
+        } else if !lineage.reloads() && renewal.hooks.is_empty() {
+            (
+                "is renewed, but nothing makes the web server load it",
+                "add `--deploy-hook 'systemctl reload nginx'`",
+            )
+        } else {
+            continue;
+        };
+        let claim = format!("{} says how it is renewed", lineage.path);
+        let primary = Evidence::general(Layer::Host, claim);
+        let message = format!("the certificate `{}` {message}", lineage.name);
+        out.fail(
+            Finding::new(META.id, Severity::Medium, Confidence::Firm, primary, message)
+                .with_scope(lineage.name.clone())
+                .with_fix(Fix::advice(advice)),
+        );
+    }
+    match renewal.schedules.first() {
+        Some((_, what)) if !lineages.is_empty() || !named.is_empty() => {
+            out.support(RENEWAL, Evidence::general(Layer::Host, format!("{what} renews certificates")));
+        }
+        _ if renewal.is_hidden => {
+            let reason = "certbot's folder may not be read";
+            out.gap(RENEWAL, Gap::new(reason, "run `flaskseal check --host` as root"));
+        }
+        _ if lineages.is_empty() && !named.is_empty() => {
+            out.gap(RENEWAL, Gap::new("what renews the certificate was not found on the host", ""));
+        }
+        _ => {}
     }
 }
 

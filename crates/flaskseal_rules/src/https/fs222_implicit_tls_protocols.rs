@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[SOUND_TLS],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[1188],
     owasp: Some("A05~"),
     asvs: &["V12.1.1"],

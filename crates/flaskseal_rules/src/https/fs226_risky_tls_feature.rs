@@ -16,7 +16,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[SOUND_TLS],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[326, 294],
     owasp: Some("A02"),
     asvs: &["V12.1.2"],

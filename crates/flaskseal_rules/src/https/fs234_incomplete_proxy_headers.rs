@@ -19,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[KNOWN_PROXY],
-    layers: &[Layer::Deploy],
+    layers: &[Layer::Deploy, Layer::Host],
     cwe: &[1188],
     owasp: Some("A05~"),
     asvs: &["V4.1.3"],

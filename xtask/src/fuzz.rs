@@ -22,6 +22,8 @@ enum Seeds {
     Projects,
     /// These texts.
     Texts(&'static [&'static str]),
+    /// These bytes.
+    Bytes(&'static [&'static [u8]]),
 }
 
 const TARGETS: &[Target] = &[
@@ -54,6 +56,16 @@ const TARGETS: &[Target] = &[
     Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
     Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
     Target { name: "suppression", max_len: 2048, seeds: Seeds::Texts(SUPPRESSIONS) },
+    Target { name: "tls", max_len: 4096, seeds: Seeds::Bytes(FLIGHTS) },
+];
+
+/// What servers send first: a flight of TLS 1.2 with a certificate on P-256 that was made for this, a choice and a retry of
+/// TLS 1.3 with no more than they need, an alert, and a greeting of SSL 2.
+const FLIGHTS: &[&[u8]] = &[
+    include_bytes!("../../fuzz/seeds/tls_1_2_flight.bin"),
+    b"\x16\x03\x03\x00\x38\x02\x00\x00\x34\x03\x03rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr\x00\x13\x01\x00\x00\x0c\x00\x2b\x00\x02\x03\x04\x00\x33\x00\x02\x00\x1d",
+    b"\x15\x03\x01\x00\x02\x02\x28",
+    b"\x80\x11\x04\x00\x01\x00\x02\x00\x00\x00\x06\x00\x00\x01\x00\x80\x07\x00\xc0",
 ];
 
 const FIREWALLS: &[&str] = &[
@@ -242,15 +254,16 @@ impl Sources {
         Ok(folder)
     }
 
-    fn of(&self, target: &Target) -> Vec<String> {
+    fn of(&self, target: &Target) -> Vec<Vec<u8>> {
         match &target.seeds {
-            Seeds::Texts(texts) => texts.iter().map(|text| (*text).to_owned()).collect(),
-            Seeds::Projects => self.projects.iter().map(|files| marked(files)).collect(),
+            Seeds::Texts(texts) => texts.iter().map(|text| text.as_bytes().to_vec()).collect(),
+            Seeds::Bytes(all) => all.iter().map(|bytes| bytes.to_vec()).collect(),
+            Seeds::Projects => self.projects.iter().map(|files| marked(files).into_bytes()).collect(),
             Seeds::Files(words, texts) => {
                 let wanted = |path: &str| words.iter().any(|word| path.contains(word));
                 let found = self.projects.iter().flatten().filter(|(path, _)| wanted(path));
-                let texts = texts.iter().map(|text| (*text).to_owned());
-                found.map(|(_, text)| text.clone()).chain(texts).collect()
+                let texts = texts.iter().map(|text| text.as_bytes().to_vec());
+                found.map(|(_, text)| text.clone().into_bytes()).chain(texts).collect()
             }
         }
     }

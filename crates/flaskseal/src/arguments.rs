@@ -53,7 +53,7 @@ pub enum Command {
     Deps {
         #[command(flatten)]
         project: ProjectArguments,
-        /// A table for people, or a CycloneDX 1.6 bill of materials with VEX statements
+        /// A table for people, JSON, or a CycloneDX 1.6 bill of materials with VEX statements
         #[arg(long, short, alias = "output-format", value_enum, default_value = "terminal")]
         format: PackageFormat,
     },
@@ -306,6 +306,7 @@ pub enum ListFormat {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum PackageFormat {
     Terminal,
+    Json,
     Cyclonedx,
 }
 

@@ -227,6 +227,7 @@ fn list_packages(
     let text = workers(arguments)?.install(|| {
         packages::run(&request, &|project, rows| match format {
             PackageFormat::Terminal => packages::table(project, rows, request.today),
+            PackageFormat::Json => packages::json(project, rows),
             PackageFormat::Cyclonedx => packages::cyclonedx(project, rows, &name, request.today),
         })
     })?;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::alphabet::Alphabet;
 use crate::call::Arguments;
 use crate::format::Conversion;
 use crate::heap::{Dict, List, Shape};
 use crate::machine::{Machine, Raised};
 use crate::origin::stronger;
-use crate::rope::{Rope, Source};
+use crate::rope::{Hole, Rope, Source};
 use crate::truth::Truth;
 use crate::value::{Alternative, Bytes, Key, Kind, Type, Value};
 
@@ -389,14 +390,23 @@ pub(crate) fn call(
             .as_int()
             .and_then(|code| u32::try_from(code).ok())
             .and_then(char::from_u32)
-            .map_or_else(Value::unknown_text, |character| Value::str(character.to_string())),
-        ("ord", Some(value)) => value
-            .as_str()
-            .and_then(|text| text.chars().next())
-            .map_or(Value::UNKNOWN, |c| Value::int(i64::from(c as u32))),
-        ("hex", Some(value)) => {
-            value.as_int().map_or_else(Value::unknown_text, |value| Value::str(format!("{value:#x}")))
-        }
+            .map_or_else(|| text_from(&value, Alphabet::ALL), |character| Value::str(character.to_string())),
+        ("ord", Some(value)) => value.as_str().and_then(|text| text.chars().next()).map_or_else(
+            || Value::new(Kind::Some(Type::Int), None).tainted(value.origin()),
+            |c| Value::int(i64::from(c as u32)),
+        ),
+        ("hex" | "oct" | "bin", Some(value)) => match (name, value.as_int()) {
+            (_, None) => text_from(&value, Alphabet::of("-0123456789abcdefox")),
+            (base, Some(number)) => {
+                let size = number.unsigned_abs();
+                let digits = match base {
+                    "hex" => format!("{size:#x}"),
+                    "oct" => format!("{size:#o}"),
+                    _ => format!("{size:#b}"),
+                };
+                Value::str(if number < 0 { format!("-{digits}") } else { digits })
+            }
+        },
         ("bytes" | "bytearray", None) => Value::new(Kind::Bytes(Bytes::Known(Arc::new([]))), None),
         ("bytes" | "bytearray", Some(value)) => value.map(|value| match &value.kind {
             Kind::Str(rope) => match rope.as_literal() {
@@ -891,4 +901,9 @@ fn type_of(machine: &Machine<'_>, value: &Value) -> Value {
         },
         _ => return Value::UNKNOWN,
     })
+}
+
+/// Text that a value determines, of these characters.
+fn text_from(value: &Value, alphabet: Alphabet) -> Value {
+    Rope::from(Hole { origin: value.origin(), ..Hole::new(Source::Unknown, alphabet) }).into()
 }

@@ -313,6 +313,10 @@ pub(crate) fn slice(rope: &Rope, lower: Option<i64>, upper: Option<i64>) -> Rope
     let skip = match lower {
         None | Some(0) => 0,
         Some(lower) if lower > 0 && lower <= prefix => lower,
+        // The beginning that is known goes, and what is left of the number goes from the hole after it.
+        Some(lower) if lower > 0 && prefix > 0 && segments.len() == 2 && upper.is_none() => {
+            return slice(&Rope::of_segments(segments.drain(1..)), Some(lower - prefix), None);
+        }
         // The end of a known ending.
         Some(lower) if lower < 0 && -lower <= suffix && upper.is_none() => {
             let text: Vec<char> = rope.literal_suffix().chars().collect();
@@ -323,6 +327,11 @@ pub(crate) fn slice(rope: &Rope, lower: Option<i64>, upper: Option<i64>) -> Rope
     let drop = match upper {
         None => 0,
         Some(upper) if upper < 0 && -upper <= suffix && prefix >= skip => -upper,
+        // The same at the end, where nothing is left to shorten before the hole.
+        Some(upper) if upper < 0 && suffix > 0 && skip == prefix => match inner(&segments) {
+            Some(hole) => return slice(&hole.into(), None, Some(upper + suffix)),
+            None => return part(),
+        },
         Some(upper) if upper >= 0 && upper <= prefix => {
             let text = rope.literal_prefix().chars();
             let length = (upper - skip).max(0) as usize;
@@ -339,6 +348,15 @@ pub(crate) fn slice(rope: &Rope, lower: Option<i64>, upper: Option<i64>) -> Rope
         *text = text.chars().take(keep).collect::<String>().into();
     }
     Rope::of_segments(segments)
+}
+
+/// The only hole.
+fn inner(segments: &[Segment]) -> Option<Hole> {
+    let mut holes = segments.iter().filter_map(|segment| match segment {
+        Segment::Hole(hole) => Some(hole),
+        Segment::Literal(_) => None,
+    });
+    holes.next().filter(|_| holes.next().is_none()).cloned()
 }
 
 #[cfg(test)]

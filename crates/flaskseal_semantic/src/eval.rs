@@ -72,7 +72,7 @@ impl<'a> Machine<'a> {
             Expr::Subscript(node) => {
                 let object = self.eval(&node.value)?;
                 if let Expr::Slice(slice) = &*node.slice {
-                    return Ok(self.slice(&object, slice)?.at(here));
+                    return Ok(self.slice(&object, &node.value, slice)?.at(here));
                 }
                 let key = self.eval(&node.slice)?;
                 self.get_item(&object, &key, span)?
@@ -930,6 +930,8 @@ impl<'a> Machine<'a> {
                 }
             }
             // A setting, a table of a library: no client fills it.
+            // `in None` ends the path, whatever is asked.
+            Kind::None => listed(item),
             Kind::Path(_) | Kind::Unknown if container.taint.is_none() => listed(item),
             _ => unknown(),
         }
@@ -1049,7 +1051,8 @@ impl<'a> Machine<'a> {
         match (&left.kind, &right.kind) {
             (Kind::Some(Type::Int), Kind::Int(_) | Kind::Some(Type::Int))
             | (Kind::Int(_), Kind::Some(Type::Int)) => {
-                Value::new(Kind::Some(if op == Div { Type::Float } else { Type::Int }), None)
+                let kind = if op == Div { Type::Float } else { Type::Int };
+                Value::new(Kind::Some(kind), None).tainted(stronger(left.origin(), right.origin()))
             }
             // What a library gives keeps its name through an operation: `db.a | db.b`, `path / "x"`.
             (Kind::Path(path), _) => {
@@ -1061,11 +1064,12 @@ impl<'a> Machine<'a> {
 
     // Slices.
 
-    fn slice(&mut self, object: &Value, node: &'a ast::ExprSlice) -> Evaluated {
+    fn slice(&mut self, object: &Value, whole: &Expr, node: &'a ast::ExprSlice) -> Evaluated {
         let bound =
             |machine: &mut Self, node: &'a Option<Box<Expr>>| -> Result<Option<Option<i64>>, Raised> {
                 match node {
                     None => Ok(Some(None)),
+                    Some(node) if from_end(node, whole).is_some() => Ok(Some(from_end(node, whole))),
                     Some(node) => {
                         let value = machine.eval(node)?;
                         Ok(match &value.kind {
@@ -1080,6 +1084,11 @@ impl<'a> Machine<'a> {
             return Ok(match &object.kind {
                 Kind::Str(rope) => {
                     let place = self.span(node);
+                    // Where it begins may be known.
+                    let rope = match bounds.0 {
+                        Some(lower) => crate::cut::slice(rope, lower, None),
+                        None => rope.clone(),
+                    };
                     rope.made(Relation::Part, rope.alphabet(), place).into()
                 }
                 _ => Value::UNKNOWN.tainted(object.origin()),
@@ -1331,4 +1340,15 @@ fn order(a: &Value, b: &Value) -> Option<std::cmp::Ordering> {
         }
         _ => Some(a.as_int()?.cmp(&b.as_int()?)),
     }
+}
+
+/// `len(text) - 3` as a bound of `text`: as many from its end. Where the text is shorter, less is left than this says.
+fn from_end(bound: &Expr, whole: &Expr) -> Option<i64> {
+    let Expr::BinOp(ast::ExprBinOp { left, op: ast::Operator::Sub, right, .. }) = bound else { return None };
+    let (Expr::Call(call), Expr::NumberLiteral(number)) = (&**left, &**right) else { return None };
+    let (Expr::Name(function), Expr::Name(whole)) = (&*call.func, whole) else { return None };
+    let [Expr::Name(measured)] = &*call.arguments.args else { return None };
+    let ast::Number::Int(number) = &number.value else { return None };
+    let number = number.as_i64().filter(|number| *number > 0)?;
+    (function.id == "len" && measured.id == whole.id).then_some(-number)
 }

@@ -6,7 +6,7 @@ use flaskseal_python::{Name, ast, ast::Stmt};
 
 use crate::alphabet::Alphabet;
 use crate::guard::Guard;
-use crate::heap::{Code, Delta, Function, Mark, Shape};
+use crate::heap::{Code, Delta, Function, Mark, Shape, Taken};
 use crate::limits::{Identity, Limits};
 use crate::machine::{Evaluated, Exit, Flow, Frame, Machine, Raised};
 use crate::origin::{Origin, StepKind};
@@ -67,6 +67,12 @@ impl<'a> Machine<'a> {
                     Some(value) => self.eval(value)?,
                     None => Value::NONE,
                 };
+                // A page that was put together piece by piece is answered here.
+                let here = self.span(node);
+                let value = value.map(|one| match one.as_rope() {
+                    Some(rope) if rope.origin().is_some() => one.clone().at(Some(here)),
+                    _ => one.clone(),
+                });
                 return Ok(Flow::Return(value));
             }
             Stmt::FunctionDef(node) => self.function_definition(node)?,
@@ -141,52 +147,58 @@ impl<'a> Machine<'a> {
         ))
     }
 
-    /// Narrows what a test says of plain names, on the path where it had this outcome.
-    pub(crate) fn narrow(&mut self, test: &'a ast::Expr, outcome: bool) {
+    /// Narrows what a test says of plain names, on the path where it had this outcome; says whether it chose among
+    /// values.
+    pub(crate) fn narrow(&mut self, test: &'a ast::Expr, outcome: bool) -> bool {
         match test {
             ast::Expr::UnaryOp(node) if node.op == ast::UnaryOp::Not => self.narrow(&node.operand, !outcome),
             // `a and b` true says both; `a or b` false denies both.
             ast::Expr::BoolOp(node) if (node.op == ast::BoolOp::And) == outcome => {
+                let mut is_narrowed = false;
                 for value in &node.values {
-                    self.narrow(value, outcome);
+                    if is_narrowed {
+                        self.ask_again(value, outcome);
+                    }
+                    is_narrowed |= self.narrow(value, outcome);
                 }
+                is_narrowed
             }
-            ast::Expr::Name(name) => {
-                self.narrow_name(name, |machine, value| {
-                    let truth = machine.truth(value);
-                    if outcome { truth.yes.is_some() } else { truth.no.is_some() }
-                });
-            }
+            ast::Expr::Name(name) => self.narrow_name(name, |machine, value| {
+                let truth = machine.truth(value);
+                if outcome { truth.yes.is_some() } else { truth.no.is_some() }
+            }),
             ast::Expr::Compare(node) if node.ops.len() == 1 => {
-                self.narrow_alternatives(test, outcome);
-                let ast::Expr::Name(name) = &*node.left else { return };
+                let is_narrowed = self.narrow_alternatives(test, outcome);
+                let ast::Expr::Name(name) = &*node.left else { return is_narrowed };
                 let (same, is_equality) = match node.ops[0] {
                     ast::CmpOp::Is | ast::CmpOp::Eq => (outcome, true),
                     ast::CmpOp::IsNot | ast::CmpOp::NotEq => (!outcome, true),
                     _ => (outcome, false),
                 };
-                let Some(expected) = constant_of(&node.comparators[0]) else { return };
-                if is_equality {
-                    self.narrow_name(name, |_, value| match equal_constants(value, &expected) {
+                let Some(expected) = constant_of(&node.comparators[0]) else { return is_narrowed };
+                is_equality
+                    && self.narrow_name(name, |_, value| match equal_constants(value, &expected) {
                         Some(equal) => equal == same,
                         None => true,
-                    });
-                }
+                    })
+                    || is_narrowed
             }
             _ => self.narrow_alternatives(test, outcome),
         }
     }
 
-    fn narrow_name(&mut self, name: &ast::ExprName, keep: impl Fn(&Self, &Value) -> bool) {
+    fn narrow_name(&mut self, name: &ast::ExprName, keep: impl Fn(&Self, &Value) -> bool) -> bool {
         let scope = self.frame().scope;
-        let Some(value) = self.heap.attribute(scope, &name.id) else { return };
-        let Kind::Union(alternatives) = &value.kind else { return };
+        let Some(value) = self.heap.attribute(scope, &name.id) else { return false };
+        let Kind::Union(alternatives) = &value.kind else { return false };
         let alternatives = alternatives.clone();
         let kept: Vec<Alternative> =
             alternatives.iter().filter(|alternative| keep(self, &alternative.value)).cloned().collect();
-        if !kept.is_empty() && kept.len() < alternatives.len() {
+        let is_narrowed = !kept.is_empty() && kept.len() < alternatives.len();
+        if is_narrowed {
             self.heap.set_attribute(scope, name.id.clone(), Value::union(kept));
         }
+        is_narrowed
     }
 
     fn match_statement(&mut self, node: &'a ast::StmtMatch) -> Result<Flow, Raised> {
@@ -526,7 +538,7 @@ impl<'a> Machine<'a> {
         match (handled, other) {
             (handled, None) => handled,
             (Flow::Normal, Some((Flow::Normal, delta, guard))) => {
-                self.heap.join(delta, &guard, &handled_guard);
+                self.heap.join(delta, Taken::under(&guard), Taken::under(&handled_guard));
                 self.guard = guard.or(&handled_guard);
                 Flow::Normal
             }

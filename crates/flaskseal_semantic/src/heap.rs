@@ -141,6 +141,22 @@ pub(crate) struct Delta<'a> {
     places: IndexMap<(ObjectId, Place), Content<'a>, FxBuildHasher>,
 }
 
+/// A path that meets another.
+#[derive(Clone, Copy)]
+pub(crate) struct Taken<'g> {
+    /// The condition under which it was taken.
+    pub when: &'g Guard,
+    /// What holds at its end.
+    pub knowing: &'g Guard,
+}
+
+impl<'g> Taken<'g> {
+    /// A path of which the whole guard tells the alternatives apart.
+    pub(crate) fn under(guard: &'g Guard) -> Self {
+        Self { when: guard, knowing: guard }
+    }
+}
+
 impl Mark {
     /// Whether an object was allocated after this moment.
     pub(crate) fn is_before_object(self, id: ObjectId) -> bool {
@@ -431,9 +447,8 @@ impl<'a> Heap<'a> {
         }
     }
 
-    /// Joins another path, lifted or left at some point after `delta.since`, into the current one. The guards say
-    /// under which condition each of both was taken.
-    pub(crate) fn join(&mut self, delta: Delta<'a>, theirs: &Guard, ours: &Guard) {
+    /// Joins another path, lifted or left at some point after `delta.since`, into the current one.
+    pub(crate) fn join(&mut self, delta: Delta<'a>, theirs: Taken<'_>, ours: Taken<'_>) {
         let mut places = delta.places;
         // What only our path wrote since then, the other path saw as it was before.
         let before: Vec<_> = self
@@ -455,8 +470,8 @@ impl<'a> Heap<'a> {
                         continue;
                     }
                     Content::Value(Some(Value::union([
-                        Alternative { value: our.under(ours), guard: ours.clone() },
-                        Alternative { value: their.under(theirs), guard: theirs.clone() },
+                        Alternative { value: our.under(ours.knowing), guard: ours.when.clone() },
+                        Alternative { value: their.under(theirs.knowing), guard: theirs.when.clone() },
                     ])))
                 }
                 (Content::Shape(our), Content::Shape(their)) => {

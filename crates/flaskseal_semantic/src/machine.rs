@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::event::{Context, Decorated, Event, Incomplete};
 use crate::flask::RouteValue;
 use crate::guard::Guard;
-use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape};
+use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape, Taken};
 use crate::limits::Identity;
 use crate::origin::Origin;
 use crate::program::Program;
@@ -284,7 +284,9 @@ impl<'a> Machine<'a> {
         let else_flow = otherwise(self);
         match (then_flow, else_flow) {
             (Flow::Normal, Flow::Normal) => {
-                self.heap.join(delta, &yes, &no);
+                let (theirs, ours) =
+                    (Taken { when: &yes, knowing: &then_guard }, Taken { when: &no, knowing: &self.guard });
+                self.heap.join(delta, theirs, ours);
                 // What both say of a text stays.
                 self.guard = match then_guard.says_of_texts() && self.guard.says_of_texts() {
                     true => outer.with_texts_of(&then_guard.or(&self.guard)),
@@ -400,7 +402,7 @@ impl<'a> Machine<'a> {
         if let ([(delta, guard)], None) = (paths.as_slice(), &other) {
             let ours = self.guard.clone();
             self.guard = ours.or(guard);
-            self.heap.join(delta.clone(), guard, &ours);
+            self.heap.join(delta.clone(), Taken::under(guard), Taken::under(&ours));
             return;
         }
         let Some(mark) = paths.iter().map(|(delta, _)| delta.since()).min() else { return };

@@ -5,62 +5,111 @@
 
 use flaskseal_python::{Name, ast};
 
+use crate::guard::Guard;
 use crate::machine::Machine;
-use crate::rope::Segment;
 use crate::truth::Truth;
 use crate::value::{Alternative, Kind, Value};
 
 /// More alternatives than this are left as they are.
 const MAX_ALTERNATIVES: usize = 6;
+/// Under which hidden attributes an object of a library keeps the text that it stands for.
+const TEXT_OF_OBJECT: [&str; 3] = ["@path", "@str", "@url"];
 /// A test that nests deeper is left alone.
 const MAX_DEPTH: usize = 8;
 
 impl<'a> Machine<'a> {
-    /// Keeps of each name in a test the values for which it has this outcome, each as the test leaves it.
-    pub(crate) fn narrow_alternatives(&mut self, test: &'a ast::Expr, outcome: bool) {
-        let mut names = Vec::new();
-        if !collect_names(test, &mut names, 0) {
+    /// Keeps of each name in a test the values for which it has this outcome, each as the test leaves it, and says
+    /// whether there were some to choose from.
+    pub(crate) fn narrow_alternatives(&mut self, test: &'a ast::Expr, outcome: bool) -> bool {
+        let Some(names) = names_asked(test) else { return false };
+        let mut is_narrowed = false;
+        for name in names {
+            is_narrowed |= self.narrow_alternatives_of(name, test, outcome);
+        }
+        is_narrowed
+    }
+
+    /// Asks a test again whose names were narrowed since: it now says more.
+    pub(crate) fn ask_again(&mut self, test: &'a ast::Expr, outcome: bool) {
+        if names_asked(test).is_none() {
             return;
         }
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            self.narrow_alternatives_of(name, test, outcome);
+        let side = self.asked(test, outcome).and_then(|side| self.guard.and(&side));
+        if let Some(guard) = side {
+            self.guard = guard;
         }
     }
 
-    fn narrow_alternatives_of(&mut self, name: &'a Name, test: &'a ast::Expr, outcome: bool) {
+    fn narrow_alternatives_of(&mut self, name: &'a Name, test: &'a ast::Expr, outcome: bool) -> bool {
         let scope = self.frame().scope;
-        let Some(value) = self.heap.attribute(scope, name).cloned() else { return };
-        let Kind::Union(alternatives) = &value.kind else { return };
-        if alternatives.len() > MAX_ALTERNATIVES || !alternatives.iter().any(|one| has_hole(&one.value)) {
-            return;
+        let Some(value) = self.heap.attribute(scope, name).cloned() else { return false };
+        let Kind::Union(alternatives) = &value.kind else { return false };
+        if alternatives.len() > MAX_ALTERNATIVES || !alternatives.iter().any(|one| self.has_hole(&one.value))
+        {
+            return false;
         }
-        // The test ran already: what it does was noted then.
-        let events = self.events.len();
-        let (resolved, unresolved) = (self.calls_resolved, self.calls_unresolved);
         let mut kept = Vec::new();
+        let mut sides = None;
         for alternative in &**alternatives {
             self.heap.set_attribute(scope, name.clone(), alternative.value.clone());
-            let truth = self.condition(test).unwrap_or(Truth::EITHER);
-            let side = if outcome { truth.yes } else { truth.no };
-            let Some(side) = side else { continue };
+            let Some(side) = self.asked(test, outcome) else { continue };
             let Some(guard) = alternative.guard.and(&side) else { continue };
-            kept.push(Alternative { value: alternative.value.under(&side), guard });
+            kept.push(Alternative { value: self.under(&alternative.value, &side), guard });
+            sides = Some(sides.map_or_else(|| side.clone(), |sides: Guard| sides.or(&side)));
         }
-        self.events.truncate(events);
-        (self.calls_resolved, self.calls_unresolved) = (resolved, unresolved);
+        // It is one of them, so that what is said of each holds.
+        if let Some(guard) = sides.and_then(|sides| self.guard.and(&sides)) {
+            self.guard = guard;
+        }
         // A path on which no value is possible is not taken; which is wrong, the caller knows.
         let narrowed = if kept.is_empty() { value.clone() } else { Value::union(kept).at(value.at) };
         self.heap.set_attribute(scope, name.clone(), narrowed);
+        true
+    }
+
+    fn has_hole(&self, value: &Value) -> bool {
+        let rope = match &value.kind {
+            Kind::Str(rope) => Some(rope),
+            Kind::Object(id) => {
+                TEXT_OF_OBJECT.iter().find_map(|name| self.heap.attribute(*id, name)).and_then(Value::as_rope)
+            }
+            _ => None,
+        };
+        rope.is_some_and(|rope| rope.holes().next().is_some())
+    }
+
+    /// The value under a guard; a path that is an object is made anew of its narrowed text, which changes nothing for
+    /// who holds the old one: it is immutable.
+    fn under(&mut self, value: &Value, guard: &Guard) -> Value {
+        let Kind::Object(id) = &value.kind else { return value.under(guard) };
+        let path = self.heap.attribute(*id, "@path").and_then(Value::as_rope);
+        match path.and_then(|path| path.under(guard)) {
+            Some(path) => crate::paths::pure_path(self, path).at(value.at),
+            None => value.clone(),
+        }
+    }
+
+    /// What has to hold for a test to have this outcome; `None` where it cannot have it. The test ran already: what it
+    /// does was noted then.
+    fn asked(&mut self, test: &'a ast::Expr, outcome: bool) -> Option<Guard> {
+        let events = self.events.len();
+        let (resolved, unresolved) = (self.calls_resolved, self.calls_unresolved);
+        let truth = self.condition(test).unwrap_or(Truth::EITHER);
+        self.events.truncate(events);
+        (self.calls_resolved, self.calls_unresolved) = (resolved, unresolved);
+        if outcome { truth.yes } else { truth.no }
     }
 }
 
-fn has_hole(value: &Value) -> bool {
-    match &value.kind {
-        Kind::Str(rope) => rope.segments().iter().any(|segment| matches!(segment, Segment::Hole(_))),
-        _ => false,
+/// The names in a test that can be asked again.
+fn names_asked(test: &ast::Expr) -> Option<Vec<&Name>> {
+    let mut names = Vec::new();
+    if !collect_names(test, &mut names, 0) {
+        return None;
     }
+    names.sort_unstable();
+    names.dedup();
+    Some(names)
 }
 
 /// The names in a test that can be asked again, because asking does nothing; `false` where it may do something.

@@ -490,6 +490,13 @@ impl<'a> Machine<'a> {
                         None if dict.class.as_deref() == Some("collections.defaultdict") => {
                             results.push(Alternative { value: Value::UNKNOWN, guard });
                         }
+                        // Nobody catches it, so production would not work: something unseen sets it.
+                        None if self.tries == 0 && is_configuration(&dict) => {
+                            if !self.serving {
+                                self.incomplete("a setting is read that nothing visible sets", Some(span));
+                            }
+                            results.push(Alternative { value: Value::path("flask.Config().get()"), guard });
+                        }
                         None => missing = Some(guard),
                     },
                 }
@@ -1133,4 +1140,8 @@ pub(crate) fn docstring(code: crate::heap::Code<'_>) -> Value {
 fn indexed(values: &[Value], index: i64) -> Option<Value> {
     let index = if index < 0 { index + values.len() as i64 } else { index };
     usize::try_from(index).ok().and_then(|index| values.get(index)).cloned()
+}
+
+fn is_configuration(dict: &Dict) -> bool {
+    dict.class.as_deref() == Some("flask.Config")
 }

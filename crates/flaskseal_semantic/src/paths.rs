@@ -8,7 +8,7 @@ use crate::limits::{Checks, Limits, Relation};
 use crate::machine::{Machine, Raised};
 use crate::rope::{Hole, Rope, Segment, Source};
 use crate::truth::Truth;
-use crate::value::{Kind, Type, Value};
+use crate::value::{Alternative, Kind, Type, Value};
 
 const SLASH: Alphabet = Alphabet::ascii_range(b'/', b'/');
 
@@ -48,11 +48,16 @@ pub(crate) fn call_path(
         }
         ("os.path.normpath", Some(path)) => match path.as_str() {
             Some(text) => Value::str(normal(text)),
-            None => path.map(|path| resolve(machine, &machine.text_of(path)).into()),
+            None => path.map(|path| resolve(machine, &machine.text_of(path), Alphabet::ALL).into()),
         },
-        ("os.path.abspath" | "os.path.realpath" | "os.path.expanduser", Some(path)) => {
-            path.map(|path| resolve(machine, &machine.text_of(path)).into())
+        ("os.path.abspath" | "os.path.realpath", Some(path)) => {
+            path.map(|path| resolve(machine, &machine.text_of(path), SLASH).into())
         }
+        // Neither `..` nor links are followed.
+        ("os.path.expanduser", Some(path)) => path.map(|path| {
+            let rope = machine.text_of(path);
+            if rope.origin().is_some() { rope.into() } else { resolve(machine, &rope, Alphabet::ALL).into() }
+        }),
         ("os.fspath", Some(path)) => path.map(|path| machine.text_of(path).into()),
         ("os.path.exists" | "os.path.isfile" | "os.path.isdir", Some(path)) => exists(machine, &path),
         ("os.path.splitext", Some(path)) => split_extension(&machine.text_of(&path)),
@@ -101,8 +106,10 @@ pub(crate) fn call_method(
     let rope = machine.text_of(&path);
     let first = arguments.positional.first().cloned();
     Ok(Some(match (name, first) {
+        // `absolute` and `expanduser` leave every `..` where it is.
+        ("absolute" | "expanduser", _) if rope.origin().is_some() => pure_path(machine, rope),
         ("resolve" | "absolute" | "expanduser", _) => {
-            let rope = resolve(machine, &rope);
+            let rope = resolve(machine, &rope, SLASH);
             pure_path(machine, rope)
         }
         ("joinpath", _) => {
@@ -183,7 +190,7 @@ fn pure_paths(machine: &mut Machine<'_>, texts: &Value) -> Value {
     })
 }
 
-fn pure_path(machine: &mut Machine<'_>, rope: Rope) -> Value {
+pub(crate) fn pure_path(machine: &mut Machine<'_>, rope: Rope) -> Value {
     machine.library_instance("pathlib.Path", &[("@path", rope.into())])
 }
 
@@ -193,16 +200,13 @@ fn join(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
     let relative: Vec<Value> = parts
         .iter()
         .enumerate()
-        .map(|(index, part)| if index == 0 { part.clone() } else { beginning(machine, part, false) })
+        .map(|(index, part)| if index == 0 { part.clone() } else { relative_part(machine, part) })
         .collect();
     let mut joined = join_relative(machine, &relative);
     for index in 1..parts.len() {
-        let may_be_absolute = machine.text_of(&parts[index]).segments().first().is_some_and(|segment| {
-            matches!(segment, Segment::Hole(hole) if hole.origin.is_some() && hole.first.contains('/'))
-        });
-        if may_be_absolute {
+        if let Some(absolute) = absolute_part(machine, &parts[index]) {
             let mut rest = relative[index..].to_vec();
-            rest[0] = beginning(machine, &parts[index], true);
+            rest[0] = absolute;
             let absolute = join_relative(machine, &rest);
             joined = Value::either(joined, absolute);
         }
@@ -210,30 +214,32 @@ fn join(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
     joined
 }
 
-/// The part where it begins with a separator, or where it does not.
-fn beginning(machine: &Machine<'_>, part: &Value, with_separator: bool) -> Value {
-    let is_client = machine.text_of(part).segments().first().is_some_and(
-        |segment| matches!(segment, Segment::Hole(hole) if hole.origin.is_some() && hole.first.contains('/')),
-    );
-    if !is_client {
-        return part.clone();
-    }
-    part.map(|part| {
-        let mut is_first = true;
-        let rope = machine.text_of(part);
-        let segments = rope.segments().iter().map(|segment| match segment {
-            Segment::Hole(hole) if std::mem::take(&mut is_first) => {
-                let first = if with_separator { SLASH } else { hole.first.without(SLASH) };
-                Hole { first, ..hole.clone() }.into()
-            }
-            Segment::Hole(hole) => Rope::from(hole.clone()),
-            Segment::Literal(text) => {
-                is_first = false;
-                Rope::literal(text.clone())
-            }
-        });
-        Rope::concat(segments.collect::<Vec<_>>()).into()
+/// The part where what a client sends does not begin with a separator.
+fn relative_part(machine: &Machine<'_>, part: &Value) -> Value {
+    part.map(|part| match beginning(&machine.text_of(part), |first| first.without(SLASH)) {
+        Some(relative) => relative.into(),
+        None => part.clone(),
     })
+}
+
+/// The part where what a client sends begins with a separator; `None` where it cannot.
+fn absolute_part(machine: &Machine<'_>, part: &Value) -> Option<Value> {
+    let absolute = part.alternatives().into_iter().filter_map(|Alternative { value, guard }| {
+        let text = beginning(&machine.text_of(&value), |_| SLASH)?;
+        Some(Alternative { value: text.into(), guard })
+    });
+    let absolute: Vec<_> = absolute.collect();
+    (!absolute.is_empty()).then(|| Value::union(absolute))
+}
+
+/// The text with other first characters, where a client decides whether it begins with a separator.
+fn beginning(rope: &Rope, first: impl Fn(Alphabet) -> Alphabet) -> Option<Rope> {
+    let Some((Segment::Hole(hole), rest)) = rope.segments().split_first() else { return None };
+    if hole.origin.is_none() || !hole.first.contains('/') {
+        return None;
+    }
+    let hole = Hole { first: first(hole.first), ..hole.clone() };
+    Some(Rope::of_segments(std::iter::once(Segment::Hole(hole)).chain(rest.iter().cloned())))
 }
 
 fn join_relative(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
@@ -261,7 +267,7 @@ fn join_relative(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
 
 /// What comes of joining parts that must stay below the first.
 fn safe_join(machine: &mut Machine<'_>, parts: &[Value]) -> Value {
-    let relative: Vec<Value> = parts.iter().map(|part| beginning(machine, part, false)).collect();
+    let relative: Vec<Value> = parts.iter().map(|part| relative_part(machine, part)).collect();
     let joined = join_relative(machine, &relative);
     let below = |hole: &Hole| {
         let checks =
@@ -336,15 +342,15 @@ fn split_extension(rope: &Rope) -> Value {
     Value::tuple([Value::from(stem), Value::from(extension)])
 }
 
-/// An absolute, normalised path: below the tree's root where that is what it is, and else one text, of which only tests
-/// can say where it lies.
-fn resolve(machine: &Machine<'_>, rope: &Rope) -> Rope {
+/// A normalised path: below the tree's root where that is what it is, and else one text that begins with one of `first`,
+/// of which only tests can say where it lies.
+fn resolve(machine: &Machine<'_>, rope: &Rope, first: Alphabet) -> Rope {
     match machine.relative_path(rope) {
         Some(relative) if relative.is_empty() => Rope::hole(Source::Root),
         Some(relative) => Rope::concat([Rope::hole(Source::Root), Rope::literal(format!("/{relative}"))]),
         None => match rope.holes().find(|hole| hole.origin.is_some()) {
             Some(hole) if hole.checks.below_folder => rope.clone(),
-            Some(hole) => hole.made(Relation::Resolved, Alphabet::ALL, ()).into(),
+            Some(hole) => Hole { first, ..hole.made(Relation::Resolved, Alphabet::ALL, ()) }.into(),
             // Where the machine decides, what is written stays readable.
             None if rope.holes().all(|hole| !matches!(hole.source, Source::Unknown)) => rope.clone(),
             None => rope.blurred(Alphabet::ALL),
@@ -363,6 +369,13 @@ pub(crate) fn lies_below(path: &Rope, folder: &Rope, by_component: bool) -> Trut
     });
     if !is_resolved || folder.origin().is_some() {
         return Truth::EITHER;
+    }
+    // An absolute path lies below no relative one.
+    let is_absolute = path.as_hole().is_some_and(|hole| hole.first == SLASH);
+    if is_absolute
+        && matches!(folder.segments().first(), Some(Segment::Literal(text)) if !text.starts_with('/'))
+    {
+        return Truth::NO;
     }
     let checks = match by_component {
         true => Checks { below_folder: true, ..Checks::NONE },

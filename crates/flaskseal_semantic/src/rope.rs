@@ -26,6 +26,15 @@ pub enum Segment {
     Hole(Hole),
 }
 
+impl Segment {
+    fn alphabet(&self) -> Alphabet {
+        match self {
+            Self::Literal(text) => Alphabet::of(text),
+            Self::Hole(hole) => hole.alphabet,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hole {
     pub source: Source,
@@ -336,11 +345,13 @@ impl Rope {
     pub(crate) fn of_segments(segments: impl IntoIterator<Item = Segment>) -> Self {
         let mut joined: Vec<Segment> = Vec::new();
         let mut literal = String::new();
-        let mut too_long: Option<Option<Arc<Origin>>> = None;
+        // Of a text that is too long, its characters and where they come from remain.
+        let mut too_long: Option<Hole> = None;
         for segment in segments {
-            if let Some(origin) = &mut too_long {
+            if let Some(all) = &mut too_long {
+                all.alphabet = all.alphabet.union(segment.alphabet());
                 if let Segment::Hole(hole) = segment {
-                    *origin = stronger(origin.take(), hole.origin);
+                    all.origin = stronger(all.origin.take(), hole.origin);
                 }
                 continue;
             }
@@ -354,11 +365,14 @@ impl Rope {
                 }
             }
             if literal.len() > MAX_LITERAL || joined.len() > MAX_SEGMENTS {
-                too_long = Some(Self { segments: std::mem::take(&mut joined).into() }.origin());
+                joined.push(Segment::Literal(std::mem::take(&mut literal).into()));
+                let start = Self { segments: std::mem::take(&mut joined).into() };
+                too_long =
+                    Some(Hole { origin: start.origin(), ..Hole::new(Source::Unknown, start.alphabet()) });
             }
         }
-        if let Some(origin) = too_long {
-            return Self::from(Hole { origin, ..Hole::new(Source::Unknown, Alphabet::ALL) });
+        if let Some(all) = too_long {
+            return Self::from(Hole { first: all.alphabet, ..all });
         }
         if !literal.is_empty() || joined.is_empty() {
             joined.push(Segment::Literal(literal.into()));
@@ -400,12 +414,7 @@ impl Rope {
 
     /// Every character that can occur.
     pub fn alphabet(&self) -> Alphabet {
-        self.segments.iter().fold(Alphabet::NONE, |set, segment| {
-            set.union(match segment {
-                Segment::Literal(text) => Alphabet::of(text),
-                Segment::Hole(hole) => hole.alphabet,
-            })
-        })
+        self.segments.iter().fold(Alphabet::NONE, |set, segment| set.union(segment.alphabet()))
     }
 
     /// The literal that the rope begins with; empty where it begins with a hole.

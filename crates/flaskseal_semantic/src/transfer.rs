@@ -33,7 +33,12 @@ pub(crate) fn call(machine: &mut Machine<'_>, path: &str, arguments: &Arguments)
                 argument(arguments, port).is_some_and(|value| machine.truth(value).known() != Some(true))
             });
             let kept = if leaves_quotes { Alphabet::of("\"'") } else { Alphabet::NONE };
+            let is_alone = arguments.positional.len() == 1 && arguments.keywords.is_empty();
             Some(value.map(|value| {
+                let constant = value.as_str().filter(|_| is_alone);
+                if let Some(text) = constant.and_then(|text| crate::url::of_constant(path, text)) {
+                    return Value::str(text).at(span);
+                }
                 let rope = machine.text_of(value);
                 let rope = match machine.taint_of(value) {
                     // What is no text was written out as one.

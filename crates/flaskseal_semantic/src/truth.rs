@@ -180,6 +180,10 @@ pub(crate) fn begins(text: &Rope, prefix: &str) -> Truth {
         return below;
     }
     if known.is_empty() {
+        let first = text.as_hole().zip(prefix.chars().next());
+        if first.is_some_and(|(hole, first)| !hole.first.contains(first)) {
+            return Truth::NO;
+        }
         return about(text, Limits::prefix(prefix), Limits::not_prefix(prefix));
     }
     // The rest of the prefix is asked of the hole after what is known.

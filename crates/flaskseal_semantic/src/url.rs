@@ -44,6 +44,37 @@ pub(crate) fn call_path(machine: &mut Machine<'_>, path: &str, arguments: &Argum
     }
 }
 
+/// What a function of this module makes of a constant, where that is more than its `transfer` row says.
+pub(crate) fn of_constant(path: &str, text: &str) -> Option<String> {
+    match path {
+        "urllib.parse.unquote" => Some(unquoted(text, false)),
+        "urllib.parse.unquote_plus" => Some(unquoted(text, true)),
+        _ => None,
+    }
+}
+
+/// A text with its `%xx` replaced; what is no UTF-8 becomes replacement characters.
+fn unquoted(text: &str, is_plus: bool) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code =
+            after.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let code = code.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        match code.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(if is_plus && *first == b'+' { b' ' } else { *first });
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// `parts.netloc` and its like.
 pub(crate) fn attribute(machine: &Machine<'_>, id: ObjectId, name: &str) -> Option<Value> {
     let url = machine.heap.attribute(id, "@url")?.as_rope()?;

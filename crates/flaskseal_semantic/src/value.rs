@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flaskseal_core::Span;
 
+use crate::alphabet::Alphabet;
 use crate::guard::Guard;
 use crate::heap::ObjectId;
 use crate::limits::Relation;
@@ -223,8 +224,6 @@ impl Value {
     /// One of these, pruned of what cannot be and merged where equal.
     pub(crate) fn union(alternatives: impl IntoIterator<Item = Alternative>) -> Self {
         let mut merged: Vec<Alternative> = Vec::new();
-        // Of what comes after too many, only the request data counts.
-        let mut further = None;
         for Alternative { value, guard } in alternatives {
             let inner = match &value.kind {
                 Kind::Union(inner) => {
@@ -233,9 +232,7 @@ impl Value {
                 _ => vec![(value, guard)],
             };
             for (value, guard) in inner {
-                if merged.len() > MAX_ALTERNATIVES {
-                    further = stronger(further, value.origin());
-                } else if let Some(known) = merged.iter_mut().find(|known| known.value.same(&value)) {
+                if let Some(known) = merged.iter_mut().find(|known| known.value.same(&value)) {
                     known.guard = known.guard.or(&guard);
                 } else if let Some((known, either)) = merged.iter_mut().find_map(|known| {
                     let either = known.value.as_rope()?.either(value.as_rope()?)?;
@@ -246,13 +243,10 @@ impl Value {
                 } else {
                     merged.push(Alternative { value, guard });
                 }
+                if merged.len() > MAX_ALTERNATIVES {
+                    merged = fewer(merged);
+                }
             }
-        }
-        if merged.len() > MAX_ALTERNATIVES {
-            let place = merged.iter().find_map(|alternative| alternative.value.at);
-            let origin =
-                merged.iter().fold(None, |found, alternative| stronger(found, alternative.value.origin()));
-            return Self::UNKNOWN.at(place).tainted(stronger(origin, further));
         }
         match merged.len() {
             0 => Self::UNKNOWN,
@@ -442,4 +436,28 @@ impl Key {
             _ => None,
         }
     }
+}
+
+/// Too many alternatives as fewer: all texts as one of which the characters are known, or else one unknown value. What
+/// a request gives stays known as such.
+fn fewer(alternatives: Vec<Alternative>) -> Vec<Alternative> {
+    let place = |all: &[Alternative]| all.iter().find_map(|alternative| alternative.value.at);
+    let origin = |all: &[Alternative]| {
+        all.iter().fold(None, |found, alternative| stronger(found, alternative.value.origin()))
+    };
+    if alternatives.iter().filter(|alternative| alternative.value.as_rope().is_some()).count() < 2 {
+        let unknown = Value::UNKNOWN.at(place(&alternatives)).tainted(origin(&alternatives));
+        return vec![Alternative { value: unknown, guard: Guard::ALWAYS }];
+    }
+    let (texts, mut others): (Vec<_>, Vec<_>) =
+        alternatives.into_iter().partition(|alternative| alternative.value.as_rope().is_some());
+    let alphabet = texts
+        .iter()
+        .filter_map(|alternative| alternative.value.as_rope())
+        .fold(Alphabet::NONE, |set, rope| set.union(rope.alphabet()));
+    let hole = Hole { origin: origin(&texts), ..Hole::new(Source::Unknown, alphabet) };
+    let value = Value::from(Rope::from(hole)).at(place(&texts));
+    let guard = texts.into_iter().map(|alternative| alternative.guard).reduce(|a, b| a.or(&b));
+    others.push(Alternative { value, guard: guard.unwrap_or_default() });
+    others
 }

@@ -169,6 +169,17 @@ fn read_messages(messages: &mut Vec<u8>, answer: &mut Answer) -> Result<Progress
 
 fn read_message(message: &[u8], answer: &mut Answer) -> Result<Progress, Garbage> {
     let kind = message.first().copied().unwrap_or_default();
+    // The parser looks for no extensions under SSL 3, but servers answer there that renegotiation is secured (RFC 5746,
+    // 3.6): it is read as TLS 1.0, whose form is the same.
+    let is_ssl3 = matches!(message, [2, _, _, _, 3, 0, ..]);
+    let mut owned = Vec::new();
+    let message = if is_ssl3 {
+        owned.extend_from_slice(message);
+        owned.splice(4..6, [3, 1]);
+        &owned
+    } else {
+        message
+    };
     let parsed = match parse_tls_message_handshake(message) {
         Ok((_, TlsMessage::Handshake(parsed))) => parsed,
         // What the parser does not know, such as a request for a certificate in a newer form, teaches nothing here.
@@ -180,7 +191,10 @@ fn read_message(message: &[u8], answer: &mut Answer) -> Result<Progress, Garbage
             if answer.hello.is_some() {
                 return Err(Garbage { reason: "two greetings" });
             }
-            let hello = server_hello(&hello)?;
+            let mut hello = server_hello(&hello)?;
+            if is_ssl3 {
+                hello.version = Version::Ssl3.number();
+            }
             // From here on TLS 1.3 encrypts.
             let is_last = hello.version >= Version::Tls13.number();
             answer.hello = Some(hello);
@@ -371,6 +385,20 @@ mod tests {
             (0x0304, 0x1302, Some(24), true)
         );
         assert_eq!(progress, Progress::Finished);
+    }
+
+    #[test]
+    fn ssl_3_has_extensions_as_well() {
+        let mut hello = vec![3, 0];
+        hello.extend_from_slice(&[7; 32]);
+        hello.extend_from_slice(&[0, 0, 0x2f, 0]);
+        let (answer, _) = read(&record(22, &message(2, &hello)), 9).unwrap();
+        let plain = answer.hello.unwrap();
+        assert_eq!((plain.version, plain.secure_renegotiation), (0x0300, false));
+        hello.extend_from_slice(&[0, 5, 0xff, 1, 0, 1, 0]);
+        let (answer, _) = read(&record(22, &message(2, &hello)), 9).unwrap();
+        let secured = answer.hello.unwrap();
+        assert_eq!((secured.version, secured.secure_renegotiation), (0x0300, true));
     }
 
     #[test]

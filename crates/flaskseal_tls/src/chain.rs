@@ -18,6 +18,8 @@ pub struct Chain {
     /// As sent, the server's own first. One that cannot be read ends the list.
     pub certificates: Vec<Certificate>,
     pub trust: Trust,
+    /// It is trusted on the day that was asked about. A certificate in it that has run out then stands in no way.
+    pub verifies_today: bool,
     /// The server's own is for the host.
     pub covers_host: bool,
     /// Each is followed by its issuer, and nothing else is between.
@@ -52,6 +54,16 @@ impl Chain {
         self.certificates.first()
     }
 
+    /// A chain of which only this is known.
+    pub(crate) fn from_parts(
+        trust: Trust,
+        verifies_today: bool,
+        covers_host: bool,
+        is_in_order: bool,
+    ) -> Self {
+        Self { certificates: Vec::new(), trust, verifies_today, covers_host, is_in_order, der: Vec::new() }
+    }
+
     /// Whether the same certificates were sent.
     pub fn is_same(&self, other: &Self) -> bool {
         self.der == other.der
@@ -78,8 +90,10 @@ impl Verifier {
     /// Reads and judges what a server sent for `host`, a name or an address, on a day.
     pub fn chain(&self, der: &[Vec<u8>], host: &str, today: Date) -> Chain {
         let certificates: Vec<Certificate> = der.iter().map_while(|one| Certificate::from_der(one)).collect();
+        let (trust, verifies_today) = self.trust(der, &certificates, today);
         Chain {
-            trust: self.trust(der, &certificates, today),
+            trust,
+            verifies_today,
             covers_host: certificates.first().is_some_and(|own| own.covers(host)),
             is_in_order: certificates.windows(2).all(|pair| matches!(pair, [a, b] if a.issuer == b.subject)),
             der: der.to_vec(),
@@ -87,32 +101,32 @@ impl Verifier {
         }
     }
 
-    fn trust(&self, der: &[Vec<u8>], certificates: &[Certificate], today: Date) -> Trust {
+    /// Whether the chain is trusted at all, and whether it is today.
+    fn trust(&self, der: &[Vec<u8>], certificates: &[Certificate], today: Date) -> (Trust, bool) {
         let (Some(own), Some(first)) = (certificates.first(), der.first()) else {
-            return Trust::Refused("it cannot be read".to_owned());
+            return (Trust::Refused("it cannot be read".to_owned()), false);
         };
         if self.extra.contains(first) {
-            return Trust::Trusted;
+            return (Trust::Trusted, (own.not_before..=own.not_after).contains(&today));
         }
         if own.is_precertificate {
             let reason = "it is a precertificate, made for the logs of Certificate Transparency";
-            return Trust::Refused(reason.to_owned());
+            return (Trust::Refused(reason.to_owned()), false);
         }
         let mut error = None;
         for moment in moments(certificates, today) {
             match self.verify(first, der.get(1..).unwrap_or_default(), moment) {
-                Ok(()) => return Trust::Trusted,
+                Ok(()) => return (Trust::Trusted, error.is_none()),
                 // What is said of the day itself comes first.
                 Err(said) => error = error.or(Some(said)),
             }
         }
-        if own.is_self_signed() {
-            return Trust::SelfSigned;
-        }
-        match error {
+        let trust = match error {
+            _ if own.is_self_signed() => Trust::SelfSigned,
             Some(Error::InvalidCertificate(error)) => refused(&error, certificates),
             _ => Trust::Refused("it cannot be verified".to_owned()),
-        }
+        };
+        (trust, false)
     }
 
     fn verify(&self, own: &[u8], others: &[Vec<u8>], moment: i64) -> Result<(), Error> {

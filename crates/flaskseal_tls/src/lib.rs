@@ -20,6 +20,7 @@ mod profile;
 mod scan;
 pub mod ssl2;
 mod suite;
+mod transcript;
 mod version;
 
 pub use chain::{Chain, Trust, Verifier, roots_from_pem};
@@ -29,4 +30,5 @@ pub use group::Group;
 pub use profile::{Deviation, Profile, Subject, deviations, source};
 pub use scan::{Limits, Question, ScanError, scan};
 pub use suite::{Strength, Suite};
+pub use transcript::{Fact, Malformed, Transcript};
 pub use version::Version;

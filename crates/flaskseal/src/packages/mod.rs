@@ -5,9 +5,11 @@ use flaskseal_project::deps::{Advisory, Group, Version, admits, affecting, small
 use flaskseal_project::{Package, Project, Reach};
 
 mod cyclonedx;
+mod json;
 mod table;
 
 pub(crate) use cyclonedx::cyclonedx;
+pub(crate) use json::json;
 pub(crate) use table::table;
 
 use crate::check::Request;

@@ -59,7 +59,7 @@ pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> Str
     text
 }
 
-fn used(row: &Row<'_>) -> String {
+pub(super) fn used(row: &Row<'_>) -> String {
     match &row.reach {
         Reach::Imported(_) => "imported".to_owned(),
         Reach::Through(parent, _) => format!("through {parent}"),

@@ -123,9 +123,11 @@ pub(crate) fn text(fact: &Fact) -> Option<Rope> {
         FactKind::Str(_) | FactKind::EncodedText(_) => Some(fact.to_rope()),
         FactKind::Unknown if fact.taint.is_some() => Some(fact.to_rope()),
         FactKind::Path(path) if fact.taint.is_some() && is_plain_data(path) => Some(fact.to_rope()),
-        FactKind::Instance(class, attributes) if class.is("pathlib.Path") => {
-            let inner = attributes.iter().find(|(name, _)| &**name == "@path");
-            inner.and_then(|(_, path)| text(path))
+        FactKind::Instance(class, attributes)
+            if class.is("pathlib.Path") || class.is("markupsafe.Markup") =>
+        {
+            let inner = attributes.iter().find(|(name, _)| matches!(&**name, "@path" | "@str"));
+            inner.and_then(|(_, inner)| text(inner))
         }
         _ => None,
     }

@@ -44,6 +44,7 @@ pub fn judge(tree: &Tree, entry: Option<&str>) {
     let request = Request {
         root: ".".into(),
         discover: DiscoverOptions::default(),
+        environment: None,
         build: BuildOptions {
             entries: entry.map(str::to_owned).into_iter().collect(),
             ..BuildOptions::default()

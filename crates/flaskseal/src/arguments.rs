@@ -123,6 +123,9 @@ pub struct ProjectArguments {
     /// Look at the machine whose root folder this is, a mounted image say, instead of this one
     #[arg(long, value_name = "DIR", env = "FLASKSEAL_HOST_ROOT", value_hint = ValueHint::DirPath, help_heading = "Production")]
     pub host_root: Option<PathBuf>,
+    /// An installed environment, whose packages are judged instead of those that the tree lists
+    #[arg(long, value_name = "DIR", env = "FLASKSEAL_ENV", value_hint = ValueHint::DirPath, help_heading = "Production")]
+    pub env: Option<PathBuf>,
     /// The database of advisories [default: that of `flaskseal db update`, or the built-in table]
     #[arg(long, value_name = "FILE", env = "FLASKSEAL_DB", value_hint = ValueHint::FilePath, help_heading = "Production")]
     pub db: Option<PathBuf>,

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use flaskseal_core::{FileId, GateReport, LedgerEntry, LedgerKind, RuleId, RuleMeta, TextRange, Tree};
+use flaskseal_core::{
+    FileId, GateReport, LedgerEntry, LedgerKind, RuleId, RuleMeta, SourceFile, TextRange, Tree,
+};
 use flaskseal_judge::{Baseline, Date, Policy};
 use flaskseal_project::host::Host;
 use flaskseal_project::{BuildOptions, Project};
@@ -21,6 +23,8 @@ pub struct Request {
     pub root: PathBuf,
     pub discover: DiscoverOptions,
     pub build: BuildOptions,
+    /// An installed environment to look into.
+    pub environment: Option<PathBuf>,
     pub selection: Selection,
     pub policy: Policy,
     pub baseline: Option<Baseline>,
@@ -71,7 +75,9 @@ impl Request {
         Ok(Self {
             root: arguments.path.clone(),
             discover: DiscoverOptions { exclude: configuration.exclude.value.clone() },
+            environment: arguments.env.clone(),
             build: BuildOptions {
+                environment: arguments.env.as_ref().map(|folder| format!("{}/*.dist-info", folder.display())),
                 entries: configuration.entry.value.clone(),
                 env_files,
                 env_complete: configuration.env_complete.value,
@@ -114,7 +120,7 @@ pub(crate) fn day(named: Option<Date>) -> anyhow::Result<Date> {
 /// Reads the tree and judges it. `phase` is told what begins.
 pub fn run(request: &Request, phase: &(dyn Fn(&'static str) + Sync)) -> anyhow::Result<Outcome> {
     phase("reading the tree");
-    let mut tree = flaskseal_system::discover(&request.root, &request.discover)?;
+    let mut tree = read(request)?;
     let seen = match &request.host {
         Some(root) => {
             phase("looking at the host");
@@ -125,6 +131,16 @@ pub fn run(request: &Request, phase: &(dyn Fn(&'static str) + Sync)) -> anyhow::
     };
     let (report, rules) = gate(&tree, seen.as_ref(), request, phase)?;
     Ok(Outcome { tree, report, rules })
+}
+
+/// Reads the tree, and the environment that was named beside it.
+pub(crate) fn read(request: &Request) -> Result<Tree, InputError> {
+    let mut tree = flaskseal_system::discover(&request.root, &request.discover)?;
+    if let (Some(folder), Some(name)) = (&request.environment, &request.build.environment) {
+        let text = flaskseal_system::read_environment(folder)?;
+        tree.observe([SourceFile::new(name.as_str(), text)]);
+    }
+    Ok(tree)
 }
 
 /// A host, as it was seen, and where its texts stand in the tree that the report is about.
@@ -252,6 +268,7 @@ mod tests {
             root: ".".into(),
             discover: DiscoverOptions::default(),
             build: BuildOptions::default(),
+            environment: None,
             selection: Selection::default(),
             policy: Policy::default(),
             baseline: None,

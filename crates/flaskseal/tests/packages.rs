@@ -1,5 +1,6 @@
 //! `flaskseal deps` on the examples: the table, and the bill of materials against the official schema.
 #![allow(clippy::disallowed_methods, reason = "a test that reads schemas and its own examples")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,4 +88,72 @@ fn vex_says_what_reachability_says() {
     assert_eq!(flaw["analysis"]["state"], "exploitable");
     assert_eq!(flaw["ratings"][0]["severity"], "unknown");
     assert!(flaw["references"].as_array().unwrap().iter().any(|other| other["id"] == "PYSEC-2023-62"));
+}
+
+/// `flaskseal deps --format json` on files, or on what is below them, by package: version, path, `used`, upgrade.
+fn listed(files: &[(&str, &str)], more: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let more = more.iter().map(|word| word.replace('@', folder.path().to_str().unwrap()));
+    let output = Command::new(env!("CARGO_BIN_EXE_flaskseal"))
+        .args(["deps", "--isolated", "--now", "2026-11-24", "--format", "json"])
+        .arg(folder.path().join("app"))
+        .args(more)
+        .env("XDG_DATA_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .env_remove("FLASKSEAL_DB")
+        .output()
+        .expect("the command runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice::<Value>(&output.stdout).unwrap()["packages"].clone()
+}
+
+fn shown(packages: &Value) -> Vec<String> {
+    let show = |package: &Value| {
+        format!("{} {}", package["name"].as_str().unwrap(), package["version"].as_str().unwrap_or("?"))
+    };
+    packages.as_array().unwrap().iter().map(show).collect()
+}
+
+#[test]
+fn an_installed_environment_is_judged_instead_of_the_lists() {
+    let info = |name: &str, text: &str| {
+        (format!("venv/lib/python3.11/site-packages/{name}.dist-info/METADATA"), text.to_owned())
+    };
+    let installed = [
+        info("Flask-2.0.1", "Name: Flask\nVersion: 2.0.1\nRequires-Dist: Werkzeug (<2.1,>=2.0)\n\nLong\n"),
+        info("Werkzeug-2.0.3", "Name: Werkzeug\nVersion: 2.0.3\n"),
+    ];
+    let mut files = vec![
+        ("app/app.py", "import flask\napp = flask.Flask(__name__)\n"),
+        ("app/requirements.txt", "flask==3.1.0\n"),
+    ];
+    files.extend(installed.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let packages = listed(&files, &["--env", "@/venv"]);
+    assert_eq!(shown(&packages), ["flask 2.0.1", "werkzeug 2.0.3"]);
+    assert_eq!(packages[1]["path"][0], "flask");
+    let upgrade = &packages[1]["upgrade"];
+    assert_eq!(upgrade["version"], "2.3.8");
+    assert_eq!(upgrade["kept_out_by"][0]["package"], "flask");
+    assert_eq!(upgrade["kept_out_by"][0]["constraint"], ">=2.0, <2.1", "{upgrade}");
+    assert_eq!(packages[0]["upgrade"]["kept_out_by"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn bills_of_materials_and_conda_are_read() {
+    let bill = r#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"type": "library", "purl": "pkg:pypi/flask@2.0.1"}]}"#;
+    assert_eq!(shown(&listed(&[("app/sbom.json", bill)], &[])), ["flask 2.0.1"]);
+    // What this program writes, it reads.
+    let own = deps("shop", "cyclonedx");
+    let packages = listed(&[("app/shop.cdx.json", &own)], &[]);
+    assert!(shown(&packages).contains(&"werkzeug 2.0.3".to_owned()), "{packages}");
+    let conda =
+        "dependencies:\n  - python=3.11\n  - flask=2.0.1=pyhd8ed1ab_0\n  - pip:\n    - werkzeug==2.0.3\n";
+    assert_eq!(shown(&listed(&[("app/environment.yml", conda)], &[])), ["flask 2.0.1", "werkzeug 2.0.3"]);
+    // A lock says more than a bill that may be of another day.
+    let lock = "lock-version = \"1.0\"\n[[packages]]\nname = \"flask\"\nversion = \"3.1.0\"\n";
+    assert_eq!(shown(&listed(&[("app/sbom.json", bill), ("app/pylock.toml", lock)], &[])), ["flask 3.1.0"]);
 }

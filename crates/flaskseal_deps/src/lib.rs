@@ -45,6 +45,12 @@ pub use lock_toml::{read_pdm_lock, read_poetry_lock, read_pylock, read_uv_lock};
 mod pipfile_lock;
 pub use pipfile_lock::read_pipfile_lock;
 
+mod sbom;
+pub use sbom::{is_bill_of_materials, read_bill_of_materials};
+
+mod environment;
+pub use environment::read_environment;
+
 mod python_version;
 pub use python_version::{read_python_version, read_runtime};
 

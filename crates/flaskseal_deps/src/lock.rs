@@ -15,6 +15,11 @@ pub enum LockTool {
     Pipenv,
     /// `pylock.toml`, PEP 751.
     Standard,
+    /// No lock, and as exact as one: a bill of materials.
+    CycloneDx,
+    Spdx,
+    /// The metadata of an installed environment.
+    Installed,
 }
 
 /// One lock file, read.
@@ -71,6 +76,8 @@ pub struct Dependency {
     pub name: String,
     /// Which of several locked versions.
     pub version: Option<Version>,
+    /// The versions that the dependent package admits, where the lock says so.
+    pub specifiers: VersionSpecifiers,
     pub marker: Option<Marker>,
     /// The extras of it that are wanted, normalised.
     pub extras: Vec<String>,
@@ -83,6 +90,7 @@ impl Dependency {
         Self {
             name: crate::normalize(name),
             version: None,
+            specifiers: VersionSpecifiers::empty(),
             marker: None,
             extras: Vec::new(),
             only_with: Vec::new(),
@@ -133,8 +141,20 @@ impl Lock {
                 self.follow(&wanted, &by_name, target, certain, &mut selected);
             }
         }
+        // PDM's lock does not tell extras from groups for developers; the manifest does.
+        let requirements = manifest.map_or(&[][..], |manifest| &manifest.requirements);
+        let is_extra = |name: &String| {
+            requirements.iter().any(|one| matches!(&one.group, Group::Extra(extra) if extra == name))
+        };
+        let told_apart = |group: &Group| match group {
+            Group::Dev(name) if is_extra(name) => Group::Extra(name.clone()),
+            group => group.clone(),
+        };
+        let is_installed =
+            |group: &Group| !matches!(group, Group::Extra(extra) if !target.extras.contains(extra));
         for (index, package) in self.packages.iter().enumerate() {
-            let says = !package.groups.is_empty() || roots.is_empty();
+            let groups: Vec<Group> = package.groups.iter().map(told_apart).filter(is_installed).collect();
+            let says = !groups.is_empty() || (roots.is_empty() && package.groups.is_empty());
             if selected.contains_key(&index) || !says || package.source == Source::Project {
                 continue;
             }
@@ -142,8 +162,7 @@ impl Lock {
             if holds == Some(false) {
                 continue;
             }
-            let group =
-                package.groups.iter().min_by_key(|group| rank_of(group)).cloned().unwrap_or(Group::Main);
+            let group = groups.iter().min_by_key(|group| rank_of(group)).cloned().unwrap_or(Group::Main);
             let certain = holds == Some(true);
             selected.insert(index, Selected { index, group, path: Vec::new(), certain });
         }

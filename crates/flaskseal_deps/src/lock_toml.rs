@@ -133,6 +133,10 @@ pub fn read_poetry_lock(source: &str) -> Lock {
             };
             for choice in choices {
                 let options = choice.get_ref().as_table();
+                let admitted = match options {
+                    Some(options) => text(options, "version"),
+                    None => choice.get_ref().as_str(),
+                };
                 let is_optional = options.is_some_and(|options| flag(options, "optional"));
                 let with = extras.iter().filter(|(_, names)| is_optional && names.contains(&wanted));
                 let mut only_with: Vec<String> = with.map(|(extra, _)| extra.clone()).collect();
@@ -141,6 +145,7 @@ pub fn read_poetry_lock(source: &str) -> Lock {
                     only_with.push(String::new());
                 }
                 package.depends.push(Dependency {
+                    specifiers: admitted.and_then(crate::poetry_constraint::read).unwrap_or_default(),
                     marker: options.and_then(|options| text(options, "markers")).and_then(without_extra),
                     extras: options
                         .map(|options| texts(options, "extras").map(|(extra, _)| normalize(extra)).collect())
@@ -199,6 +204,7 @@ pub fn read_pdm_lock(source: &str) -> Lock {
         for (wanted, _) in texts(entry, "dependencies") {
             if let Ok(wanted) = Requirement::parse(wanted, 0) {
                 package.depends.push(Dependency {
+                    specifiers: wanted.specifiers,
                     marker: wanted.marker,
                     extras: wanted.extras,
                     ..Dependency::new(&wanted.name)

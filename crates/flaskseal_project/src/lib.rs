@@ -35,8 +35,8 @@ pub use flaskseal_jinja as jinja;
 pub use flaskseal_models as models;
 pub use flaskseal_semantic as semantic;
 pub use packages::{
-    Audience, Imports, Install, InstallTool, Listing, LockFile, ManifestFile, Package, Packages,
-    PythonChoice, of_image,
+    Audience, Environment, Imports, Install, InstallTool, Listing, LockFile, ManifestFile, Obstacle, Package,
+    Packages, PythonChoice, Upgrade, of_image,
 };
 pub use parse::{ParsedTree, parse};
 pub use reach::Reach;
@@ -52,6 +52,8 @@ pub struct BuildOptions {
     pub env_files: Vec<(String, String)>,
     /// The environment is known to hold nothing but what the tree and `env_files` say.
     pub env_complete: bool,
+    /// The name of the observed text that lists an installed environment.
+    pub environment: Option<String>,
     /// The database of advisories; the core table, where there is none.
     pub advisories: Option<Arc<Store>>,
     /// The day to judge by. Nothing pure asks a clock.
@@ -157,7 +159,7 @@ impl<'t> Project<'t> {
     /// Understands a tree. Cannot fail: what is not understood becomes a gap.
     pub fn build(tree: &'t Tree, parsed: &'t ParsedTree, options: &BuildOptions) -> Self {
         let deployment = flaskseal_deploy::read(tree);
-        let packages = Packages::read(tree, parsed, &deployment);
+        let packages = Packages::read(tree, parsed, &deployment, options.environment.as_deref());
         let mut project = Self {
             tree,
             parsed,

@@ -16,6 +16,11 @@ pub enum InputError {
     NotAFolder(PathBuf),
     #[error("{path} is a file: name the root folder of a machine", path = .0.display())]
     NotAHost(PathBuf),
+    #[error(
+        "{path} holds no installed packages: name a virtual environment, or the folder that its *.dist-info are in",
+        path = .0.display()
+    )]
+    NoPackages(PathBuf),
     #[error("{path} is a folder: name a file", path = .0.display())]
     NotAFile(PathBuf),
     #[error("{path} is not a regular file, and only regular files are read", path = .0.display())]

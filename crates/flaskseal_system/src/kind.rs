@@ -42,6 +42,9 @@ impl Kind {
         if FOREIGN_LOCKS.contains(&&*lower) || is_bundle(&lower) {
             return None;
         }
+        if is_inventory(&lower) {
+            return Some(Self::Lock);
+        }
         if is_well_known(&lower) {
             return Some(Self::Deployment);
         }
@@ -77,6 +80,15 @@ fn is_bundle(lower: &str) -> bool {
     let is_hash = |part: &str| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     matches!(extension(lower), Some("js" | "mjs" | "cjs"))
         && lower.split(['.', '-']).any(|part| MARKS.contains(&part) || is_hash(part))
+}
+
+/// Lists of packages in formats of wider use: `pylock.toml`, `sbom.json`, `shop.cdx.json`.
+fn is_inventory(lower: &str) -> bool {
+    let is_bill = |stem: &str| {
+        stem.split(['.', '-', '_']).any(|part| matches!(part, "bom" | "sbom" | "cdx" | "cyclonedx" | "spdx"))
+    };
+    lower.strip_suffix(".json").is_some_and(is_bill)
+        || (lower.starts_with("pylock.") && extension(lower) == Some("toml"))
 }
 
 /// Deployment files that have a name rather than an extension.

@@ -21,6 +21,8 @@ pub use file::{
 
 mod host;
 pub use host::HostRoot;
+mod environment;
+pub use environment::read_environment;
 
 mod clock;
 pub use clock::today;

@@ -40,8 +40,13 @@ fn package(project: &Project<'_>, row: &Row<'_>) -> Value {
         "file": &*project.tree.file(package.span.file).path,
         "used": used(row),
         "covered": row.covered,
-        "upgrade": shown(&row.upgrade),
-        "blocked": shown(&row.blocked),
+        "upgrade": row.upgrade.as_ref().map(|upgrade| json!({
+            "version": upgrade.version.to_string(),
+            "kept_out_by": upgrade.obstacles.iter().map(|one| json!({
+                "package": one.by,
+                "constraint": one.constraint.to_string(),
+            })).collect::<Vec<Value>>(),
+        })),
         "advisories": advisories,
     })
 }

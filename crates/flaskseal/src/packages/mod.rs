@@ -1,8 +1,8 @@
 //! `flaskseal deps`: every package that is installed, what is known against it, and who uses it.
 
 use flaskseal_core::Tree;
-use flaskseal_project::deps::{Advisory, Group, Version, admits, affecting, smallest_upgrade};
-use flaskseal_project::{Package, Project, Reach};
+use flaskseal_project::deps::{Advisory, Group, affecting};
+use flaskseal_project::{Package, Project, Reach, Upgrade};
 
 mod cyclonedx;
 mod json;
@@ -22,10 +22,8 @@ pub(crate) struct Row<'p> {
     pub(crate) advisories: Vec<Advisory>,
     /// The database knows packages of this name.
     pub(crate) covered: bool,
-    /// The smallest version that closes all advisories and that the constraints admit.
-    pub(crate) upgrade: Option<Version>,
-    /// The smallest version that would close them, where a constraint stands in its way.
-    pub(crate) blocked: Option<Version>,
+    /// The version to move to, where there are advisories and one is known.
+    pub(crate) upgrade: Option<Upgrade>,
 }
 
 /// Reads the tree of a request and hands its packages to a renderer.
@@ -33,7 +31,7 @@ pub(crate) fn run(
     request: &Request,
     render: &dyn Fn(&Project<'_>, &[Row<'_>]) -> String,
 ) -> anyhow::Result<String> {
-    let tree: Tree = flaskseal_system::discover(&request.root, &request.discover)?;
+    let tree: Tree = crate::check::read(request)?;
     let parsed = flaskseal_project::parse(&tree);
     let project = Project::build(&tree, &parsed, &request.build);
     let rows = rows(&project)?;
@@ -42,25 +40,21 @@ pub(crate) fn run(
 
 fn rows<'p>(project: &'p Project<'_>) -> anyhow::Result<Vec<Row<'p>>> {
     let mut rows = Vec::new();
-    for package in project.packages.installed.iter().filter(|package| !package.name.is_empty()) {
+    for package in project.packages.audited().iter().filter(|package| !package.name.is_empty()) {
         let mut row = Row {
             package,
             reach: project.reach(package),
             advisories: Vec::new(),
             covered: project.advisories.covers(&package.name),
             upgrade: None,
-            blocked: None,
         };
         if let Some(version) = &package.version {
             let all = project.advisories.lookup(&package.name);
             let all = all.map_err(|error| anyhow::anyhow!("the advisory database {error}"))?;
+            row.upgrade = package.upgrade(&all);
             row.advisories = affecting(all, version);
-            // A pin is what an upgrade changes; a range may stand in its way.
-            let is_pin = package.constraint.iter().any(|one| one.operator().to_string().starts_with("=="));
-            let fits = |candidate: &Version| is_pin || admits(&package.constraint, candidate);
-            row.upgrade = smallest_upgrade(&row.advisories, version, &fits);
-            if row.upgrade.is_none() {
-                row.blocked = smallest_upgrade(&row.advisories, version, &|_| true);
+            if row.advisories.is_empty() {
+                row.upgrade = None;
             }
         }
         rows.push(row);

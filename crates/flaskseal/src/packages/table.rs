@@ -28,11 +28,13 @@ pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> Str
             (_, _, [one]) => (*one).to_owned(),
             (_, _, [first, rest @ ..]) => format!("{first} and {} more", rest.len()),
         };
-        let upgrade = match (&row.upgrade, &row.blocked) {
-            (Some(version), _) => version.to_string(),
-            (None, Some(version)) => format!("{version}, kept out by {}", package.constraint),
-            (None, None) if row.advisories.is_empty() => String::new(),
-            (None, None) => "none known".to_owned(),
+        let upgrade = match &row.upgrade {
+            Some(upgrade) => match upgrade.obstacles.first() {
+                Some(obstacle) => format!("{}, but {}", upgrade.version, obstacle.describe(&package.name)),
+                None => upgrade.version.to_string(),
+            },
+            None if row.advisories.is_empty() => String::new(),
+            None => "none known".to_owned(),
         };
         lines.push([package.name.clone(), version, group_of(package), used(row), advisories, upgrade]);
     }

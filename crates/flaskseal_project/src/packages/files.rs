@@ -3,6 +3,7 @@
 use flaskseal_core::{FileId, Tree};
 use flaskseal_deps::{Lock, Manifest, ManifestKind};
 
+use super::conda;
 use crate::{Role, role_of};
 
 /// A manifest of the tree.
@@ -21,6 +22,13 @@ pub struct LockFile {
     pub lock: Lock,
 }
 
+/// All files of a tree that speak of packages, in the order of their paths.
+pub(super) struct Found {
+    pub(super) manifests: Vec<ManifestFile>,
+    pub(super) locks: Vec<LockFile>,
+    pub(super) bills: Vec<LockFile>,
+}
+
 /// For whom a file is, by its name and folder.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Audience {
@@ -36,9 +44,10 @@ pub enum Audience {
 const MAX_FILES: usize = 2_000;
 
 /// Reads every manifest and lock file, in the order of their paths. `setup.py` is read elsewhere: it is Python.
-pub(super) fn read(tree: &Tree) -> (Vec<ManifestFile>, Vec<LockFile>) {
+pub(super) fn read(tree: &Tree) -> Found {
     let mut manifests = Vec::new();
     let mut locks = Vec::new();
+    let mut bills = Vec::new();
     for id in tree.ids() {
         let file = tree.file(id);
         let name = file.name();
@@ -59,10 +68,19 @@ pub(super) fn read(tree: &Tree) -> (Vec<ManifestFile>, Vec<LockFile>) {
             }
             continue;
         }
+        if flaskseal_deps::is_bill_of_materials(name) {
+            if let Some(lock) = flaskseal_deps::read_bill_of_materials(&file.text)
+                && bills.len() < MAX_FILES
+            {
+                bills.push(LockFile { file: id, audience, lock });
+            }
+            continue;
+        }
         let manifest = match name {
             "pyproject.toml" => Some(flaskseal_deps::read_pyproject(&file.text)),
             "setup.cfg" => Some(flaskseal_deps::read_setup_cfg(&file.text)),
             "Pipfile" => Some(flaskseal_deps::read_pipfile(&file.text)),
+            _ if conda::is_environment(name) => conda::read(&file.text),
             _ if is_requirements(&file.path) => Some(flaskseal_deps::read_requirements(&file.text)),
             _ => None,
         };
@@ -72,7 +90,7 @@ pub(super) fn read(tree: &Tree) -> (Vec<ManifestFile>, Vec<LockFile>) {
             manifests.push(ManifestFile { file: id, audience, manifest });
         }
     }
-    (manifests, locks)
+    Found { manifests, locks, bills }
 }
 
 /// `requirements.txt`, `dev-requirements.in`, `requirements/base.txt`, `requirements.lock`, `constraints.txt`.

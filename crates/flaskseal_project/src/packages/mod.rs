@@ -3,18 +3,20 @@
 //! `files` finds what speaks of packages, `install` what production's commands install, `resolve` puts both together.
 //! Everything is read from the tree; nothing asks an index.
 
+mod conda;
 mod files;
 mod imports;
 mod install;
 mod python;
 mod resolve;
 mod setup_py;
+mod upgrade;
 
 use std::sync::Arc;
 
 use flaskseal_core::{FileId, Tree};
 use flaskseal_deploy::Deployment;
-use flaskseal_deps::{Group, Target, import_names};
+use flaskseal_deps::{Group, Lock, Target, import_names};
 use rustc_hash::FxHashSet;
 
 pub use files::{Audience, LockFile, ManifestFile};
@@ -22,6 +24,7 @@ pub use imports::Imports;
 pub use install::{Install, InstallTool};
 pub use python::{PythonChoice, of_image};
 pub use resolve::{Listing, Package};
+pub use upgrade::{Obstacle, Upgrade};
 
 use crate::ParsedTree;
 
@@ -32,6 +35,8 @@ pub struct Packages {
     pub manifests: Vec<ManifestFile>,
     /// In the order of their paths.
     pub locks: Vec<LockFile>,
+    /// Bills of materials, in the order of their paths.
+    pub bills: Vec<LockFile>,
     pub installs: Vec<Install>,
     /// Versions of Python that the tree names for production, the most binding first.
     pub pythons: Vec<PythonChoice>,
@@ -41,13 +46,29 @@ pub struct Packages {
     pub listings: Vec<Listing>,
     /// What production installs, developers' groups of its locks among it, by name.
     pub installed: Vec<Package>,
+    /// What an environment that somebody named really holds, by name.
+    pub environment: Option<Environment>,
     /// Every distribution that any manifest or lock names, normalised.
     names: FxHashSet<String>,
 }
 
+/// An installed environment.
+#[derive(Debug)]
+pub struct Environment {
+    /// The observed text that lists it.
+    pub file: FileId,
+    pub packages: Vec<Package>,
+}
+
 impl Packages {
-    pub(crate) fn read(tree: &Tree, parsed: &ParsedTree, deployment: &Deployment) -> Self {
-        let (mut manifests, locks) = files::read(tree);
+    /// Reads a tree, and the environment among its observed texts.
+    pub(crate) fn read(
+        tree: &Tree,
+        parsed: &ParsedTree,
+        deployment: &Deployment,
+        environment: Option<&str>,
+    ) -> Self {
+        let files::Found { mut manifests, locks, bills } = files::read(tree);
         for id in tree.ids().filter(|id| tree.file(*id).name() == "setup.py") {
             if let Some(module) = parsed.modules.get(id.0 as usize).and_then(Option::as_ref)
                 && let Some(manifest) = setup_py::read(module)
@@ -69,17 +90,24 @@ impl Packages {
             tree,
             manifests: &manifests,
             locks: &locks,
+            bills: &bills,
             installs: &installs,
             target: &target,
         };
         let listings = resolver.listings();
         let installed = resolver.packages(&listings);
+        let environment = environment.and_then(|name| {
+            let index = tree.observed.iter().position(|file| &*file.path == name)?;
+            let file = FileId((tree.files.len() + index) as u32);
+            let lock: Lock = flaskseal_deps::read_environment(&tree.file(file).text);
+            Some(Environment { file, packages: resolver.environment(file, lock) })
+        });
         let declared = manifests.iter().flat_map(|file| &file.manifest.requirements).map(|one| &one.name);
-        let locked = locks.iter().flat_map(|file| &file.lock.packages).map(|one| &one.name);
+        let locked = locks.iter().chain(&bills).flat_map(|file| &file.lock.packages).map(|one| &one.name);
         let commanded = installs.iter().flat_map(|install| &install.requirements).map(|(one, _)| &one.name);
         let names =
             declared.chain(locked).chain(commanded).filter(|name| !name.is_empty()).cloned().collect();
-        Self { manifests, locks, installs, pythons, target, listings, installed, names }
+        Self { manifests, locks, bills, installs, pythons, target, listings, installed, environment, names }
     }
 
     /// Whether any manifest or lock names this distribution (normalised).
@@ -97,11 +125,21 @@ impl Packages {
         self.installed.iter().filter(|package| !matches!(package.group, Group::Dev(_)))
     }
 
+    /// What advisories are looked up for: the environment where one was named, or else all that is listed.
+    pub fn audited(&self) -> &[Package] {
+        self.environment.as_ref().map_or(&self.installed, |environment| &environment.packages)
+    }
+
+    /// What of that is in production: all but the developers' groups.
+    pub fn in_production(&self) -> impl Iterator<Item = &Package> {
+        self.audited().iter().filter(|package| !matches!(package.group, Group::Dev(_)))
+    }
+
     /// The version of Flask that production installs, where it is known: major and minor.
     pub(crate) fn flask(&self) -> Option<(u32, u32)> {
-        let version = self
-            .installed
-            .iter()
+        let present = self.environment.iter().flat_map(|environment| &environment.packages);
+        let version = present
+            .chain(&self.installed)
             .filter(|package| package.name == "flask")
             .find_map(|package| package.version.as_ref());
         let any = || {
@@ -140,7 +178,7 @@ mod tests {
         let tree =
             Tree::from_texts(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
         let deployment = flaskseal_deploy::read(&tree);
-        Packages::read(&tree, &crate::parse(&tree), &deployment)
+        Packages::read(&tree, &crate::parse(&tree), &deployment, None)
     }
 
     fn shown(packages: &Packages) -> Vec<String> {

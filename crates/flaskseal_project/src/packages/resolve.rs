@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flaskseal_core::{FileId, Span, Tree};
-use flaskseal_deps::{Group, ManifestKind, Requirement, Source, Target, Version, VersionSpecifiers};
+use flaskseal_deps::{
+    Dependency, Group, Lock, ManifestKind, Requirement, Selected, Source, Target, Version, VersionSpecifiers,
+};
 
 use super::files::{Audience, LockFile, ManifestFile, is_constraints};
 use super::install::{Install, InstallTool, joined};
@@ -17,6 +19,8 @@ pub struct Package {
     pub version: Option<Version>,
     /// What the manifest admits, where it says so.
     pub constraint: VersionSpecifiers,
+    /// What the packages that want it admit, as far as a lock or their metadata says so.
+    pub wanted: Vec<(String, VersionSpecifiers)>,
     /// Where it is named.
     pub span: Span,
     pub group: Group,
@@ -37,6 +41,8 @@ pub enum Listing {
     Lock(usize),
     /// In `Packages::manifests`.
     Manifest(usize),
+    /// In `Packages::bills`.
+    Bill(usize),
     /// In `Packages::installs`: the command itself names packages.
     Command(usize),
 }
@@ -48,6 +54,7 @@ pub(super) struct Resolver<'a> {
     pub(super) tree: &'a Tree,
     pub(super) manifests: &'a [ManifestFile],
     pub(super) locks: &'a [LockFile],
+    pub(super) bills: &'a [LockFile],
     pub(super) installs: &'a [Install],
     pub(super) target: &'a Target,
 }
@@ -112,6 +119,7 @@ impl Resolver<'_> {
         self.manifests.iter().position(|manifest| {
             self.tree.file(manifest.file).folder() == folder
                 && !manifest.is_requirements()
+                && manifest.manifest.kind != ManifestKind::Conda
                 && manifest.declares()
         })
     }
@@ -125,6 +133,11 @@ impl Resolver<'_> {
             self.locks.iter().enumerate().filter(|(_, lock)| is_for_production(lock.audience))
         {
             folders.entry(self.tree.file(lock.file).folder()).or_default().push(Listing::Lock(index));
+        }
+        for (index, bill) in
+            self.bills.iter().enumerate().filter(|(_, bill)| is_for_production(bill.audience))
+        {
+            folders.entry(self.tree.file(bill.file).folder()).or_default().push(Listing::Bill(index));
         }
         for (index, manifest) in self.manifests.iter().enumerate() {
             let file = self.tree.file(manifest.file);
@@ -152,17 +165,19 @@ impl Resolver<'_> {
                 let name = self.tree.file(manifest.file).name();
                 match manifest.manifest.kind {
                     ManifestKind::Requirements if manifest.manifest.resolved || name.ends_with(".lock") => 1,
-                    ManifestKind::Requirements if is_named_for_production(name) => 2,
-                    ManifestKind::Requirements => 3,
-                    _ => 4,
+                    ManifestKind::Requirements if is_named_for_production(name) => 3,
+                    ManifestKind::Requirements => 4,
+                    _ => 5,
                 }
             }
-            Listing::Command(_) => 5,
+            // As exact as a lock, but nothing installs from it.
+            Listing::Bill(_) => 2,
+            Listing::Command(_) => 6,
         };
         let Some(best) = listings.iter().map(rank).min() else { return Vec::new() };
         let chosen: Vec<Listing> = listings.into_iter().filter(|listing| rank(listing) == best).collect();
         // Two lock files of one folder are two ways to install the same: the first is enough, and FS606 compares them.
-        if best == 0 { chosen.into_iter().take(1).collect() } else { chosen }
+        if best == 0 || best == 2 { chosen.into_iter().take(1).collect() } else { chosen }
     }
 
     /// The packages of all listings; a package that several name stands once for each version.
@@ -171,6 +186,7 @@ impl Resolver<'_> {
         for listing in listings {
             match listing {
                 Listing::Lock(index) => self.of_lock(&self.locks[*index], &mut found),
+                Listing::Bill(index) => self.of_lock(&self.bills[*index], &mut found),
                 Listing::Manifest(index) => {
                     let mut seen = BTreeSet::new();
                     let mut requirements = Vec::new();
@@ -268,6 +284,7 @@ impl Resolver<'_> {
                 name: requirement.name.clone(),
                 version: pin.cloned(),
                 constraint: requirement.specifiers.clone(),
+                wanted: Vec::new(),
                 span: Span { file: *file, range: requirement.range },
                 group: requirement.group.clone(),
                 path: path_to(requirement, &by_name),
@@ -284,19 +301,63 @@ impl Resolver<'_> {
         let manifest = self.project_manifest(folder).map(|index| &self.manifests[index].manifest);
         let mut target = self.target.clone();
         target.groups.extend(file.lock.default_groups.iter().cloned());
-        for selected in file.lock.selected(manifest, &target) {
-            let package = &file.lock.packages[selected.index];
-            let declared = manifest.and_then(|manifest| {
-                manifest.requirements.iter().find(|requirement| requirement.name == package.name)
-            });
+        let declared = |name: &str| {
+            let requirements = manifest.into_iter().flat_map(|manifest| &manifest.requirements);
+            requirements.clone().find(|requirement| requirement.name == name)
+        };
+        self.of_selected(file.file, &file.lock, &file.lock.selected(manifest, &target), &declared, found);
+    }
+
+    /// The packages of an installed environment. All of them are there, whoever wanted them; the way to each begins at
+    /// what the tree's own lists name.
+    pub(super) fn environment(&self, file: FileId, mut lock: Lock) -> Vec<Package> {
+        let production = self.manifests.iter().filter(|file| file.audience == Audience::Production);
+        let requirements: Vec<&Requirement> = production
+            .flat_map(|file| &file.manifest.requirements)
+            .filter(|requirement| requirement.group == Group::Main && !requirement.name.is_empty())
+            .collect();
+        // A compiled list names everything; what its comments call asked for is direct.
+        let direct =
+            requirements.iter().filter(|requirement| requirement.via.is_empty() || requirement.asked);
+        lock.roots = direct.map(|one| (Group::Main, Dependency::new(&one.name))).collect();
+        let declared = |name: &str| requirements.iter().copied().find(|requirement| requirement.name == name);
+        let mut found = Vec::new();
+        self.of_selected(file, &lock, &lock.selected(None, self.target), &declared, &mut found);
+        for package in &mut found {
+            package.certain = true;
+            package.locked = false;
+        }
+        found.sort_by(|a, b| (&a.name, a.span).cmp(&(&b.name, b.span)));
+        found
+    }
+
+    fn of_selected<'r>(
+        &self,
+        file: FileId,
+        lock: &Lock,
+        selected: &[Selected],
+        declared: &dyn Fn(&str) -> Option<&'r Requirement>,
+        found: &mut Vec<Package>,
+    ) {
+        let mut wanted: BTreeMap<&str, Vec<(String, VersionSpecifiers)>> = BTreeMap::new();
+        for parent in selected.iter().map(|one| &lock.packages[one.index]) {
+            for dependency in parent.depends.iter().filter(|one| !one.specifiers.is_empty()) {
+                let admitted = (parent.name.clone(), dependency.specifiers.clone());
+                wanted.entry(&dependency.name).or_default().push(admitted);
+            }
+        }
+        for one in selected {
+            let package = &lock.packages[one.index];
+            let declared = declared(&package.name);
             found.push(Package {
                 name: package.name.clone(),
                 version: package.version.clone(),
                 constraint: declared.map(|requirement| requirement.specifiers.clone()).unwrap_or_default(),
-                span: Span { file: file.file, range: package.range },
-                group: selected.group,
-                path: selected.path,
-                certain: selected.certain,
+                wanted: wanted.get(package.name.as_str()).cloned().unwrap_or_default(),
+                span: Span { file, range: package.range },
+                group: one.group.clone(),
+                path: one.path.clone(),
+                certain: one.certain,
                 hashes: package.hashes,
                 source: package.source.clone(),
                 locked: true,

@@ -5,7 +5,7 @@ use flaskseal_project::{Listing, Package, Project};
 
 /// Whether the project declares any package; says that the control does not apply where it declares none.
 pub(super) fn declares_packages(project: &Project<'_>, control: ControlId, out: &mut Assessment) -> bool {
-    let declares = !project.packages.installed.is_empty();
+    let declares = !project.packages.installed.is_empty() || project.packages.environment.is_some();
     // A tree that uses Flask and says nowhere what it installs has dependencies all the same.
     if !declares && !project.has_flask() {
         out.not_applicable(control, "no third-party package is declared");
@@ -31,6 +31,7 @@ pub(super) fn listing_span(project: &Project<'_>, listing: Listing) -> Span {
     let file = match listing {
         Listing::Lock(index) => packages.locks[index].file,
         Listing::Manifest(index) => packages.manifests[index].file,
+        Listing::Bill(index) => packages.bills[index].file,
         Listing::Command(index) => return packages.installs[index].span,
     };
     let first = project.tree.file(file).lines().line_range(&project.tree.file(file).text, 1);
@@ -39,6 +40,9 @@ pub(super) fn listing_span(project: &Project<'_>, listing: Listing) -> Span {
 
 /// Where the packages of production stand, for people: `requirements.lock`, `Dockerfile`.
 pub(super) fn listed_in(project: &Project<'_>) -> String {
+    if let Some(environment) = &project.packages.environment {
+        return format!("`{}`", project.tree.file(environment.file).path);
+    }
     let mut names: Vec<String> = Vec::new();
     for listing in &project.packages.listings {
         let path = project.tree.file(listing_span(project, *listing).file).path.to_string();

@@ -4,10 +4,10 @@ use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
 use flaskseal_project::deps::{
-    Advisory, Condition, Source, Version, admits, affecting, condition_of, fixed_versions, smallest_upgrade,
+    Advisory, Condition, Source, Version, affecting, condition_of, fixed_versions,
 };
 use flaskseal_project::semantic::{Fact, FactKind};
-use flaskseal_project::{Context, Package, Project, Reach};
+use flaskseal_project::{Context, Package, Project, Reach, Upgrade};
 
 use super::applicable::{at, declares_packages, display, listed_in};
 use super::{CLEAN, FRESH};
@@ -55,7 +55,7 @@ impl Rule for VulnerableDependency {
         let mut unversioned: Vec<&str> = Vec::new();
         let mut uncovered: Vec<&str> = Vec::new();
         let mut local = 0;
-        for package in project.packages.production() {
+        for package in project.packages.in_production() {
             if matches!(package.source, Source::Path(_) | Source::Project) || package.name.is_empty() {
                 local += 1;
                 continue;
@@ -70,9 +70,10 @@ impl Rule for VulnerableDependency {
             checked += 1;
             match project.advisories.lookup(&package.name) {
                 Ok(advisories) => {
+                    let upgrade = package.upgrade(&advisories);
                     let affecting = affecting(advisories, version);
                     if !affecting.is_empty() {
-                        out.fail(finding(project, package, version, &affecting));
+                        out.fail(finding(project, package, version, &affecting, upgrade.as_ref()));
                     }
                 }
                 Err(error) => {
@@ -147,7 +148,13 @@ fn named(names: &[&str]) -> String {
     }
 }
 
-fn finding(project: &Project<'_>, package: &Package, version: &Version, advisories: &[Advisory]) -> Finding {
+fn finding(
+    project: &Project<'_>,
+    package: &Package,
+    version: &Version,
+    advisories: &[Advisory],
+    upgrade: Option<&Upgrade>,
+) -> Finding {
     let reach = project.reach(package);
     let weighed: Vec<(Severity, &Advisory, Option<bool>)> = advisories
         .iter()
@@ -174,9 +181,8 @@ fn finding(project: &Project<'_>, package: &Package, version: &Version, advisori
             advisories.len()
         ),
     };
-    let (upgrade, advice) = advice(package, version, advisories);
     let place = match upgrade {
-        Some(upgrade) => format!("fixed in {upgrade}"),
+        Some(upgrade) => format!("fixed in {}", upgrade.version),
         None => "no fixed version is known".to_owned(),
     };
     let mut trail: Vec<Evidence> = weighed
@@ -197,7 +203,7 @@ fn finding(project: &Project<'_>, package: &Package, version: &Version, advisori
     trail.push(Evidence::general(Layer::Deps, format!("according to {}", source_of(project))));
     Finding::new(META.id, severity, META.confidence, at(package.span, place), message)
         .with_trail(trail)
-        .with_fix(Fix::advice(advice))
+        .with_fix(Fix::advice(advice(package, advisories, upgrade)))
 }
 
 fn severity_of(advisory: &Advisory) -> Severity {
@@ -270,33 +276,29 @@ fn reach_evidence(reach: &Reach) -> Evidence {
     }
 }
 
-/// The version to move to, and how.
-fn advice(package: &Package, version: &Version, advisories: &[Advisory]) -> (Option<Version>, String) {
-    let any = smallest_upgrade(advisories, version, &|_| true);
-    // A pin is what is to be changed; a range may stand in the way.
-    let is_pin = package.constraint.iter().any(|one| one.operator().to_string().starts_with("=="));
-    let admitted =
-        smallest_upgrade(advisories, version, &|candidate| is_pin || admits(&package.constraint, candidate));
-    match (admitted, any) {
-        (Some(best), _) => {
-            let text = match package.path.first() {
-                Some(parent) if package.locked => {
-                    format!("lock `{}` {best} or newer, which `{parent}` brings along", package.name)
-                }
-                _ => format!("install `{}` {best} or newer", package.name),
-            };
-            (Some(best), text)
+/// The version to move to, how, and what that closes.
+fn advice(package: &Package, advisories: &[Advisory], upgrade: Option<&Upgrade>) -> String {
+    let name = &package.name;
+    let Some(Upgrade { version, obstacles }) = upgrade else {
+        return format!("replace `{name}`, or find out whether the flaw can be reached");
+    };
+    let closes = match advisories.len() {
+        1 => String::new(),
+        count => format!(": it closes all {count}"),
+    };
+    if !obstacles.is_empty() {
+        let listed: Vec<String> = obstacles.iter().map(|obstacle| obstacle.describe(name)).collect();
+        let stand = if listed.len() == 1 { "stands" } else { "stand" };
+        return format!(
+            "allow `{name}` {version} or newer{closes}; {} {stand} in the way",
+            listed.join(" and ")
+        );
+    }
+    match package.path.first() {
+        Some(parent) if package.locked => {
+            format!("lock `{name}` {version} or newer, which `{parent}` brings along{closes}")
         }
-        (None, Some(best)) => {
-            let text = format!(
-                "allow `{}` {best} or newer: the constraint `{}{}` stands in the way",
-                package.name, package.name, package.constraint
-            );
-            (Some(best), text)
-        }
-        (None, None) => {
-            (None, format!("replace `{}`, or find out whether the flaw can be reached", package.name))
-        }
+        _ => format!("install `{name}` {version} or newer{closes}"),
     }
 }
 

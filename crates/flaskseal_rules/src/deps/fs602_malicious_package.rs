@@ -33,7 +33,7 @@ impl Rule for MaliciousPackage {
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
-        for package in &project.packages.installed {
+        for package in project.packages.audited() {
             let Ok(advisories) = project.advisories.lookup(&package.name) else { return };
             let malicious = advisories.iter().find(|advisory| {
                 advisory.kind == Kind::Malicious

@@ -34,7 +34,7 @@ impl Rule for UnsupportedFramework {
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
         let mut seen = false;
         for package in
-            project.packages.production().filter(|one| matches!(one.name.as_str(), "flask" | "werkzeug"))
+            project.packages.in_production().filter(|one| matches!(one.name.as_str(), "flask" | "werkzeug"))
         {
             let Some(version) = &package.version else { continue };
             let line = (

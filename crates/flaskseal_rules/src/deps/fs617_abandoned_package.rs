@@ -33,7 +33,7 @@ impl Rule for AbandonedPackage {
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
-        for package in project.packages.production() {
+        for package in project.packages.in_production() {
             // Whoever pins a fork by its commit knows what is installed.
             if matches!(package.source, Source::Repository { commit: Some(_), .. }) {
                 continue;

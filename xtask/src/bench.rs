@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: time and memory of the gate beside its peers and beside the physical limit, which is walking,
-//! reading and parsing the same files with the same parser on all cores. Prints a Markdown table; asserts nothing.
+//! reading and parsing the same files with the same parser on all cores. Then how time grows with the tree, which file
+//! takes longest, and programs that are written to take forever. Prints Markdown tables; asserts nothing.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use wait4::Wait4;
 
+use crate::hostile;
 use crate::step::{cargo, command, root, run as run_step};
 
 /// Trees that are measured when none is named.
@@ -70,9 +73,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         "| tree | program | wall s | CPU s | peak MiB | wall against parsing | CPU against parsing |\n",
     );
     table.push_str("|---|---|---|---|---|---|---|\n");
-    for (name, folder) in trees {
-        let (files, lines) = size(&folder)?;
-        let contenders = contenders(&folder, options.semgrep.as_deref());
+    for (name, folder) in &trees {
+        let (files, lines) = size(folder)?;
+        let contenders = contenders(folder, options.semgrep.as_deref());
         // Fills the file cache.
         for contender in contenders.iter().take(2) {
             contender.measure()?;
@@ -92,7 +95,123 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         }
     }
     println!("{table}");
-    if options.write { write(&table) } else { Ok(()) }
+    if options.write {
+        write(&table)?;
+    }
+    println!("{}", growth(&trees, options.rounds)?);
+    println!("{}", worst_files(&trees)?);
+    println!("{}", hostile_programs()?);
+    Ok(())
+}
+
+/// Each tree once, twice and four times.
+fn growth(trees: &[(String, PathBuf)], rounds: usize) -> Result<String> {
+    let mut table = "| tree | lines | CPU s | against once | peak MiB |\n|---|---|---|---|---|\n".to_owned();
+    for (name, tree) in trees {
+        let mut once = Vec::new();
+        for times in [1, 2, 4] {
+            let folder = fresh(&format!("growth/{name}"))?;
+            for copy in 0..times {
+                copy_tree(tree, &folder.join(format!("copy{copy}")))?;
+            }
+            let (_, lines) = size(&folder)?;
+            let check = check(&folder);
+            eprintln!("> {name}: {times} times");
+            let samples: Vec<Sample> = (0..rounds).map(|_| check.measure()).collect::<Result<_>>()?;
+            if times == 1 {
+                once.clone_from(&samples);
+            }
+            let cpu = |sample: &Sample| sample.cpu.as_secs_f64();
+            let ratio = samples.iter().zip(&once).map(|(sample, once)| cpu(sample) / cpu(once)).collect();
+            let _ = writeln!(
+                table,
+                "| {name}, {times} times | {lines} | {} | {} | {} |",
+                spread(samples.iter().map(cpu).collect(), 3),
+                spread(ratio, 2),
+                spread(samples.iter().map(Sample::mebibytes).collect(), 0),
+            );
+        }
+    }
+    Ok(table)
+}
+
+/// Files that are measured alone: the longest of a tree.
+const ALONE: usize = 40;
+
+/// The file of each tree that takes longest, alone.
+fn worst_files(trees: &[(String, PathBuf)]) -> Result<String> {
+    let mut table =
+        "| tree | file that takes longest alone | lines | CPU s | peak MiB |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for (name, tree) in trees {
+        let mut files: Vec<(usize, PathBuf)> = Vec::new();
+        python_files(tree, &mut |path| {
+            let lines = fs::read(&path)?.split(|byte| *byte == b'\n').count();
+            files.push((lines, path));
+            Ok(())
+        })?;
+        files.sort();
+        let mut worst: Option<(Sample, usize, PathBuf)> = None;
+        for (lines, path) in files.into_iter().rev().take(ALONE) {
+            let folder = fresh("alone")?;
+            fs::copy(&path, folder.join(path.file_name().unwrap_or_default()))?;
+            let sample = check(&folder).measure()?;
+            if worst.as_ref().is_none_or(|(known, ..)| sample.cpu > known.cpu) {
+                worst = Some((sample, lines, path));
+            }
+        }
+        if let Some((sample, lines, path)) = worst {
+            let path = path.strip_prefix(tree).unwrap_or(&path).display();
+            let (cpu, memory) = (sample.cpu.as_secs_f64(), sample.mebibytes());
+            let _ = writeln!(table, "| {name} | `{path}` | {lines} | {cpu:.3} | {memory:.0} |");
+        }
+    }
+    Ok(table)
+}
+
+/// Programs that are written to take forever: how long they take, and what the ledger says was cut.
+fn hostile_programs() -> Result<String> {
+    let mut table = "| program | wall s | CPU s | peak MiB | cut |\n|---|---|---|---|---|\n".to_owned();
+    for program in hostile::programs() {
+        let folder = fresh("hostile")?;
+        program.write(&folder)?;
+        let check = check(&folder);
+        let sample = check.measure()?;
+        let report =
+            command(&check.program).args(&check.arguments).output().context("cannot run the gate")?;
+        let report: serde_json::Value =
+            serde_json::from_slice(&report.stdout).context("the report is no JSON")?;
+        let entries = report["ledger"]["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let cut = entries.iter().find(|entry| entry["kind"] != "missing-layer");
+        let cut = cut.and_then(|entry| entry["message"].as_str()).unwrap_or("nothing");
+        let (wall, cpu, memory) = (sample.wall.as_secs_f64(), sample.cpu.as_secs_f64(), sample.mebibytes());
+        let _ = writeln!(table, "| {} | {wall:.3} | {cpu:.3} | {memory:.0} | {cut} |", program.name);
+    }
+    Ok(table)
+}
+
+/// An empty folder below the one for measurements.
+fn fresh(name: &str) -> Result<PathBuf> {
+    let folder = root().join(FOLDER).join(name);
+    if folder.is_dir() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let (path, name, kind) =
+            entry.and_then(|entry| Ok((entry.path(), entry.file_name(), entry.file_type()?)))?;
+        if kind.is_dir() {
+            copy_tree(&path, &to.join(name))?;
+        } else if kind.is_file() {
+            fs::copy(&path, to.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts the table into README.md, between its two marks.
@@ -136,7 +255,26 @@ impl Options {
     }
 }
 
+impl Sample {
+    #[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
+    fn mebibytes(&self) -> f64 {
+        self.memory as f64 / f64::from(1 << 20)
+    }
+}
+
 impl Contender {
+    fn new(
+        name: &str,
+        program: PathBuf,
+        arguments: &[&str],
+        folder: &Path,
+        statuses: &'static [i32],
+    ) -> Self {
+        let folder = folder.display().to_string();
+        let arguments = arguments.iter().map(|word| (*word).to_owned()).chain([folder]).collect();
+        Self { name: name.to_owned(), program, arguments, statuses }
+    }
+
     fn measure(&self) -> Result<Sample> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(root());
@@ -160,23 +298,14 @@ impl Contender {
 
 /// The physical limit first; ratios are against it.
 fn contenders(folder: &Path, semgrep: Option<&str>) -> Vec<Contender> {
-    let tree = folder.display().to_string();
     let own = |path: &str| root().join("target/release").join(path);
     let peer = |name: &str| root().join(FOLDER).join("venv/bin").join(name);
-    let contender = |name: &str, program: PathBuf, arguments: &[&str], statuses| Contender {
-        name: name.to_owned(),
-        program,
-        arguments: arguments.iter().map(|word| (*word).to_owned()).chain([tree.clone()]).collect(),
-        statuses,
+    let contender = |name: &str, program: PathBuf, arguments: &[&str], statuses| {
+        Contender::new(name, program, arguments, folder, statuses)
     };
     let mut contenders = vec![
         contender("walk, read and parse alone", own("examples/parse_only"), &[], &[0]),
-        contender(
-            "flaskseal check",
-            own("flaskseal"),
-            &["check", "--isolated", "--force", "--no-progress", "--format", "json"],
-            &[0, 1],
-        ),
+        check(folder),
         contender(
             "ruff check --select S",
             peer("ruff"),
@@ -199,6 +328,13 @@ fn contenders(folder: &Path, semgrep: Option<&str>) -> Vec<Contender> {
         contenders.push(contender("semgrep scan", peer("semgrep"), &options, &[0, 1]));
     }
     contenders
+}
+
+/// The gate on a folder.
+fn check(folder: &Path) -> Contender {
+    let program = root().join("target/release/flaskseal");
+    let arguments = ["check", "--isolated", "--force", "--no-progress", "--format", "json"];
+    Contender::new("flaskseal check", program, &arguments, folder, &[0, 1])
 }
 
 fn install_peers(semgrep: bool) -> Result<()> {
@@ -244,6 +380,15 @@ fn tree(name: &str) -> Result<PathBuf> {
 /// Python files below a folder, and their lines.
 fn size(folder: &Path) -> Result<(usize, usize)> {
     let (mut files, mut lines) = (0, 0);
+    python_files(folder, &mut |path| {
+        files += 1;
+        lines += fs::read(&path)?.split(|byte| *byte == b'\n').count();
+        Ok(())
+    })?;
+    Ok((files, lines))
+}
+
+fn python_files(folder: &Path, see: &mut dyn FnMut(PathBuf) -> Result<()>) -> Result<()> {
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)? {
@@ -251,12 +396,11 @@ fn size(folder: &Path) -> Result<(usize, usize)> {
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "py") {
-                files += 1;
-                lines += fs::read(&path)?.split(|byte| *byte == b'\n').count();
+                see(path)?;
             }
         }
     }
-    Ok((files, lines))
+    Ok(())
 }
 
 fn machine(options: &Options) -> String {
@@ -277,8 +421,7 @@ fn row(label: &str, name: &str, samples: &[Sample], limit: &[Sample]) -> String 
     let column = |number: fn(&Sample) -> f64, digits| spread(samples.iter().map(number).collect(), digits);
     let wall = column(|sample| sample.wall.as_secs_f64(), 3);
     let cpu = column(|sample| sample.cpu.as_secs_f64(), 3);
-    #[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
-    let memory = column(|sample| sample.memory as f64 / f64::from(1 << 20), 0);
+    let memory = column(Sample::mebibytes, 0);
     // Within a round, so that what else the machine did weighs on both.
     let ratio = |time: fn(&Sample) -> Duration| {
         let pairs = samples.iter().zip(limit);

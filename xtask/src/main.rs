@@ -14,6 +14,7 @@ mod bench;
 mod difftest;
 mod docs;
 mod fuzz;
+mod hostile;
 mod lint;
 mod nginx;
 mod python;

@@ -588,12 +588,13 @@ impl<'a> Machine<'a> {
         for part in parts {
             let alternatives = part.alternatives();
             let mut next = Vec::new();
-            for (ropes, guard) in &results {
-                for alternative in &alternatives {
+            for (mut ropes, guard) in results {
+                for (index, alternative) in alternatives.iter().enumerate() {
                     if let Some(guard) = guard.and(&alternative.guard) {
-                        let mut ropes = ropes.clone();
-                        ropes.push(self.text_of(&alternative.value));
-                        next.push((ropes, guard));
+                        let is_last = index + 1 == alternatives.len();
+                        let mut own = if is_last { std::mem::take(&mut ropes) } else { ropes.clone() };
+                        own.push(self.text_of(&alternative.value));
+                        next.push((own, guard));
                     }
                 }
             }

@@ -226,7 +226,7 @@ pub fn evaluate(
         decorated: machine.decorated,
         functions,
         views,
-        incomplete: machine.incomplete,
+        incomplete: machine.incomplete.into_iter().collect(),
         loaded,
         calls_resolved: machine.calls_resolved,
         calls_unresolved: machine.calls_unresolved,

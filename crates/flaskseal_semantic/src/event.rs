@@ -68,7 +68,7 @@ pub struct Decorated {
 }
 
 /// A bound of the analysis that was hit.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Incomplete {
     pub reason: &'static str,
     pub span: Option<Span>,

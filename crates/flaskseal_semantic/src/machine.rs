@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use flaskseal_core::{FileId, Span, TextRange};
 use flaskseal_python::{Name, Ranged, ast, range_of};
-use rustc_hash::{FxHashMap, FxHashSet};
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::environment::Environment;
 use crate::event::{Context, Decorated, Event, Incomplete};
@@ -13,6 +14,7 @@ use crate::guard::Guard;
 use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape, Taken};
 use crate::limits::Identity;
 use crate::origin::Origin;
+use crate::pattern::Pattern;
 use crate::program::Program;
 use crate::truth::Truth;
 use crate::value::{Alternative, Kind, Value};
@@ -96,7 +98,7 @@ pub(crate) struct Machine<'a> {
     /// Calls are followed this deep.
     pub max_depth: usize,
     pub events: Vec<Event>,
-    pub incomplete: Vec<Incomplete>,
+    pub incomplete: IndexSet<Incomplete, FxBuildHasher>,
     /// Calls whose effect is not known, counted: each may raise.
     pub opaque_calls: usize,
     pub calls_resolved: usize,
@@ -123,6 +125,8 @@ pub(crate) struct Machine<'a> {
     pub is_path_constant: bool,
     /// Whether a function yields, by where it stands.
     pub generators: FxHashMap<Span, bool>,
+    /// Regular expressions by their flags and text; `None` for those that are not understood.
+    pub patterns: FxHashMap<i64, FxHashMap<Box<str>, Option<Arc<Pattern>>>>,
 }
 
 impl<'a> Machine<'a> {
@@ -146,7 +150,7 @@ impl<'a> Machine<'a> {
             base_guard: Guard::ALWAYS,
             max_depth: MAX_START_DEPTH,
             events: Vec::new(),
-            incomplete: Vec::new(),
+            incomplete: IndexSet::default(),
             opaque_calls: 0,
             calls_resolved: 0,
             calls_unresolved: 0,
@@ -162,6 +166,7 @@ impl<'a> Machine<'a> {
             in_view: false,
             is_path_constant: false,
             generators: FxHashMap::default(),
+            patterns: FxHashMap::default(),
         }
     }
 
@@ -203,10 +208,7 @@ impl<'a> Machine<'a> {
 
     pub(crate) fn incomplete(&mut self, reason: &'static str, span: Option<Span>) {
         let scope = self.frames.last().map_or_else(|| Arc::from(""), |frame| frame.qualified_name.clone());
-        let entry = Incomplete { reason, span, scope };
-        if !self.incomplete.contains(&entry) {
-            self.incomplete.push(entry);
-        }
+        self.incomplete.insert(Incomplete { reason, span, scope });
     }
 
     /// The identity of a text that was not there before, and will not be again.

@@ -7,6 +7,7 @@
 //! Syntax and meaning: <https://docs.python.org/3.14/library/re.html#regular-expression-syntax>.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use crate::alphabet::Alphabet;
 use crate::pattern_parser::Parser;
@@ -18,6 +19,8 @@ pub struct Pattern {
     /// Names of groups with their numbers.
     names: Vec<(Box<str>, usize)>,
     groups: usize,
+    /// What a whole match can be: asked for at every use.
+    whole: OnceLock<Texts>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -120,7 +123,7 @@ impl Pattern {
         if !parser.is_done() {
             return None;
         }
-        Some(Self { root, names: parser.names, groups: parser.groups })
+        Some(Self { root, names: parser.names, groups: parser.groups, whole: OnceLock::new() })
     }
 
     /// A pattern with flags as CPython numbers them: `re.I` is 2.
@@ -157,7 +160,7 @@ impl Pattern {
     /// What a group can hold when it took part in a match; the whole match is group 0.
     pub fn group(&self, index: usize) -> Texts {
         if index == 0 {
-            return texts_of(&self.root);
+            return self.whole.get_or_init(|| texts_of(&self.root)).clone();
         }
         find_group(&self.root, index).map_or_else(Texts::any, texts_of)
     }

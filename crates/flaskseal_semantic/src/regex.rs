@@ -149,13 +149,20 @@ impl Expression {
         Self { text: pattern.as_str().map(Arc::from), flags }
     }
 
-    fn pattern(&self) -> Option<Pattern> {
-        parse(self.text.as_deref()?, &self.flags)
+    fn pattern(&self, machine: &mut Machine<'_>) -> Option<Arc<Pattern>> {
+        parse(machine, self.text.as_deref()?, &self.flags)
     }
 }
 
-fn parse(text: &str, flags: &Value) -> Option<Pattern> {
-    Pattern::of_python(text, flags.as_int()?)
+fn parse(machine: &mut Machine<'_>, text: &str, flags: &Value) -> Option<Arc<Pattern>> {
+    let flags = flags.as_int()?;
+    let of_flags = machine.patterns.entry(flags).or_default();
+    if let Some(known) = of_flags.get(text) {
+        return known.clone();
+    }
+    let pattern = Pattern::of_python(text, flags).map(Arc::new);
+    of_flags.insert(text.into(), pattern.clone());
+    pattern
 }
 
 /// What a pattern does with a subject: the arguments are those that follow the pattern.
@@ -165,8 +172,8 @@ fn operate(
     name: &str,
     arguments: &Arguments,
 ) -> Option<Value> {
-    let pattern = expression.pattern();
-    let pattern = pattern.as_ref();
+    let pattern = expression.pattern(machine);
+    let pattern = pattern.as_deref();
     let how: &str = expression.text.as_deref().unwrap_or_default();
     Some(match name {
         "match" | "search" | "fullmatch" => {
@@ -331,9 +338,10 @@ fn not_at_start(excluded: &Excluded) -> Limits {
     }
 }
 
-fn pattern_of(machine: &Machine<'_>, id: ObjectId) -> Option<Pattern> {
-    let text = machine.heap.attribute(id, "@regex")?.as_str()?;
-    parse(text, machine.heap.attribute(id, "@flags")?)
+fn pattern_of(machine: &mut Machine<'_>, id: ObjectId) -> Option<Arc<Pattern>> {
+    let text = machine.heap.attribute(id, "@regex")?.clone();
+    let flags = machine.heap.attribute(id, "@flags")?.clone();
+    parse(machine, text.as_str()?, &flags)
 }
 
 /// A group of a match, by number or name.
@@ -349,7 +357,7 @@ fn group(machine: &mut Machine<'_>, id: ObjectId, index: &Value) -> Option<Value
     let value = subject.map(|subject| {
         let rope = machine.text_of(subject);
         match index {
-            Some(index) => taken(&rope, pattern.as_ref(), index, &how, false),
+            Some(index) => taken(&rope, pattern.as_deref(), index, &how, false),
             None => taken(&rope, None, 0, &how, false),
         }
     });
@@ -396,7 +404,7 @@ fn replacement_of(
     if !is_function {
         let rope = machine.text_of(replacement);
         let refers = rope.alphabet().contains('\\');
-        let pattern = expression.pattern();
+        let pattern = expression.pattern(machine);
         if !refers {
             return rope;
         }

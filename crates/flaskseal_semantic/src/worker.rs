@@ -1,7 +1,9 @@
 //! Work on all cores: each job starts from the same state, and none sees what another does. What they note is put
 //! together in the order of the jobs, so that the number of threads changes nothing.
 
+use indexmap::IndexSet;
 use rayon::prelude::*;
+use rustc_hash::FxBuildHasher;
 
 use crate::event::{Decorated, Event, Incomplete};
 use crate::machine::Machine;
@@ -12,7 +14,7 @@ const MIN_JOBS: usize = 16;
 /// What a job noted.
 struct Notes {
     events: Vec<Event>,
-    incomplete: Vec<Incomplete>,
+    incomplete: IndexSet<Incomplete, FxBuildHasher>,
     decorated: Vec<Decorated>,
     calls_resolved: usize,
     calls_unresolved: usize,
@@ -64,11 +66,7 @@ impl<'a> Machine<'a> {
 
     fn add_notes(&mut self, notes: Notes) {
         self.events.extend(notes.events);
-        for entry in notes.incomplete {
-            if !self.incomplete.contains(&entry) {
-                self.incomplete.push(entry);
-            }
-        }
+        self.incomplete.extend(notes.incomplete);
         for decorated in notes.decorated {
             if self.known_decorated.insert(decorated.function) {
                 self.decorated.push(decorated);

@@ -59,7 +59,7 @@ impl<'p> Context<'p> {
     pub fn routes_of(&self, function: Span) -> impl Iterator<Item = &'p Route> + use<'p> {
         let routes = self.app.map(|app| app.routes.as_slice()).unwrap_or_default();
         let index = self.once(|| RouteIndex::of(routes));
-        let found = index.of_function(function, self.headline(function));
+        let found = index.of_function(function, || self.headline(function));
         found.into_iter().filter_map(|index| routes.get(index))
     }
 

@@ -41,14 +41,18 @@ impl RouteIndex {
     }
 
     /// The routes that a function answers, given the line of its `def`, which ends its decorators.
-    pub(crate) fn of_function(&self, function: Span, headline: Span) -> Vec<usize> {
+    pub(crate) fn of_function(&self, function: Span, headline: impl FnOnce() -> Span) -> Vec<usize> {
         let start = (function.file, function.range.start);
         let from = self.places.partition_point(|(place, _)| (place.file, place.range.start) < start);
-        let behind = self.places[from..].iter().take_while(|(place, _)| {
-            place.file == function.file && place.range.start <= headline.range.start
-        });
-        let decorated =
-            behind.filter(|(place, _)| place.range.end <= headline.range.start).map(|(_, number)| *number);
+        let inside = self.places[from..]
+            .iter()
+            .take_while(|(place, _)| place.file == function.file && place.range.start < function.range.end);
+        let mut decorated: Vec<(Span, usize)> = inside.copied().collect();
+        if !decorated.is_empty() {
+            let end = headline().range.start;
+            decorated.retain(|(place, _)| place.range.end <= end);
+        }
+        let decorated = decorated.into_iter().map(|(_, number)| number);
         let viewed = self.by_view.get(&function).into_iter().flatten().copied();
         let classes = self.classes.get(&function.file).into_iter().flatten();
         let exposed =

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use flaskseal_core::Span;
+use flaskseal_core::{FileId, Span};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, Guard, Rope, Source, States};
 use flaskseal_python::ast::{self, statement_visitor};
+use flaskseal_python::range_of;
+
+use crate::access::function_at;
 
 /// A value on its way to a client.
 pub(crate) struct Answer<'p> {
@@ -211,35 +214,27 @@ pub(crate) fn runs(guard: &Guard) -> bool {
 
 /// The expressions that a function returns, with their places.
 pub(crate) fn returned<'p>(cx: &Context<'p>, function: Span) -> Vec<(&'p ast::Expr, Span)> {
-    let Some(Some(module)) = cx.project.parsed.modules.get(function.file.0 as usize) else {
+    let Some(node) = function_at(cx, function).filter(|node| range_of(*node) == function.range) else {
         return Vec::new();
     };
-    let mut search = Returns { function, inside: false, found: Vec::new() };
-    statement_visitor::StatementVisitor::visit_body(&mut search, &module.syntax.body);
+    let mut search = Returns { file: function.file, found: Vec::new() };
+    statement_visitor::StatementVisitor::visit_body(&mut search, &node.body);
     search.found
 }
 
 struct Returns<'p> {
-    function: Span,
-    inside: bool,
+    file: FileId,
     found: Vec<(&'p ast::Expr, Span)>,
 }
 
 impl<'p> statement_visitor::StatementVisitor<'p> for Returns<'p> {
     fn visit_stmt(&mut self, statement: &'p ast::Stmt) {
         match statement {
-            ast::Stmt::FunctionDef(node) => {
-                let is_wanted = flaskseal_python::range_of(node) == self.function.range;
-                // What an inner function returns is its own.
-                if is_wanted || !self.inside {
-                    let before = std::mem::replace(&mut self.inside, is_wanted);
-                    statement_visitor::walk_stmt(self, statement);
-                    self.inside = before;
-                }
-            }
-            ast::Stmt::Return(node) if self.inside => {
+            // What an inner function returns is its own.
+            ast::Stmt::FunctionDef(_) => {}
+            ast::Stmt::Return(node) => {
                 if let Some(value) = &node.value {
-                    let span = Span { file: self.function.file, range: flaskseal_python::range_of(&**value) };
+                    let span = Span { file: self.file, range: range_of(&**value) };
                     self.found.push((value, span));
                 }
             }

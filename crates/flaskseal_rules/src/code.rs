@@ -8,6 +8,8 @@ use flaskseal_python::ast::visitor::source_order::{SourceOrderVisitor, Traversal
 use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 use flaskseal_python::{Ranged, range_of};
 
+use crate::vocabulary::mentions_any;
+
 /// The nodes around a place, from the one that covers it most closely to the module.
 pub(crate) fn enclosing<'p>(cx: &Context<'p>, span: Span) -> Vec<AnyNodeRef<'p>> {
     struct Finder<'p> {
@@ -48,34 +50,28 @@ pub(crate) fn function_around<'p>(cx: &Context<'p>, span: Span) -> Option<&'p as
 
 /// Every node of every file that production loads, with its file; tests are left out.
 pub(crate) fn nodes<'p>(cx: &Context<'p>) -> impl Iterator<Item = (FileId, AnyNodeRef<'p>)> + use<'p> {
-    let cx = *cx;
-    cx.evaluation
-        .loaded
-        .iter()
-        .copied()
-        .filter(move |file| role_of(cx.path(*file)) != Role::Test)
-        .filter_map(move |file| Some((file, module(&cx, file)?)))
-        .flat_map(|(file, module)| {
-            let mut nodes = Vec::new();
-            for statement in &module.body {
-                nodes.extend(within(AnyNodeRef::from(statement)));
-            }
-            nodes.into_iter().map(move |node| (file, node))
-        })
+    nodes_of(*cx, cx.evaluation.loaded.iter().copied())
 }
 
-/// Every node of the files that production loads and that hold the text: what is asked for cannot be elsewhere.
+/// Every node of the files that production loads and that hold one of the texts, as `vocabulary` finds them: what is
+/// asked for cannot be elsewhere.
 pub(crate) fn nodes_near<'p>(
     cx: &Context<'p>,
-    text: &'p str,
+    texts: &[&str],
 ) -> impl Iterator<Item = (FileId, AnyNodeRef<'p>)> + use<'p> {
     let cx = *cx;
-    cx.evaluation
-        .loaded
-        .iter()
-        .copied()
+    let loaded = cx.evaluation.loaded.iter().copied();
+    let files: Vec<FileId> = loaded.filter(|file| mentions_any(&cx, *file, texts)).collect();
+    nodes_of(cx, files)
+}
+
+fn nodes_of<'p>(
+    cx: Context<'p>,
+    files: impl IntoIterator<Item = FileId>,
+) -> impl Iterator<Item = (FileId, AnyNodeRef<'p>)> {
+    files
+        .into_iter()
         .filter(move |file| role_of(cx.path(*file)) != Role::Test)
-        .filter(move |file| cx.project.tree.file(*file).text.contains(text))
         .filter_map(move |file| Some((file, module(&cx, file)?)))
         .flat_map(|(file, module)| {
             let nodes: Vec<AnyNodeRef<'p>> =

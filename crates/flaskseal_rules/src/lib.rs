@@ -26,6 +26,7 @@ mod session;
 mod session_cookie;
 mod token;
 mod view;
+mod vocabulary;
 
 /// One numbered check.
 pub trait Rule: Sync {

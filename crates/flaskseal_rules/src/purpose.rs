@@ -115,6 +115,9 @@ static CONVERSIONS: &[&str] = &[
 
 static PASSWORD: &[&str] = &["passphrase", "passwd", "password", "passwords", "passwrd", "pwd", "pw"];
 
+/// What stands in every file that names a password.
+pub(crate) const NAMES_OF_PASSWORDS: &[&str] = &["passphrase", "passw", "pw"];
+
 impl Purpose {
     /// Reads the names around the call at a place.
     pub(crate) fn of(cx: &Context<'_>, span: Span) -> Self {

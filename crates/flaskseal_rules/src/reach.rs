@@ -1,6 +1,7 @@
 //! What code a function runs: its own, and that of the functions that it calls, as far as their names tell.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use flaskseal_core::Span;
 use flaskseal_project::Context;
@@ -17,8 +18,10 @@ const MAX_NAMESAKES: usize = 3;
 /// The functions of the program, by name.
 pub(crate) struct Reach<'p> {
     cx: Context<'p>,
-    by_name: BTreeMap<&'p str, Vec<Span>>,
+    by_name: Arc<ByName>,
 }
+
+struct ByName(BTreeMap<Box<str>, Vec<Span>>);
 
 /// A function's code.
 #[derive(Clone, Copy)]
@@ -29,11 +32,14 @@ pub(crate) struct Function<'p> {
 
 impl<'p> Reach<'p> {
     pub(crate) fn new(cx: &Context<'p>) -> Self {
-        let mut by_name: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
-        for function in &cx.evaluation.functions {
-            let name = function.qualified_name.rsplit('.').next().unwrap_or_default();
-            by_name.entry(name).or_default().push(function.span);
-        }
+        let by_name = cx.once(|| {
+            let mut by_name: BTreeMap<Box<str>, Vec<Span>> = BTreeMap::new();
+            for function in &cx.evaluation.functions {
+                let name = function.qualified_name.rsplit('.').next().unwrap_or_default();
+                by_name.entry(name.into()).or_default().push(function.span);
+            }
+            ByName(by_name)
+        });
         Self { cx: *cx, by_name }
     }
 
@@ -52,7 +58,7 @@ impl<'p> Reach<'p> {
                 continue;
             }
             for callee in called(node) {
-                let namesakes = self.by_name.get(callee).map(Vec::as_slice).unwrap_or_default();
+                let namesakes = self.by_name.0.get(callee).map(Vec::as_slice).unwrap_or_default();
                 if namesakes.len() <= MAX_NAMESAKES {
                     queue.extend(
                         namesakes.iter().filter(|span| seen.insert(**span)).map(|span| (*span, depth + 1)),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flaskseal_core::{FileId, Span};
+use flaskseal_core::Span;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{FactKind, FunctionResult, Route};
 use flaskseal_python::ast;
@@ -63,7 +63,7 @@ pub(crate) fn views<'p>(cx: &Context<'p>) -> Vec<View<'p>> {
             continue;
         }
         for class in classes(route) {
-            for function in functions_in(cx, class.file) {
+            for function in functions_in(cx, class) {
                 let is_inside = class.range.encloses(function.span.range);
                 let method = function.qualified_name.rsplit('.').next().unwrap_or_default();
                 let own = match method {
@@ -88,12 +88,15 @@ pub(crate) fn views<'p>(cx: &Context<'p>) -> Vec<View<'p>> {
     views
 }
 
-/// The functions of a file; they are sorted by their places.
-fn functions_in<'p>(cx: &Context<'p>, file: FileId) -> &'p [FunctionResult] {
+/// The functions that begin in a class; functions are sorted by their places.
+fn functions_in<'p>(cx: &Context<'p>, class: Span) -> &'p [FunctionResult] {
     let functions = &cx.evaluation.functions;
-    let from = functions.partition_point(|function| function.span.file < file);
-    let to = functions.partition_point(|function| function.span.file <= file);
-    &functions[from..to]
+    let begins_before = |offset: u32| {
+        functions.partition_point(|function| {
+            (function.span.file, function.span.range.start) < (class.file, offset)
+        })
+    };
+    functions.get(begins_before(class.range.start)..begins_before(class.range.end)).unwrap_or_default()
 }
 
 /// Where the classes are written that answer a route.

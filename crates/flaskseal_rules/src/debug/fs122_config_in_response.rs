@@ -241,12 +241,12 @@ fn exposed(cx: &Context<'_>, piece: &Piece<'_>) -> Option<(String, Severity)> {
             let app = cx.app?;
             // The same text from the same place is the setting itself.
             let setting = app.settings.iter().find(|setting| {
-                is_secret_name(&setting.name)
-                    && fact.at.is_some()
+                fact.at.is_some()
                     && setting.value.at == fact.at
                     && fact
                         .as_str()
                         .is_some_and(|text| !text.is_empty() && setting.value.as_str() == Some(text))
+                    && is_secret_name(&setting.name)
             })?;
             Some((format!("the setting `{}`", setting.name), Severity::High))
         }

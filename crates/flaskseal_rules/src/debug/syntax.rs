@@ -74,7 +74,13 @@ pub(super) fn config_reads(cx: &Context<'_>, key: &str, attribute: &str) -> Vec<
         }
         _ => {}
     };
-    walk(cx, &[key, attribute], &mut note, &mut |_, _| {});
+    let spellings = [
+        format!("{key}\""),
+        format!("{key}'"),
+        format!("app.{attribute}"),
+        format!("application.{attribute}"),
+    ];
+    walk(cx, &spellings.each_ref().map(String::as_str), &mut note, &mut |_, _| {});
     reads
 }
 

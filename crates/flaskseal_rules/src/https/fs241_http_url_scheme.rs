@@ -87,7 +87,7 @@ fn own_links(cx: &Context<'_>, out: &mut Assessment) {
         return;
     };
     let link = format!("http://{name}");
-    for (file, node) in crate::code::nodes_near(cx, "http://") {
+    for (file, node) in crate::code::nodes_near(cx, &["http://"]) {
         let flaskseal_python::ast::AnyNodeRef::ExprStringLiteral(text) = node else { continue };
         if text.value.to_str().starts_with(&link) {
             let at = crate::code::span_of(file, text);

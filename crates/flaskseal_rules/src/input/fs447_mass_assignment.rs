@@ -137,7 +137,7 @@ fn flaw(
 
 /// The class of a table that the program defines; `None` for a schema, which has its own list of fields.
 fn model<'p>(cx: &Context<'p>, name: &str) -> Option<&'p ast::StmtClassDef> {
-    let class = nodes_near(cx, "class ").find_map(|(_, node)| match node {
+    let class = nodes_near(cx, &["class "]).find_map(|(_, node)| match node {
         AnyNodeRef::StmtClassDef(class) if class.name.as_str() == name => Some(class),
         _ => None,
     })?;

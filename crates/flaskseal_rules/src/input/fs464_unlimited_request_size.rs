@@ -106,7 +106,7 @@ fn fix() -> Fix {
 
 /// `request.max_content_length = ...`.
 fn bound_of_a_request(cx: &Context<'_>) -> Option<Span> {
-    crate::code::nodes_near(cx, "max_content_length").find_map(|(file, node)| match node {
+    crate::code::nodes_near(cx, &["max_content_length"]).find_map(|(file, node)| match node {
         flaskseal_python::ast::AnyNodeRef::StmtAssign(assign) => match assign.targets.as_slice() {
             [flaskseal_python::ast::Expr::Attribute(target)]
                 if target.attr.id.as_str() == "max_content_length"

@@ -42,7 +42,7 @@ pub(super) enum TypeCheck {
 
 impl<'p> Uploads<'p> {
     pub(super) fn of(cx: &Context<'p>) -> Self {
-        let mut uses: Vec<Span> = nodes_near(cx, ".files")
+        let mut uses: Vec<Span> = nodes_near(cx, &[".files"])
             .filter(|(file, _)| role_of(cx.path(*file)) == Role::Source)
             .filter_map(|(file, node)| match node {
                 AnyNodeRef::ExprAttribute(attribute)

@@ -14,6 +14,7 @@ use super::NO_CREDENTIALS;
 use super::fs316_default_account::is_account_variable;
 use crate::Rule;
 use crate::credential::{Promise, host, is_reference, is_trivial, promise, userinfo};
+use crate::vocabulary::mentions_any;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(314),
@@ -49,7 +50,9 @@ impl Rule for HardcodedCredential {
         }
         for file in &cx.evaluation.loaded {
             let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) else { continue };
-            if !is_source(cx, *file) {
+            let says_credential =
+                || mentions_any(cx, *file, &["://", "aws_secret", "httpauth", "pass", "pw"]);
+            if !is_source(cx, *file) || !says_credential() {
                 continue;
             }
             let text = cx.project.tree.file(*file).text.to_ascii_lowercase();

@@ -15,6 +15,7 @@ use super::fs314_hardcoded_credential::hashed_literal;
 use super::scan::{concerns, is_first_start, secret_span};
 use crate::Rule;
 use crate::credential::is_trivial;
+use crate::vocabulary::mentions_any;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(316),
@@ -42,7 +43,8 @@ impl Rule for DefaultAccount {
         for file in &cx.evaluation.loaded {
             let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) else { continue };
             let path = cx.path(*file);
-            if role_of(path) != Role::Source {
+            let says_password = || mentions_any(cx, *file, &["hash", "insert into", "passw", "pw"]);
+            if role_of(path) != Role::Source || !says_password() {
                 continue;
             }
             let is_seed = is_seed(path.rsplit('/').next().unwrap_or(path));

@@ -11,7 +11,7 @@ use super::AUTHENTICATION;
 use super::coverage::support_by_coverage;
 use crate::Rule;
 use crate::access::{decorator_name, function_at, has_authentication, name_span};
-use crate::code::{identifiers, last_name, nodes, span_of, within};
+use crate::code::{identifiers, last_name, nodes_near, span_of, within};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(341),
@@ -78,7 +78,7 @@ fn disabled_by_setting(cx: &Context<'_>, out: &mut Assessment) {
 
 /// `login_manager.session_protection = None`.
 fn unprotected_sessions(cx: &Context<'_>, out: &mut Assessment) {
-    for (file, node) in nodes(cx) {
+    for (file, node) in nodes_near(cx, &["session_protection"]) {
         let AnyNodeRef::StmtAssign(assign) = node else { continue };
         let sets = assign.targets.iter().any(
             |target| matches!(target, Expr::Attribute(attribute) if attribute.attr.id.as_str() == "session_protection"),

@@ -9,8 +9,8 @@ use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 
 use super::SOUND_CRYPTO;
 use crate::Rule;
-use crate::code::{enclosing, identifiers, last_name, nodes, span_of, words};
-use crate::purpose::names_password;
+use crate::code::{enclosing, identifiers, last_name, nodes_near, span_of, words};
+use crate::purpose::{NAMES_OF_PASSWORDS, names_password};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(346),
@@ -42,7 +42,7 @@ impl Rule for WeakPasswordPolicy {
                 judge_field(cx, field, out);
             }
         }
-        for (file, node) in nodes(cx) {
+        for (file, node) in nodes_near(cx, NAMES_OF_PASSWORDS) {
             if let AnyNodeRef::ExprCompare(compare) = node
                 && let Some(minimum) = minimum(compare)
                 && minimum < 8

@@ -11,8 +11,8 @@ use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 
 use super::SOUND_CRYPTO;
 use crate::Rule;
-use crate::code::{enclosing, function_around, identifiers, last_name, nodes, span_of, within, words};
-use crate::purpose::{Purpose, names_password};
+use crate::code::{enclosing, function_around, identifiers, last_name, nodes_near, span_of, within, words};
+use crate::purpose::{NAMES_OF_PASSWORDS, Purpose, names_password};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(351),
@@ -71,7 +71,7 @@ impl Rule for UnsafePasswordStorage {
         {
             report(weak_cost(cx, call));
         }
-        for (file, node) in nodes(cx) {
+        for (file, node) in nodes_near(cx, NAMES_OF_PASSWORDS) {
             match node {
                 AnyNodeRef::ExprCompare(compare) => report(plain_comparison(cx, file, compare)),
                 AnyNodeRef::ExprCall(call) => {
@@ -466,7 +466,8 @@ fn plain_model(cx: &Context<'_>, file: FileId, call: &ast::ExprCall) -> Option<F
         keyword.arg.as_ref().is_some_and(|name| names_plain_password(&name.id))
             && is_plain_password(cx, file, &keyword.value)
     })?;
-    let class = nodes(cx).find_map(|(_, node)| match node {
+    let head = format!("class {name}");
+    let class = nodes_near(cx, &[&head]).find_map(|(_, node)| match node {
         AnyNodeRef::StmtClassDef(class) if class.name.id.as_str() == name => Some(class),
         _ => None,
     })?;

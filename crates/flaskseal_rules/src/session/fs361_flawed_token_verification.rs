@@ -11,7 +11,7 @@ use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 
 use super::SOUND_CRYPTO;
 use crate::Rule;
-use crate::code::{enclosing, function_around, identifiers, last_name, nodes, span_of, within};
+use crate::code::{enclosing, function_around, identifiers, last_name, nodes_near, span_of, within};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(361),
@@ -77,7 +77,7 @@ impl Rule for FlawedTokenVerification {
                 );
             }
         }
-        for (file, node) in nodes(cx) {
+        for (file, node) in nodes_near(cx, &["b64decode"]) {
             if let AnyNodeRef::ExprCall(call) = node
                 && is_payload_by_hand(cx, file, call)
             {

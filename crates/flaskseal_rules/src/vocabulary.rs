@@ -1,0 +1,114 @@
+//! Which words stand in which file, so that rules walk the syntax of few files: all texts are searched once, for the
+//! words of all rules.
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use flaskseal_core::FileId;
+use flaskseal_project::Context;
+
+/// In lower case; the case in the file does not count.
+const WORDS: [&str; 11] = [
+    "://",
+    "aws_secret",
+    "b64decode",
+    "hash",
+    "httpauth",
+    "insert into",
+    "pass",
+    "passphrase",
+    "passw",
+    "pw",
+    "session_protection",
+];
+
+static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(WORDS)
+        .expect("a few short words are no automaton that is too large")
+});
+
+/// The words of each file, a bit for each, by `FileId`; files that production does not load have none.
+struct Vocabulary(Vec<u16>);
+
+/// Whether a file that production loads has any of the words in its text. `://` counts where a URL names a user, and
+/// `pass` where it is no statement.
+pub(crate) fn mentions_any(cx: &Context<'_>, file: FileId, words: &[&str]) -> bool {
+    let vocabulary = cx.once(|| Vocabulary::of(cx));
+    let known = vocabulary.0.get(file.0 as usize).copied().unwrap_or_default();
+    words.iter().any(|word| match WORDS.iter().position(|listed| listed == word) {
+        Some(bit) => known & (1 << bit) != 0,
+        None => cx.project.tree.file(file).text.contains(word),
+    })
+}
+
+impl Vocabulary {
+    fn of(cx: &Context<'_>) -> Self {
+        let mut words = vec![0; cx.project.tree.files.len()];
+        for file in &cx.evaluation.loaded {
+            if let Some(words) = words.get_mut(file.0 as usize) {
+                *words = words_of(&cx.project.tree.file(*file).text);
+            }
+        }
+        Self(words)
+    }
+}
+
+fn words_of(text: &str) -> u16 {
+    let mut words = 0;
+    for found in SEARCH.find_overlapping_iter(text) {
+        let bit = found.pattern().as_usize();
+        let counts = || match WORDS[bit] {
+            "://" => names_user(&text.as_bytes()[found.end()..]),
+            "pass" => !is_statement(&text.as_bytes()[..found.start()], text.as_bytes().get(found.end())),
+            _ => true,
+        };
+        if words & (1 << bit) == 0 && counts() {
+            words |= 1 << bit;
+        }
+    }
+    words
+}
+
+/// Whether the authority of a URL, which ends at the first of these characters, names a user.
+fn names_user(rest: &[u8]) -> bool {
+    rest.iter().take_while(|byte| !matches!(byte, b'/' | b'?' | b'#')).any(|byte| *byte == b'@')
+}
+
+/// Whether `pass` is the statement: the first on its line or after a colon, and nothing but it.
+fn is_statement(before: &[u8], after: Option<&u8>) -> bool {
+    let previous = before.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t'));
+    let begins = previous.is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b':' | b';'));
+    begins && after.is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b' ' | b'\t' | b'#' | b';'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<&'static str> {
+        let found = words_of(text);
+        (0..WORDS.len()).filter(|bit| found & (1 << bit) != 0).map(|bit| WORDS[bit]).collect()
+    }
+
+    #[test]
+    fn words_are_found_in_any_case() {
+        assert_eq!(words("DB_PASSWORD = 1"), ["pass", "passw"]);
+        assert_eq!(words("x = MyPW"), ["pw"]);
+        assert_eq!(words("user.hashed_passphrase"), ["hash", "pass", "passphrase"]);
+        assert!(words("len(x)").is_empty());
+    }
+
+    #[test]
+    fn the_statement_and_plain_urls_do_not_count() {
+        for text in ["pass", "if x: pass\n", "try:\n    pass # no\n", "a = 1;pass\r\n", "# http://a.b/@c"] {
+            assert!(words(text).is_empty(), "{text}");
+        }
+        for text in ["db_pass = 1", "x['pass']", "'db pass'", "'a: pass'", "pass_ = 1"] {
+            assert_eq!(words(text), ["pass"], "{text}");
+        }
+        assert_eq!(words("'postgres://user:x@host/db'"), ["://"]);
+        assert_eq!(words("'postgres://' 'user:x@host/db'"), ["://"]);
+    }
+}

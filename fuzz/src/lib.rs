@@ -57,7 +57,7 @@ pub fn judge(tree: &Tree, entry: Option<&str>) {
         notes: Vec::new(),
     };
     in_pool(|| {
-        let Ok((report, rules)) = gate(tree, &request, &|_| ()) else { return };
+        let Ok((report, rules)) = gate(tree, None, &request, None, &|_| ()) else { return };
         for format in Format::ALL {
             let _ = flaskseal_report::render(format, &report, tree, &rules, &RenderOptions::default());
         }

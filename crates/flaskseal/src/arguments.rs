@@ -6,7 +6,9 @@ use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use flaskseal_core::Severity;
 use flaskseal_judge::Date;
+use flaskseal_probe::Mapping;
 use flaskseal_report::Format;
+use url::Url;
 
 /// Is this Flask app, as production runs it, safe to deploy?
 #[derive(Parser, Debug)]
@@ -20,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   flaskseal check                             judge the application in this folder
   flaskseal check shop --entry 'gunicorn shop:create_app()'
+  flaskseal probe https://staging.example.org judge what a running site shows
   flaskseal explain FS301                     what a rule checks, why, and how to fix it
   flaskseal baseline write                    record today's findings, to fail only on new ones
 
@@ -27,7 +30,8 @@ Exit status: 0 the gate passes; 1 it fails; 2 wrong usage, unusable input, nothi
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    Check(CheckArguments),
+    Check(Box<CheckArguments>),
+    Probe(Box<ProbeArguments>),
     /// Explain a rule: what it checks, why it matters, how to fix it
     #[command(after_help = "Examples:\n  flaskseal explain FS301\n  flaskseal explain hardcoded-secret-key")]
     Explain {
@@ -76,14 +80,104 @@ pub enum Command {
 /// Judge whether the application is safe to deploy
 ///
 /// Reads the tree below PATH, finds what production starts, and gives each item of the checklist a verdict with its
-/// evidence. Nothing of the project is executed and nothing leaves this machine.
+/// evidence. Nothing of the project is executed, and nothing leaves this machine; with --url the site is asked, and told
+/// nothing of the project.
 #[derive(Args, Debug)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub struct CheckArguments {
     #[command(flatten)]
     pub project: ProjectArguments,
+    /// Look at the running site too: what it shows decides over what files say
+    #[arg(long, value_name = "URL", env = "FLASKSEAL_URL", value_parser = site_url, value_hint = ValueHint::Url, help_heading = "Running site")]
+    pub url: Option<Url>,
+    #[command(flatten)]
+    pub site: SiteArguments,
     #[command(flatten)]
     pub output: OutputArguments,
+}
+
+/// Judge what a running site shows, without its source
+///
+/// Asks the site what a visitor and a stranger would ask, with GET, HEAD and OPTIONS alone, and judges what it answers:
+/// TLS, redirects, headers, cookies, pages for developers, files that should not be there. Only the host of URL is
+/// asked; nothing is sent that changes something, and no login is tried. Probe only what you may.
+#[derive(Args, Debug)]
+#[command(after_help = PROBE_EXAMPLES)]
+pub struct ProbeArguments {
+    /// The address of the start page
+    #[arg(value_name = "URL", value_parser = site_url, value_hint = ValueHint::Url)]
+    pub url: Url,
+    #[command(flatten)]
+    pub site: SiteArguments,
+    /// Judge only these items (key or number) or rules (id or name), comma-separated (repeatable)
+    #[arg(
+        long,
+        value_name = "ITEM|RULE",
+        env = "FLASKSEAL_ONLY",
+        value_delimiter = ',',
+        help_heading = "Gate"
+    )]
+    pub only: Vec<String>,
+    /// Leave out these items or rules, comma-separated (repeatable)
+    #[arg(
+        long,
+        value_name = "ITEM|RULE",
+        env = "FLASKSEAL_SKIP",
+        value_delimiter = ',',
+        help_heading = "Gate"
+    )]
+    pub skip: Vec<String>,
+    /// The least severity of a finding that fails its item: low, medium, high or critical [default: medium]
+    #[arg(long, value_name = "SEVERITY", env = "FLASKSEAL_FAIL_ON", value_parser = severity, help_heading = "Gate")]
+    pub fail_on: Option<Severity>,
+    /// Draw no progress on standard error
+    #[arg(long, env = "FLASKSEAL_NO_PROGRESS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Running")]
+    pub no_progress: bool,
+    /// The day to judge by
+    #[arg(long, alias = "today", value_name = "YYYY-MM-DD", env = "FLASKSEAL_NOW", hide = true)]
+    pub now: Option<Date>,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+const PROBE_EXAMPLES: &str = "\
+Examples:
+  flaskseal probe https://staging.example.org
+  flaskseal probe https://shop.example/ --resolve shop.example:443:203.0.113.7
+  flaskseal probe https://intern.example/ --ca-file company.pem --header 'Authorization: Bearer …'
+  flaskseal check . --url https://staging.example.org    source, deployment files and the site together
+
+Ctrl-C ends the probe and reports what is known; twice, it ends the program.
+
+Exit status: 0 the gate passes; 1 it fails; 2 wrong usage, a site that does not answer, or an internal error.";
+
+/// How a running site is asked.
+#[derive(Args, Debug)]
+pub struct SiteArguments {
+    /// Send a header, as NAME: VALUE, with every request; only over a connection whose certificate is trusted (repeatable)
+    #[arg(long, value_name = "HEADER", value_parser = header, help_heading = "Running site")]
+    pub header: Vec<(String, String)>,
+    /// Send a cookie, as NAME=VALUE, likewise (repeatable)
+    #[arg(long, value_name = "COOKIE", value_parser = cookie, help_heading = "Running site")]
+    pub cookie: Vec<String>,
+    /// Reach HOST:PORT at ADDRESS, or at ADDRESS:PORT, instead of where its name leads (repeatable)
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", help_heading = "Running site")]
+    pub resolve: Vec<Mapping>,
+    /// Ask through an HTTP proxy
+    #[arg(long, value_name = "URL", value_parser = proxy_url, value_hint = ValueHint::Url, help_heading = "Running site")]
+    pub proxy: Option<Url>,
+    /// Trust the certificate authorities of a PEM file besides those of Mozilla
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Running site")]
+    pub ca_file: Option<PathBuf>,
+    /// Send headers and cookies even where the certificate is not trusted; it is judged all the same
+    #[arg(long, help_heading = "Running site")]
+    pub insecure_ca: bool,
+    /// Seconds that one request may take
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=300), help_heading = "Running site")]
+    pub timeout: u16,
+    /// Requests that are made at the most
+    #[arg(long, value_name = "N", default_value = "60", value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = "Running site")]
+    pub max_requests: u16,
 }
 
 const CHECK_EXAMPLES: &str = "\
@@ -94,6 +188,7 @@ Examples:
   flaskseal check --format sarif --output flaskseal.sarif --format terminal
   flaskseal check --policy /etc/flaskseal/policy.toml --strict
   sudo flaskseal check /srv/shop --host       on the server: what really runs there decides
+  flaskseal check --url https://staging.example.org
 
 An --output belongs to the --format before it; formats without one go to standard output.
 
@@ -254,7 +349,7 @@ pub enum BaselineCommand {
 pub enum DbCommand {
     /// Fetch the advisories on all of PyPI that the OSV project publishes
     ///
-    /// The only command that opens a connection. What is up to date already is not fetched again; whatever goes wrong,
+    /// What is up to date already is not fetched again; whatever goes wrong,
     /// the database stays as it was.
     Update {
         #[command(flatten)]
@@ -329,6 +424,46 @@ impl Color {
             Self::Never => false,
         }
     }
+}
+
+fn site_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("{error}; write it as https://shop.example/"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("use an address that begins with https:// or http://".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("an address holds no login: use --header 'Authorization: …'".to_owned());
+    }
+    Ok(url)
+}
+
+fn proxy_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("{error}; write it as http://proxy.example:3128"))?;
+    let is_usable = url.scheme() == "http" && url.host_str().is_some();
+    if is_usable { Ok(url) } else { Err("only proxies that are asked with http:// are supported".to_owned()) }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as NAME: VALUE")?;
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(is_token) {
+        return Err("its name has characters that no header has".to_owned());
+    }
+    Ok((name.to_owned(), printable_value(value.trim())?))
+}
+
+fn cookie(text: &str) -> Result<String, String> {
+    if !text.contains('=') || text.contains(';') {
+        return Err("write it as NAME=VALUE, one at a time".to_owned());
+    }
+    printable_value(text.trim())
+}
+
+fn printable_value(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_control) {
+        return Err("it has control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn report_format() -> impl TypedValueParser<Value = Format> {

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use flaskseal_core::{
-    FileId, GateReport, LedgerEntry, LedgerKind, RuleId, RuleMeta, SourceFile, TextRange, Tree,
+    FileId, GateReport, Ledger, LedgerEntry, LedgerKind, RuleId, RuleMeta, SourceFile, TextRange, Tree,
 };
 use flaskseal_judge::{Baseline, Date, Policy};
+use flaskseal_live::{Live, Site};
+use flaskseal_probe::Route;
 use flaskseal_project::host::Host;
 use flaskseal_project::{BuildOptions, Project};
 use flaskseal_rules::{HostView, Observed};
@@ -117,8 +119,15 @@ pub(crate) fn day(named: Option<Date>) -> anyhow::Result<Date> {
     today.context("the clock names a day that no calendar has; use --now YYYY-MM-DD")
 }
 
-/// Reads the tree and judges it. `phase` is told what begins.
-pub fn run(request: &Request, phase: &(dyn Fn(&'static str) + Sync)) -> anyhow::Result<Outcome> {
+/// Looks at a running site, told which addresses the application is known to have.
+pub type Look<'l> = &'l (dyn Fn(Vec<Route>) -> anyhow::Result<Site> + Sync);
+
+/// Reads the tree and judges it, with the running site where there is one to look at. `phase` is told what begins.
+pub fn run(
+    request: &Request,
+    look: Option<Look<'_>>,
+    phase: &(dyn Fn(&'static str) + Sync),
+) -> anyhow::Result<Outcome> {
     phase("reading the tree");
     let mut tree = read(request)?;
     let seen = match &request.host {
@@ -129,7 +138,7 @@ pub fn run(request: &Request, phase: &(dyn Fn(&'static str) + Sync)) -> anyhow::
         }
         None => None,
     };
-    let (report, rules) = gate(&tree, seen.as_ref(), request, phase)?;
+    let (report, rules) = gate(&tree, seen.as_ref(), request, look, phase)?;
     Ok(Outcome { tree, report, rules })
 }
 
@@ -169,13 +178,67 @@ impl Seen {
     }
 }
 
-/// Judges a tree, and the host that it runs on where that was seen: pure. The report is the same whatever the number of threads.
+/// Judges what a running site showed, without a tree: pure.
+pub fn judge_site(site: &Site, selection: &Selection, policy: &Policy, today: Date) -> Outcome {
+    let tree = Tree::default();
+    let selected = |rule: RuleId| selection.selects(rule);
+    let app = flaskseal_rules::assess_site(&observed(&tree, site), &selected);
+    let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
+    let mut ledger = Ledger::default();
+    note_site(site, &mut ledger);
+    let report = flaskseal_judge::judge(&tree, vec![app], ledger, &rules, policy, None, today, &|_| None);
+    Outcome { tree, report, rules }
+}
+
+/// Gives the site's answers their places in the tree.
+fn observed<'s>(tree: &Tree, site: &'s Site) -> Live<'s> {
+    Live::new(site, tree.answered(Live::texts(site)))
+}
+
+fn note_site(site: &Site, ledger: &mut Ledger) {
+    ledger.answers = site.exchanges.len();
+    ledger.entries.extend(site.missed.iter().map(|missed| LedgerEntry {
+        kind: LedgerKind::Incomplete,
+        path: site.url.to_string(),
+        span: None,
+        message: missed.clone(),
+    }));
+}
+
+/// The addresses without parameters that the applications of a project have.
+fn routes(project: &Project<'_>) -> Vec<Route> {
+    let mut routes: Vec<Route> = Vec::new();
+    for app in &project.apps {
+        let contexts: Vec<_> = project.contexts(app).collect();
+        for route in contexts.iter().filter_map(|context| context.app).flat_map(|app| &app.routes) {
+            let Some(path) = route.rule.as_str().filter(|path| path.starts_with('/') && !path.contains('<'))
+            else {
+                continue;
+            };
+            let answers_get =
+                route.methods.as_ref().is_some_and(|methods| methods.iter().any(|method| method == "GET"));
+            let is_known = routes.iter().any(|known| known.path == path && known.answers_get);
+            if route.methods.is_some() && !is_known {
+                routes.retain(|known| known.path != path);
+                routes.push(Route { path: path.to_owned(), answers_get });
+            }
+        }
+    }
+    // One address that does not answer GET shows what is said to a method that is not allowed.
+    let refused = routes.iter().position(|route| !route.answers_get).map(|index| routes.remove(index));
+    routes.retain(|route| route.answers_get);
+    refused.into_iter().chain(routes).collect()
+}
+
+/// Judges a tree, and the host that it runs on where that was seen: pure, except for the look at the running site. The
+/// report is the same whatever the number of threads.
 pub fn gate(
     tree: &Tree,
     seen: Option<&Seen>,
     request: &Request,
+    look: Option<Look<'_>>,
     phase: &(dyn Fn(&'static str) + Sync),
-) -> Result<(GateReport, Vec<&'static RuleMeta>), NothingToJudge> {
+) -> anyhow::Result<(GateReport, Vec<&'static RuleMeta>)> {
     phase("finding what production runs");
     let parsed = flaskseal_project::parse(tree);
     let project = Project::build(tree, &parsed, &request.build);
@@ -184,8 +247,10 @@ pub fn gate(
     let has_templates = project.templates.files.iter().any(flaskseal_project::TemplateFile::has_tags);
     let has_anything = project.has_flask() || has_web_server || has_templates || seen.is_some();
     if !has_anything && !request.force && request.build.entries.is_empty() {
-        return Err(NothingToJudge { root: request.policy.root.clone(), seen: what_was_seen(tree) });
+        bail!(NothingToJudge { root: request.policy.root.clone(), seen: what_was_seen(tree) });
     }
+    let site = look.map(|look| look(routes(&project))).transpose()?;
+    let live = site.as_ref().map(|site| observed(tree, site));
     phase("checking");
     let selected = |rule: RuleId| request.selection.selects(rule);
     let parsed_host = seen.map(|seen| flaskseal_project::parse(&seen.texts));
@@ -197,10 +262,14 @@ pub fn gate(
         facts: &seen.host,
         first: seen.first,
     });
-    let apps = flaskseal_rules::assess(&project, &Observed { host: host.as_ref() }, &selected);
+    let apps =
+        flaskseal_rules::assess(&project, &Observed { host: host.as_ref(), live: live.as_ref() }, &selected);
     phase("judging");
     let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
     let mut ledger = project.ledger();
+    if let Some(site) = &site {
+        note_site(site, &mut ledger);
+    }
     ledger.entries.extend(seen.iter().flat_map(|seen| seen.ledger()));
     if !project.has_flask() && (has_web_server || has_templates || seen.is_some()) {
         let judged = match (has_web_server, has_templates) {
@@ -288,10 +357,10 @@ mod tests {
             span: None,
             message: "is not UTF-8".to_owned(),
         }));
-        let message = gate(&tree, None, &request(false), &|_| ()).unwrap_err().to_string();
+        let message = gate(&tree, None, &request(false), None, &|_| ()).unwrap_err().to_string();
         assert!(message.starts_with("no Flask application found under .: the one Python file"), "{message}");
         assert!(message.contains("not read: b4.py is not UTF-8\n  and 2 more"), "{message}");
-        let empty = gate(&Tree::default(), None, &request(false), &|_| ()).unwrap_err().to_string();
+        let empty = gate(&Tree::default(), None, &request(false), None, &|_| ()).unwrap_err().to_string();
         assert!(empty.contains("no file is there"), "{empty}");
     }
 
@@ -299,7 +368,7 @@ mod tests {
     fn a_web_server_is_judged_without_an_application_and_the_report_says_so() {
         let text = "server { location /static { alias /srv/static/; } }".to_owned();
         let tree = Tree::from_texts([("site.conf".to_owned(), text)]);
-        let (report, _) = gate(&tree, None, &request(false), &|_| ()).unwrap();
+        let (report, _) = gate(&tree, None, &request(false), None, &|_| ()).unwrap();
         assert!(report.ledger.entries.iter().any(|entry| entry.message.starts_with("no Flask application")));
         let rules: Vec<String> =
             report.findings.iter().map(|finding| finding.finding.rule.to_string()).collect();
@@ -316,7 +385,7 @@ mod tests {
             span: None,
             message: "is not UTF-8".to_owned(),
         });
-        let (report, _) = gate(&tree, None, &request(true), &|_| ()).unwrap();
+        let (report, _) = gate(&tree, None, &request(true), None, &|_| ()).unwrap();
         let messages: Vec<&str> = report.ledger.entries.iter().map(|entry| &*entry.message).collect();
         assert!(messages.contains(&"is not UTF-8") && messages.contains(&"a note"), "{messages:?}");
     }

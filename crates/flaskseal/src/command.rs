@@ -11,20 +11,22 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use flaskseal_core::RuleMeta;
-use flaskseal_judge::Baseline;
+use flaskseal_judge::{Baseline, Policy};
+use flaskseal_probe::Options;
 use flaskseal_report::{Format, RenderOptions};
 use flaskseal_system::{InputError, write_atomically};
+use url::Url;
 
 use crate::arguments::{
     Arguments, BaselineCommand, CheckArguments, Command, ConfigCommand, DbCommand, ListFormat,
-    OutputArguments, PackageFormat, ProjectArguments,
+    OutputArguments, PackageFormat, ProbeArguments, ProjectArguments, SiteArguments,
 };
 use crate::check::{self, Outcome, Request};
 use crate::configuration::{Configuration, Origin, Setting};
-use crate::outputs::{self, Word};
+use crate::outputs::{self, Output, Word};
 use crate::progress::Progress;
-use crate::selection::find_rule;
-use crate::{baseline, database, explain, packages, rules};
+use crate::selection::{Selection, Selector, find_rule};
+use crate::{baseline, database, explain, packages, rules, site};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,6 +92,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Exit> {
     let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().collect();
     match arguments.command {
         Command::Check(arguments) => check(&arguments, matches, &rules),
+        Command::Probe(arguments) => probe(&arguments, matches, &rules),
         Command::Explain { rule, color } => {
             let rule = find_rule(&rule, &rules).map_err(anyhow::Error::msg)?;
             print(&explain::page(rule, color.color.on_stdout(), width()))
@@ -141,8 +144,41 @@ fn check(
     }
     let configuration = Configuration::resolve(&arguments.project, matches, rules)?;
     let baseline = baseline::configured(&configuration)?;
-    let outcome = judge(&configuration, &arguments.project, baseline)?;
-    let color = arguments.output.color.color;
+    let outcome = judge(
+        &configuration,
+        &arguments.project,
+        baseline,
+        arguments.url.as_ref().map(|url| (url, &arguments.site)),
+    )?;
+    write(&outcome, outputs, &arguments.output)
+}
+
+/// The live layer alone.
+fn probe(
+    arguments: &ProbeArguments,
+    matches: &ArgMatches,
+    rules: &[&'static RuleMeta],
+) -> anyhow::Result<Exit> {
+    let outputs = outputs::pair(spoken(&arguments.output, matches)).map_err(anyhow::Error::msg)?;
+    let named = |words: &[String]| -> anyhow::Result<Vec<Selector>> {
+        words.iter().map(|word| Selector::parse(word, rules).map_err(anyhow::Error::msg)).collect()
+    };
+    let selection = Selection { only: named(&arguments.only)?, skip: named(&arguments.skip)? };
+    let mut policy = Policy { root: arguments.url.to_string(), ..Policy::default() };
+    policy.fail_on = arguments.fail_on.unwrap_or(policy.fail_on);
+    let today = check::day(arguments.now)?;
+    let progress = Progress::start(!arguments.no_progress);
+    let options = site::options(&arguments.url, &arguments.site)?;
+    let site = site::look(&options, &|text| progress.say(text))?;
+    progress.phase("judging");
+    let outcome = check::judge_site(&site, &selection, &policy, today);
+    drop(progress);
+    write(&outcome, outputs, &arguments.output)
+}
+
+/// Writes the reports, and says how the run ends.
+fn write(outcome: &Outcome, outputs: Vec<Output>, arguments: &OutputArguments) -> anyhow::Result<Exit> {
+    let color = arguments.color.color;
     for output in outputs {
         let options = RenderOptions {
             // A file is no terminal: it gets colours only if they are insisted on.
@@ -151,20 +187,20 @@ fn check(
                 Some(_) => color == crate::arguments::Color::Always,
             },
             width: width(),
-            verbose: arguments.output.verbose,
-            quiet: arguments.output.quiet,
+            verbose: arguments.verbose,
+            quiet: arguments.quiet,
         };
         let text =
             flaskseal_report::render(output.format, &outcome.report, &outcome.tree, &outcome.rules, &options);
         match output.file {
             Some(path) => write_atomically(&path, text.as_bytes())?,
-            None if output.format == Format::Terminal && arguments.output.quiet > 1 => {}
+            None if output.format == Format::Terminal && arguments.quiet > 1 => {}
             None => {
                 print(&text)?;
             }
         }
     }
-    let passed = outcome.report.gate.passed || arguments.output.exit_zero;
+    let passed = outcome.report.gate.passed || arguments.exit_zero;
     Ok(if passed { Exit::Passed } else { Exit::Failed })
 }
 
@@ -194,11 +230,18 @@ fn judge(
     configuration: &Configuration,
     arguments: &ProjectArguments,
     baseline: Option<Baseline>,
+    site: Option<(&Url, &SiteArguments)>,
 ) -> anyhow::Result<Outcome> {
     let request = Request::new(configuration, arguments, baseline)?;
+    let options = site.map(|(url, arguments)| site::options(url, arguments)).transpose()?;
     let pool = workers(arguments)?;
     let progress = Progress::start(!arguments.no_progress);
-    pool.install(|| check::run(&request, &|phase| progress.phase(phase)))
+    let look = options.map(|options| {
+        let progress = &progress;
+        move |routes| site::look(&Options { routes, ..options.clone() }, &|text| progress.say(text))
+    });
+    let look = look.as_ref().map(|look| look as check::Look<'_>);
+    pool.install(|| check::run(&request, look, &|phase| progress.phase(phase)))
 }
 
 fn workers(arguments: &ProjectArguments) -> anyhow::Result<rayon::ThreadPool> {
@@ -262,7 +305,7 @@ fn write_baseline(
     let path = baseline::file(&configuration, &arguments.path);
     // Reasons that somebody gave for findings that are still there are kept.
     let earlier = if path.exists() { Some(baseline::read(&path)?) } else { None };
-    let outcome = judge(&configuration, arguments, earlier)?;
+    let outcome = judge(&configuration, arguments, earlier, None)?;
     let mut baseline = Baseline::from_report(&outcome.report, &outcome.tree);
     if let Some(reason) = accept {
         baseline.accept(reason);
@@ -286,7 +329,7 @@ fn prune_baseline(
     let configuration = Configuration::resolve(arguments, matches, rules)?;
     let path = baseline::file(&configuration, &arguments.path);
     let mut baseline = baseline::read(&path)?;
-    let outcome = judge(&configuration, arguments, Some(baseline.clone()))?;
+    let outcome = judge(&configuration, arguments, Some(baseline.clone()), None)?;
     let gone = baseline.prune(&outcome.report, &outcome.rules);
     if !gone.is_empty() {
         write_atomically(&path, baseline.to_text().as_bytes())?;

@@ -28,6 +28,8 @@ mod packages;
 
 mod progress;
 
+mod site;
+
 mod suggest;
 
 pub mod command;

@@ -137,6 +137,8 @@ pub struct Ledger {
     pub python_files: usize,
     pub python_lines: usize,
     pub deployment_files: usize,
+    /// Answers of a running site that were judged.
+    pub answers: usize,
     /// Files that were judged as part of the application that production runs.
     pub production_files: usize,
     pub calls_resolved: usize,

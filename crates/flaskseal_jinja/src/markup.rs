@@ -51,6 +51,13 @@ impl Markup {
         reader.found
     }
 
+    /// Reads HTML that is no template: as a server delivers it.
+    pub fn of_html(text: &str) -> Self {
+        let mut found = Self::default();
+        Html::new().text(text, 0, &mut found.tags);
+        found
+    }
+
     /// Where the output at this range stands.
     pub fn position(&self, range: TextRange) -> Option<&Position> {
         let index = self.outputs.binary_search_by_key(&range, |output| output.range).ok()?;

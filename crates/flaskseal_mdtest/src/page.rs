@@ -56,8 +56,17 @@ pub struct Case {
 impl Case {
     /// The case's project, as the analysis reads it.
     pub fn tree(&self) -> Tree {
-        Tree::from_texts(self.files.iter().cloned())
+        Tree::from_texts(self.files.iter().filter(|(path, _)| !is_observed(path)).cloned())
     }
+
+    /// What was seen of a running system: files below `@observed/`, path and text.
+    pub fn observed(&self) -> Vec<(String, String)> {
+        self.files.iter().filter(|(path, _)| is_observed(path)).cloned().collect()
+    }
+}
+
+fn is_observed(path: &str) -> bool {
+    path.starts_with("@observed/")
 }
 
 /// How production runs the project: a `run` block.

@@ -456,6 +456,7 @@ impl<'t> Project<'t> {
                 .map(|id| self.tree.file(id).text.bytes().filter(|byte| *byte == b'\n').count())
                 .sum(),
             deployment_files: self.deployment.files.len(),
+            answers: 0,
             ..Ledger::default()
         };
         let entry = |kind, span: Option<Span>, message: String| LedgerEntry {

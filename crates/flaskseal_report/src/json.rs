@@ -175,10 +175,17 @@ struct Ledger {
     python_files: usize,
     python_lines: usize,
     deployment_files: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    answers: usize,
     production_files: usize,
     calls_resolved: usize,
     calls_unresolved: usize,
     entries: Vec<LedgerLine>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -227,6 +234,7 @@ impl<'r> Writer<'r> {
                 python_files: ledger.python_files,
                 python_lines: ledger.python_lines,
                 deployment_files: ledger.deployment_files,
+                answers: ledger.answers,
                 production_files: ledger.production_files,
                 calls_resolved: ledger.calls_resolved,
                 calls_unresolved: ledger.calls_unresolved,

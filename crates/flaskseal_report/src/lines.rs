@@ -33,20 +33,24 @@ pub(crate) fn github(report: &GateReport, tree: &Tree, rules: &[&'static RuleMet
             Severity::Medium => "warning",
             Severity::Low => "notice",
         };
-        let place =
-            finding.primary.span.and_then(|span| Place::of(tree, span)).map_or(String::new(), |place| {
-                let mut text = format!("file={},line={}", property(place.path), place.start.line);
-                let _ = write!(text, ",col={},endLine={}", place.start.column, place.end.line);
-                if place.end.line == place.start.line {
-                    let _ = write!(text, ",endColumn={}", place.end.column);
-                }
-                text + ","
-            });
+        // What was observed is in no file of the repository: its address stands before the message.
+        let in_file = finding.primary.span.filter(|span| !tree.is_observed(span.file));
+        let observed = finding.primary.span.filter(|span| tree.is_observed(span.file));
+        let address = observed.and_then(|span| tree.get(span.file)).map_or("", |text| &*text.path);
+        let place = in_file.and_then(|span| Place::of(tree, span)).map_or(String::new(), |place| {
+            let mut text = format!("file={},line={}", property(place.path), place.start.line);
+            let _ = write!(text, ",col={},endLine={}", place.start.column, place.end.line);
+            if place.end.line == place.start.line {
+                let _ = write!(text, ",endColumn={}", place.end.column);
+            }
+            text + ","
+        });
         let name = rules.iter().find(|rule| rule.id == finding.rule).map_or("", |rule| rule.name);
         let title = format!("{} {} {name}", finding.severity.key(), finding.rule);
         let fix =
             finding.fix.as_ref().map_or(String::new(), |fix| format!("\nfix: {}", masks.prose(&fix.advice)));
-        let message = format!("{}{fix}", masks.prose(&finding.message));
+        let separator = if address.is_empty() { "" } else { ": " };
+        let message = format!("{address}{separator}{}{fix}", masks.prose(&finding.message));
         let _ = writeln!(out, "::{command} {place}title={}::{}", property(title.trim_end()), data(&message));
     }
     for app in &report.apps {

@@ -183,7 +183,8 @@ struct PhysicalLocation {
 #[serde(rename_all = "camelCase")]
 struct ArtifactLocation {
     uri: String,
-    uri_base_id: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri_base_id: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -413,7 +414,7 @@ impl Writer<'_> {
         let artifact_changes: Vec<_> = changes
             .into_iter()
             .map(|(uri, replacements)| ArtifactChange {
-                artifact_location: ArtifactLocation { uri, uri_base_id: ROOT },
+                artifact_location: ArtifactLocation { uri, uri_base_id: Some(ROOT) },
                 replacements,
             })
             .collect();
@@ -435,7 +436,7 @@ impl Writer<'_> {
         let location = self.location(entry.span, None).or_else(|| {
             (!entry.path.is_empty()).then(|| Location {
                 physical_location: Some(PhysicalLocation {
-                    artifact_location: ArtifactLocation { uri: uri(&entry.path), uri_base_id: ROOT },
+                    artifact_location: artifact(&entry.path, entry.path.contains("://")),
                     region: None,
                 }),
                 message: None,
@@ -461,7 +462,7 @@ impl Writer<'_> {
         });
         Some(Location {
             physical_location: Some(PhysicalLocation {
-                artifact_location: ArtifactLocation { uri: uri(place.path), uri_base_id: ROOT },
+                artifact_location: artifact(place.path, self.tree.is_observed(span.file)),
                 region: Some(region(&place, snippet.filter(|text| !text.is_empty()))),
             }),
             message: claim.filter(|claim| !claim.is_empty()).map(|claim| message(self.masks.prose(claim))),
@@ -543,6 +544,14 @@ fn region(place: &Place<'_>, snippet: Option<String>) -> Region {
         end_column: place.end.column,
         snippet: snippet.map(message),
     }
+}
+
+/// Where something is: a file below the root, or what was observed of a running system, by its address.
+fn artifact(path: &str, is_observed: bool) -> ArtifactLocation {
+    if is_observed && path.contains("://") {
+        return ArtifactLocation { uri: path.to_owned(), uri_base_id: None };
+    }
+    ArtifactLocation { uri: uri(path), uri_base_id: Some(ROOT) }
 }
 
 /// A relative URI reference (RFC 3986): everything but unreserved characters and `/` is percent-encoded.

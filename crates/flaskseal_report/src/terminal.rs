@@ -77,20 +77,33 @@ const MAX_ENTRIES: usize = 6;
 impl Page<'_> {
     fn header(&mut self) {
         let ledger = &self.report.ledger;
-        let mut files = format!(
-            "{} Python {}, {} {}",
-            grouped(ledger.python_files),
-            plural(ledger.python_files, "file", "files"),
-            grouped(ledger.python_lines),
-            plural(ledger.python_lines, "line", "lines")
-        );
+        let mut seen: Vec<String> = Vec::new();
+        if self.has_tree() {
+            seen.push(format!(
+                "{} Python {}, {} {}",
+                grouped(ledger.python_files),
+                plural(ledger.python_files, "file", "files"),
+                grouped(ledger.python_lines),
+                plural(ledger.python_lines, "line", "lines")
+            ));
+        }
         if ledger.deployment_files > 0 {
             let files_word = plural(ledger.deployment_files, "file", "files");
-            let _ = write!(files, ", {} deployment {files_word}", grouped(ledger.deployment_files));
+            seen.push(format!("{} deployment {files_word}", grouped(ledger.deployment_files)));
         }
+        if ledger.answers > 0 {
+            let answers = plural(ledger.answers, "answer", "answers");
+            seen.push(format!("{} {answers} of the running site", grouped(ledger.answers)));
+        }
+        let files = seen.join(", ");
         let title = self.paint(BOLD, concat!("flaskseal ", env!("CARGO_PKG_VERSION")));
         let root = harmless(&self.report.root);
         let _ = writeln!(self.out, "{title}  {root}  {}", self.paint(DIM, &files));
+    }
+
+    /// Whether files were read, and not a running site alone.
+    fn has_tree(&self) -> bool {
+        !self.tree.files.is_empty() || self.report.ledger.answers == 0
     }
 
     fn checklists(&mut self) {
@@ -293,18 +306,14 @@ impl Page<'_> {
 
     fn ledger(&mut self) {
         let ledger = &self.report.ledger;
+        if !self.has_tree() && ledger.entries.is_empty() {
+            return;
+        }
         let heading = self.paint(BOLD, "Coverage");
         let _ = writeln!(self.out, "\n{heading}");
-        let mut seen = format!(
-            "{} of {} Python files are part of what production runs",
-            grouped(ledger.production_files),
-            grouped(ledger.python_files)
-        );
-        let calls = ledger.calls_resolved + ledger.calls_unresolved;
-        if calls > 0 {
-            let _ = write!(seen, "; {} of {} calls resolved", grouped(ledger.calls_resolved), grouped(calls));
+        if self.has_tree() {
+            self.read_files();
         }
-        self.wrapped(&seen, 2, 4);
         for kind in [
             LedgerKind::Unreadable,
             LedgerKind::Incomplete,
@@ -319,6 +328,20 @@ impl Page<'_> {
                 self.ledger_kind(kind, &entries);
             }
         }
+    }
+
+    fn read_files(&mut self) {
+        let ledger = &self.report.ledger;
+        let mut seen = format!(
+            "{} of {} Python files are part of what production runs",
+            grouped(ledger.production_files),
+            grouped(ledger.python_files)
+        );
+        let calls = ledger.calls_resolved + ledger.calls_unresolved;
+        if calls > 0 {
+            let _ = write!(seen, "; {} of {} calls resolved", grouped(ledger.calls_resolved), grouped(calls));
+        }
+        self.wrapped(&seen, 2, 4);
     }
 
     fn ledger_kind(&mut self, kind: LedgerKind, entries: &[&LedgerEntry]) {

@@ -1,6 +1,9 @@
 //! The rules: a folder per checklist item, a pair of files per rule.
 
-use flaskseal_core::{AppAssessment, Assessment, EntryReport, FileId, Gap, Layer, RuleId, RuleMeta};
+use flaskseal_core::{
+    AppAssessment, Assessment, ControlId, EntryReport, FileId, Gap, Layer, RuleId, RuleMeta,
+};
+use flaskseal_live::Live;
 use flaskseal_project::host::Host;
 use flaskseal_project::{Context, Project};
 use rayon::prelude::*;
@@ -19,9 +22,11 @@ mod identity;
 mod input;
 mod layers;
 mod nginx;
+
 mod purpose;
 mod reach;
 mod secret;
+mod served;
 mod session;
 mod session_cookie;
 mod token;
@@ -46,12 +51,18 @@ pub trait Rule: Sync {
     /// Reads what was seen of the host besides its files: sockets, processes, modes. The files themselves are read like
     /// those of a tree, by `check_deployment`, for rules that name the layer.
     fn check_host(&self, _host: &HostView<'_>, _project: &Project<'_>, _out: &mut Assessment) {}
+
+    /// Reads what the running site showed. `starts` are those of the application that the site belongs to; none where
+    /// the site is all that is known. Support says that the rule's whole question is answered: it overrules what the
+    /// rule found in files.
+    fn check_live(&self, _live: &Live<'_>, _starts: &[Context<'_>], _out: &mut Assessment) {}
 }
 
 /// What was observed besides the tree.
 #[derive(Clone, Copy, Default)]
 pub struct Observed<'a> {
     pub host: Option<&'a HostView<'a>>,
+    pub live: Option<&'a Live<'a>>,
 }
 
 /// A host, as it was seen.
@@ -76,7 +87,9 @@ pub fn metas() -> impl Iterator<Item = &'static RuleMeta> {
     rules().map(Rule::meta)
 }
 
-/// Runs the selected rules on every start of every application of the project, and on what was observed of it.
+/// Runs the selected rules on every start of every application of the project, and on what was observed of it. A
+/// running site counts for the project's one application; where there are several it is judged by itself, since
+/// nothing says whose it is.
 pub fn assess(
     project: &Project<'_>,
     observed: &Observed<'_>,
@@ -97,52 +110,109 @@ pub fn assess(
         .par_iter()
         .map(|rule| observed.host.map(|host| on_host(*rule, host, project)).unwrap_or_default())
         .collect();
+    let live = observed.live.filter(|_| project.apps.len() < 2);
+    let mut apps = Vec::new();
     if project.apps.is_empty() {
-        let mut nothing = nothing_followed(&rules);
-        for ((rule, mut declared), seen) in rules.iter().zip(whole).zip(seen) {
-            layers::settle(&mut declared, seen, rule.meta());
+        let live = on_site(&rules, live, &[]);
+        let mut nothing = nothing_followed(&rules, &decided(&rules, &live));
+        for (((rule, mut declared), seen), live) in rules.iter().zip(whole.clone()).zip(&seen).zip(live) {
+            layers::settle(&mut declared, seen.clone(), rule.meta());
+            layers::settle(&mut declared, live, rule.meta());
             nothing.assessment.absorb(declared);
         }
-        return vec![nothing];
+        apps.push(nothing);
     }
-    project
-        .apps
-        .iter()
-        .map(|app| {
-            let contexts: Vec<Context<'_>> = project.contexts(app).collect();
-            let pairs: Vec<(usize, &Context<'_>)> = contexts
-                .iter()
-                .flat_map(|context| (0..rules.len()).map(move |rule| (rule, context)))
-                .collect();
-            let assessments: Vec<Assessment> = pairs
-                .par_iter()
-                .map(|(rule, context)| {
-                    let mut assessment = Assessment::default();
-                    rules[*rule].check(context, &mut assessment);
-                    assessment
-                })
-                .collect();
-            let mut by_rule = whole.clone();
-            for ((rule, _), assessment) in pairs.iter().zip(assessments) {
-                by_rule[*rule].absorb(assessment);
-            }
-            let mut total = Assessment::default();
-            for ((rule, mut declared), seen) in rules.iter().zip(by_rule).zip(&seen) {
-                layers::settle(&mut declared, seen.clone(), rule.meta());
-                total.absorb(declared);
-            }
-            let entries = app
-                .starts
-                .iter()
-                .map(|start| EntryReport {
-                    display: start.entry.display.clone(),
-                    span: start.entry.span,
-                    found_by: start.entry.found_by.clone(),
-                })
-                .collect();
-            AppAssessment { name: app.name.clone(), entries, assessment: total }
-        })
-        .collect()
+    apps.extend(project.apps.iter().map(|app| {
+        let contexts: Vec<Context<'_>> = project.contexts(app).collect();
+        let pairs: Vec<(usize, &Context<'_>)> =
+            contexts.iter().flat_map(|context| (0..rules.len()).map(move |rule| (rule, context))).collect();
+        let assessments: Vec<Assessment> = pairs
+            .par_iter()
+            .map(|(rule, context)| {
+                let mut assessment = Assessment::default();
+                rules[*rule].check(context, &mut assessment);
+                assessment
+            })
+            .collect();
+        let mut by_rule = whole.clone();
+        for ((rule, _), assessment) in pairs.iter().zip(assessments) {
+            by_rule[*rule].absorb(assessment);
+        }
+        let live = on_site(&rules, live, &contexts);
+        let mut total = Assessment::default();
+        for (((rule, mut declared), seen), live) in rules.iter().zip(by_rule).zip(&seen).zip(live) {
+            layers::settle(&mut declared, seen.clone(), rule.meta());
+            layers::settle(&mut declared, live, rule.meta());
+            total.absorb(declared);
+        }
+        let entries = app
+            .starts
+            .iter()
+            .map(|start| EntryReport {
+                display: start.entry.display.clone(),
+                span: start.entry.span,
+                found_by: start.entry.found_by.clone(),
+            })
+            .collect();
+        AppAssessment { name: app.name.clone(), entries, assessment: total }
+    }));
+    if live.is_none() {
+        apps.extend(observed.live.map(|live| site(live, &rules)));
+    }
+    apps
+}
+
+/// Runs the selected rules on what a running site showed, without any source.
+pub fn assess_site(live: &Live<'_>, selected: &dyn Fn(RuleId) -> bool) -> AppAssessment {
+    let rules: Vec<&'static dyn Rule> = rules().filter(|rule| selected(rule.meta().id)).collect();
+    site(live, &rules)
+}
+
+fn site(live: &Live<'_>, rules: &[&'static dyn Rule]) -> AppAssessment {
+    let seen = on_site(rules, Some(live), &[]);
+    let decided = decided(rules, &seen);
+    let mut assessment = Assessment::default();
+    for seen in seen {
+        assessment.absorb(seen);
+    }
+    // What a site shows from outside is not the whole of a control.
+    for control in rules.iter().flat_map(|rule| rule.meta().controls) {
+        let is_open = !decided.contains(control)
+            && !assessment.gaps.iter().any(|(known, _)| known == control)
+            && !assessment.not_applicable.iter().any(|(known, _)| known == control);
+        if is_open {
+            let remedy = "run `flaskseal check PATH --url URL` where the source is";
+            assessment.gap(*control, Gap::new("the site alone does not show it", remedy));
+        }
+    }
+    let entry = EntryReport {
+        display: live.site.url.to_string(),
+        span: None,
+        found_by: "the running site".to_owned(),
+    };
+    AppAssessment { name: live.site.host().to_owned(), entries: vec![entry], assessment }
+}
+
+/// What each rule sees of the site; nothing where there is none.
+fn on_site(rules: &[&'static dyn Rule], live: Option<&Live<'_>>, starts: &[Context<'_>]) -> Vec<Assessment> {
+    let see = |rule: &&'static dyn Rule| {
+        let mut seen = Assessment::default();
+        if let Some(live) = live {
+            rule.check_live(live, starts, &mut seen);
+        }
+        seen
+    };
+    rules.iter().map(see).collect()
+}
+
+/// The controls that what each rule saw decides.
+fn decided(rules: &[&'static dyn Rule], seen: &[Assessment]) -> Vec<ControlId> {
+    let of_rule = |(rule, seen): (&&'static dyn Rule, &Assessment)| {
+        let found = if seen.findings.is_empty() { &[] } else { rule.meta().controls };
+        let proved = seen.support.iter().map(|(control, _)| *control);
+        found.iter().copied().chain(proved).collect::<Vec<_>>()
+    };
+    rules.iter().zip(seen).flat_map(of_rule).collect()
 }
 
 /// What a rule sees on the host: its files, read like those of a tree, and the facts beside them.
@@ -157,9 +227,12 @@ fn on_host(rule: &dyn Rule, host: &HostView<'_>, project: &Project<'_>) -> Asses
 }
 
 /// There is Flask in the tree, and no application of it could be followed: nothing was judged, and nothing passes.
-fn nothing_followed(rules: &[&'static dyn Rule]) -> AppAssessment {
+fn nothing_followed(rules: &[&'static dyn Rule], decided: &[ControlId]) -> AppAssessment {
     let mut assessment = Assessment::default();
     for control in rules.iter().flat_map(|rule| rule.meta().controls) {
+        if decided.contains(control) {
+            continue;
+        }
         let gap =
             Gap::new("no Flask application could be followed", "name it with `--entry MODULE:CALLABLE`");
         if !assessment.gaps.iter().any(|(known, _)| known == control) {

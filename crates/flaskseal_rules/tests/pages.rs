@@ -9,6 +9,7 @@ use flaskseal_core::{
     AppAssessment, Blind, Date, Evidence, FileId, Gap, Kind as FileKind, Machine, RuleId, Severity, Status,
     Tree,
 };
+use flaskseal_live::{Live, Site};
 use flaskseal_mdtest::{Case, Kind, Observed as Said, Page, Subject, compare};
 use flaskseal_project::{BuildOptions, Project};
 use flaskseal_rules::{HostView, Observed};
@@ -64,7 +65,18 @@ fn check(case: &Case, rule: RuleId) -> Result<(), String> {
     let first = FileId(tree.files.len() as u32);
     let view = HostView { project: &of_host, facts: &facts, first };
     let seen = case.files.iter().any(|(path, _)| path.starts_with(HOST));
-    let apps = flaskseal_rules::assess(&project, &Observed { host: seen.then_some(&view) }, &|id| id == rule);
+    let answers = case.observed();
+    let site = if answers.is_empty() { None } else { Some(Site::from_transcripts(&answers)?) };
+    let live = site.as_ref().map(|site| Live::new(site, tree.answered(Live::texts(site))));
+    let selected = |id| id == rule;
+    let apps = match &live {
+        // A site without source is judged by itself.
+        Some(live) if tree.files.is_empty() => vec![flaskseal_rules::assess_site(live, &selected)],
+        live => {
+            let observed = Observed { host: seen.then_some(&view), live: live.as_ref() };
+            flaskseal_rules::assess(&project, &observed, &selected)
+        }
+    };
     tree.observe(facts.shown());
     compare(case, &observe(&tree, apps, case))
 }

@@ -64,12 +64,7 @@ pub fn discover(root: &Path, options: &DiscoverOptions) -> Result<Tree, InputErr
         .map(|(candidate, sum)| candidate.read(sum <= TREE_LIMIT))
         .collect();
 
-    let mut tree = Tree {
-        files: Vec::with_capacity(outcomes.len()),
-        paths: listing.paths,
-        ledger: listing.ledger,
-        observed: Vec::new(),
-    };
+    let mut tree = Tree::new(Vec::with_capacity(outcomes.len()), listing.paths, listing.ledger);
     for outcome in outcomes {
         tree.files.extend(outcome.file);
         tree.ledger.extend(outcome.entry);
@@ -88,12 +83,8 @@ fn lone_file(root: &Path, path: &Path) -> Result<Tree, InputError> {
     let candidate =
         Candidate { path: path.to_path_buf(), relative: name.clone(), size, kind, untracked: false };
     let outcome = candidate.read(true);
-    Ok(Tree {
-        files: outcome.file.into_iter().collect(),
-        paths: vec![TreePath { path: name.into(), size, untracked: false }],
-        ledger: outcome.entry.into_iter().collect(),
-        observed: Vec::new(),
-    })
+    let paths = vec![TreePath { path: name.into(), size, untracked: false }];
+    Ok(Tree::new(outcome.file.into_iter().collect(), paths, outcome.entry.into_iter().collect()))
 }
 
 fn excluded(root: &Path, globs: &[String]) -> Result<Gitignore, InputError> {

@@ -139,6 +139,7 @@ pub(crate) fn pass() -> Case {
             python_files: 1,
             python_lines: 1,
             deployment_files: 1,
+            answers: 0,
             production_files: 1,
             ..Ledger::default()
         },
@@ -260,6 +261,7 @@ pub(crate) fn fail() -> Case {
             python_files: 38,
             python_lines: 4210,
             deployment_files: 0,
+            answers: 0,
             production_files: 12,
             calls_resolved: 1200,
             calls_unresolved: 96,

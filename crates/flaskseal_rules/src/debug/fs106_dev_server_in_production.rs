@@ -4,6 +4,7 @@ use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
     Span, TextRange,
 };
+use flaskseal_live::Live;
 use flaskseal_project::semantic::{Context as When, Event, Fact};
 use flaskseal_project::{Context, Project, ServerKind};
 
@@ -18,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[PRODUCTION_SERVER],
-    layers: &[Layer::Deploy, Layer::Source, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Source, Layer::Host, Layer::Live],
     cwe: &[1188],
     owasp: Some("A05~"),
     asvs: &["V15.2.3"],
@@ -27,6 +28,8 @@ static META: RuleMeta = RuleMeta {
 };
 
 pub(crate) struct DevServerInProduction;
+
+const WSGI: &str = "start it with a WSGI server: `gunicorn --bind 0.0.0.0:8000 MODULE:app`";
 
 impl Rule for DevServerInProduction {
     fn meta(&self) -> &'static RuleMeta {
@@ -73,6 +76,18 @@ impl Rule for DevServerInProduction {
             }
         }
     }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let named = live.ordinary().find_map(|answer| {
+            let mut headers = answer.named("server");
+            headers.find(|header| header.value.starts_with("Werkzeug/")).map(|header| (answer, header))
+        });
+        let Some((answer, header)) = named else { return };
+        let place = live.at(answer, header, "made for one developer: slow, without limits, not hardened");
+        let message = "the development server answers on the running site";
+        let finding = Finding::new(META.id, Severity::High, Confidence::Certain, place, message);
+        out.fail(finding.with_fix(Fix::advice(WSGI)));
+    }
 }
 
 /// The start command is the development server.
@@ -100,7 +115,7 @@ fn process(cx: &Context<'_>, call: Option<&Event>) -> Finding {
     let trail = call.filter(|_| cx.entry.span.is_some()).map(|call| cx.evidence(call.span, "started here"));
     Finding::new(META.id, severity, META.confidence, place, message)
         .with_trail(trail)
-        .with_fix(Fix::advice("start it with a WSGI server: `gunicorn --bind 0.0.0.0:8000 MODULE:app`"))
+        .with_fix(Fix::advice(WSGI))
 }
 
 /// `app.run()` outside `if __name__ == "__main__":` in a module that the server imports.

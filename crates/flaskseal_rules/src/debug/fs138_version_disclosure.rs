@@ -1,5 +1,6 @@
 //! FS138: answers name the versions of what serves them.
 
+use flaskseal_live::Live;
 use std::collections::BTreeSet;
 
 use flaskseal_core::{
@@ -20,7 +21,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[QUIET],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[497],
     owasp: Some("A01"),
     asvs: &["V13.4.6"],
@@ -66,6 +67,42 @@ impl Rule for VersionDisclosure {
             server_tokens(configuration, out);
         }
     }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+        for answer in &live.site.exchanges {
+            for header in answer.headers.iter().filter(|header| names_software(&header.name)) {
+                let known = (header.name.to_ascii_lowercase(), header.value.clone());
+                let is_powered = !header.name.eq_ignore_ascii_case("server");
+                if !(has_version(&header.value) || is_powered) || !seen.insert(known) {
+                    continue;
+                }
+                let place = live.at(answer, header, "tells which known flaws to try");
+                let message = format!("the header `{}` says what serves the site", header.name);
+                out.fail(
+                    Finding::new(META.id, META.severity, META.confidence, place, message)
+                        .with_scope(header.name.to_ascii_lowercase())
+                        .with_fix(Fix::advice("leave the version out: `server_tokens off;` in nginx")),
+                );
+            }
+        }
+        let start = live.start().filter(|_| seen.is_empty());
+        out.support.extend(start.map(|start| (QUIET, live.answer(start, "no answer names a version"))));
+    }
+}
+
+/// Headers in which servers and frameworks name themselves.
+fn names_software(name: &str) -> bool {
+    ["server", "x-powered-by", "x-aspnet-version", "x-generator"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// `Werkzeug/3.0.1` in a text.
+fn has_version(text: &str) -> bool {
+    text.split([' ', ',']).any(|word| {
+        word.split_once('/').is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
+    })
 }
 
 /// nginx names its version in `Server` and on its error pages, unless it is told not to.
@@ -127,10 +164,7 @@ fn names_version(value: &Fact, span: Span) -> bool {
         Piece::Path(path) => names |= version_of(path).is_some(),
         Piece::Value(fact) => {
             let text = fact.as_str().unwrap_or_default();
-            names |= text.split([' ', ',']).any(|word| {
-                word.split_once('/')
-                    .is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
-            });
+            names |= has_version(text);
         }
         Piece::Env(_) => {}
     });

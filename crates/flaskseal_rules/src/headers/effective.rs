@@ -99,6 +99,15 @@ pub(super) enum Coverage<'h> {
     Missing,
 }
 
+/// Headers that protect a page.
+pub(super) const PROTECTING: &[&str] = &[
+    "content-security-policy",
+    "x-frame-options",
+    "x-content-type-options",
+    "strict-transport-security",
+    "referrer-policy",
+];
+
 /// Every header that somebody sets.
 pub(super) struct Headers<'p> {
     cx: Context<'p>,
@@ -155,13 +164,6 @@ impl<'p> Headers<'p> {
 
     /// Whether nothing at all is set that protects a page.
     pub(super) fn has_none(&self) -> bool {
-        const PROTECTING: &[&str] = &[
-            "content-security-policy",
-            "x-frame-options",
-            "x-content-type-options",
-            "strict-transport-security",
-            "referrer-policy",
-        ];
         !self.list.iter().any(|header| PROTECTING.contains(&header.name.as_str()))
     }
 

@@ -3,12 +3,13 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Exchange, Live, csp};
 use flaskseal_project::Context;
 
 use super::effective::{Coverage, Header, Headers, Scope};
 use super::{POLICY, has_pages, meta, talisman};
 use crate::Rule;
-use crate::session_cookie;
+use crate::{served, session_cookie};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(501),
@@ -17,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[POLICY],
-    layers: &[Layer::Source, Layer::Template, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Template, Layer::Deploy, Layer::Live],
     cwe: &[693, 1021],
     owasp: Some("A05~"),
     asvs: &["V3.4.3"],
@@ -77,6 +78,36 @@ impl Rule for MissingCsp {
         }
         let place = session_cookie::of_application(cx, "nothing sets `Content-Security-Policy`".to_owned());
         fail(out, Severity::Medium, place, "pages have no content security policy");
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let pages = served::pages(live);
+        let bare: Vec<&Exchange> =
+            pages.iter().copied().filter(|page| page.header("content-security-policy").is_none()).collect();
+        let Some(first) = pages.first() else { return };
+        if bare.is_empty() {
+            if let Some(header) = first.header("content-security-policy") {
+                out.support(POLICY, live.at(first, header, "pages carry a content security policy"));
+            }
+            return;
+        }
+        let Some((mut place, others)) = served::lacking(live, &bare, "no `Content-Security-Policy`") else {
+            return;
+        };
+        let name = served::count(bare.len(), pages.len(), "page");
+        let (severity, message) = if bare.iter().all(|page| csp::of_meta(&page.page()).is_some()) {
+            (Severity::Low, format!("{name} have a content security policy in a `<meta>` element only"))
+        } else if let Some(header) = bare
+            .iter()
+            .find_map(|page| page.header("content-security-policy-report-only").map(|header| (page, header)))
+        {
+            place = live.at(header.0, header.1, "browsers report, and do nothing");
+            (Severity::Medium, "the content security policy is not enforced".to_owned())
+        } else {
+            (Severity::Medium, format!("{name} have no content security policy"))
+        };
+        let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+        out.fail(finding.with_trail(others).with_fix(Fix::advice(ADVICE)));
     }
 }
 

@@ -3,10 +3,12 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
+use flaskseal_live::csp::{self, Policy, Weight};
 use flaskseal_project::Context;
 
-use super::csp::{Policy, Weight};
 use super::effective::{Header, Headers, Value};
+use super::served_csp::Served;
 use super::{POLICY, meta};
 use crate::Rule;
 
@@ -17,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[POLICY],
-    layers: &[Layer::Source, Layer::Template, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Template, Layer::Deploy, Layer::Live],
     cwe: &[693, 79],
     owasp: Some("A05~"),
     asvs: &["V3.4.3"],
@@ -26,6 +28,9 @@ static META: RuleMeta = RuleMeta {
 };
 
 pub(crate) struct WeakCspSources;
+
+const ADVICE: &str =
+    "allow the application's own scripts, and inline ones by a nonce that is new in each response";
 
 impl Rule for WeakCspSources {
     fn meta(&self) -> &'static RuleMeta {
@@ -50,11 +55,30 @@ impl Rule for WeakCspSources {
             };
             let message = format!("{}{more}", worst.text);
             out.fail(
-                Finding::new(META.id, severity(worst.weight), confidence, headers.evidence(&header, "the policy"), message)
-                    .with_fix(Fix::advice(
-                        "allow the application's own scripts, and inline ones by a nonce that is new in each response",
-                    )),
+                Finding::new(
+                    META.id,
+                    severity(worst.weight),
+                    confidence,
+                    headers.evidence(&header, "the policy"),
+                    message,
+                )
+                .with_fix(Fix::advice(ADVICE)),
             );
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        for served in Served::all(live) {
+            let mut defects = csp::weak_sources(&served.policies);
+            defects.sort_by_key(|defect| std::cmp::Reverse(defect.weight));
+            let Some(worst) = defects.first().map(|defect| defect.weight) else {
+                continue;
+            };
+            let texts: Vec<&str> = defects.iter().map(|defect| defect.text.as_str()).collect();
+            let place = live.at(served.answer, served.header, "the policy");
+            let finding =
+                Finding::new(META.id, severity(worst), Confidence::Certain, place, texts.join("; "));
+            out.fail(finding.with_fix(Fix::advice(ADVICE)));
         }
     }
 }

@@ -3,13 +3,14 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::csp::{self, Policy};
+use flaskseal_live::{Exchange, Header as Sent, Live};
 use flaskseal_project::Context;
 
-use super::csp::Policy;
 use super::effective::{Coverage, Header, Headers, Scope, Value};
 use super::{FRAMING, has_pages, talisman};
 use crate::Rule;
-use crate::session_cookie;
+use crate::{served, session_cookie};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(511),
@@ -18,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[FRAMING],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[1021],
     owasp: Some("A04"),
     asvs: &["V3.4.6"],
@@ -27,6 +28,9 @@ static META: RuleMeta = RuleMeta {
 };
 
 pub(crate) struct UnrestrictedFraming;
+
+const ADVICE: &str =
+    "send `X-Frame-Options: SAMEORIGIN`, or `frame-ancestors 'self'` in the content security policy";
 
 impl Rule for UnrestrictedFraming {
     fn meta(&self) -> &'static RuleMeta {
@@ -77,6 +81,60 @@ impl Rule for UnrestrictedFraming {
             }
         }
     }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let pages = served::pages(live);
+        let open: Vec<&Exchange> = pages.iter().copied().filter(|page| framed_by(page).is_err()).collect();
+        if let Some(first) = pages.first().filter(|_| open.is_empty()) {
+            if let Ok(header) = framed_by(first) {
+                let claim = format!("`{}` restricts framing", header.name);
+                out.support(FRAMING, live.at(first, header, claim));
+            }
+            return;
+        }
+        let Some(first) = open.first() else { return };
+        let Some((bare, others)) =
+            served::lacking(live, &open, "neither `X-Frame-Options` nor `frame-ancestors`")
+        else {
+            return;
+        };
+        let (place, message) = match framed_by(first) {
+            Err(Some((header, message))) => (live.at(first, header, "has no effect"), message.to_owned()),
+            _ => {
+                let name = served::count(open.len(), pages.len(), "page");
+                (bare, format!("{name} can be framed by any site"))
+            }
+        };
+        let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+        out.fail(finding.with_trail(others).with_fix(Fix::advice(ADVICE)));
+    }
+}
+
+/// The header that keeps foreign sites from framing a page, or what is wrong with the one that should.
+fn framed_by(page: &Exchange) -> Result<&Sent, Option<(&Sent, &'static str)>> {
+    // Browsers go by `frame-ancestors`, where it is there, and look at nothing else.
+    let mut widest = None;
+    for header in page.named("content-security-policy") {
+        for policy in csp::policies([header.value.as_str()]) {
+            match policy.restricts_framing() {
+                Some(true) => return Ok(header),
+                Some(false) => widest = Some(header),
+                None => {}
+            }
+        }
+    }
+    if let Some(header) = widest {
+        return Err(Some((header, "`frame-ancestors` lets every site frame the pages")));
+    }
+    // Several values count as none that fits: browsers then refuse to show the page in any frame.
+    let mut options = page.named("x-frame-options");
+    let Some(first) = options.next() else { return Err(None) };
+    let known = |value: &str| matches!(value.trim().to_ascii_uppercase().as_str(), "DENY" | "SAMEORIGIN");
+    if first.value.split(',').any(known) || options.any(|header| header.value.split(',').any(known)) {
+        Ok(first)
+    } else {
+        Err(Some((first, "`X-Frame-Options` has a value that browsers do not know")))
+    }
 }
 
 fn judge(headers: &Headers<'_>, header: &Header, out: &mut Assessment) {
@@ -102,7 +160,6 @@ fn judge(headers: &Headers<'_>, header: &Header, out: &mut Assessment) {
 }
 
 fn fail(out: &mut Assessment, place: Evidence, message: &str) {
-    out.fail(Finding::new(META.id, META.severity, META.confidence, place, message).with_fix(Fix::advice(
-        "send `X-Frame-Options: SAMEORIGIN`, or `frame-ancestors 'self'` in the content security policy",
-    )));
+    let finding = Finding::new(META.id, META.severity, META.confidence, place, message);
+    out.fail(finding.with_fix(Fix::advice(ADVICE)));
 }

@@ -3,13 +3,14 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Exchange, Live};
 use flaskseal_project::Context;
 
 use super::NO_SNIFFING;
-use super::effective::{Coverage, Headers, Value};
+use super::effective::{Coverage, Headers, PROTECTING, Value};
 use super::html::{Pages, pages};
 use crate::Rule;
-use crate::session_cookie;
+use crate::{served, session_cookie};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(513),
@@ -18,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[NO_SNIFFING],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[693, 430],
     owasp: Some("A05~"),
     asvs: &["V3.4.4"],
@@ -27,6 +28,8 @@ static META: RuleMeta = RuleMeta {
 };
 
 pub(crate) struct MissingNosniff;
+
+const ADVICE: &str = "send `X-Content-Type-Options: nosniff` with every response";
 
 impl Rule for MissingNosniff {
     fn meta(&self) -> &'static RuleMeta {
@@ -77,8 +80,38 @@ impl Rule for MissingNosniff {
             }
         };
         out.fail(
-            Finding::new(META.id, severity, META.confidence, place, message)
-                .with_fix(Fix::advice("send `X-Content-Type-Options: nosniff` with every response")),
+            Finding::new(META.id, severity, META.confidence, place, message).with_fix(Fix::advice(ADVICE)),
         );
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        // Browsers guess for every answer with a body, and scripts and styles matter most.
+        let answers: Vec<&Exchange> =
+            live.ordinary().filter(|answer| answer.status < 400 && !answer.is_redirect()).collect();
+        let is_set = |answer: &Exchange| {
+            let value = answer.value("x-content-type-options").and_then(|value| value.split(',').next());
+            value.is_some_and(|value| value.trim().eq_ignore_ascii_case("nosniff"))
+        };
+        let bare: Vec<&Exchange> = answers.iter().copied().filter(|answer| !is_set(answer)).collect();
+        if let Some(first) = answers.first().filter(|_| bare.is_empty()) {
+            if let Some(header) = first.header("x-content-type-options") {
+                out.support(NO_SNIFFING, live.at(first, header, "answers keep browsers from guessing"));
+            }
+            return;
+        }
+        let Some(first) = bare.first() else { return };
+        let claim = "no `X-Content-Type-Options: nosniff`";
+        let Some((bare_place, others)) = served::lacking(live, &bare, claim) else { return };
+        let place = match first.header("x-content-type-options") {
+            Some(header) => live.at(first, header, "only `nosniff` has an effect"),
+            None => bare_place,
+        };
+        let has_none =
+            answers.iter().all(|answer| !PROTECTING.iter().any(|name| answer.header(name).is_some()));
+        let severity = if has_none && first.is_html() { Severity::Medium } else { META.severity };
+        let name = served::count(bare.len(), answers.len(), "answer");
+        let message = format!("{name} lack `X-Content-Type-Options: nosniff`");
+        let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+        out.fail(finding.with_trail(others).with_fix(Fix::advice(ADVICE)));
     }
 }

@@ -3,6 +3,7 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Exchange, Live, meta as meta_element};
 use flaskseal_project::Context;
 
 use super::OTHER_HEADERS;
@@ -10,7 +11,7 @@ use super::effective::{Coverage, Header, Headers, Scope};
 use super::html::{Pages, pages};
 use super::meta;
 use crate::Rule;
-use crate::session_cookie;
+use crate::{served, session_cookie};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(514),
@@ -19,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[OTHER_HEADERS],
-    layers: &[Layer::Source, Layer::Template, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Template, Layer::Deploy, Layer::Live],
     cwe: &[200],
     owasp: Some("A01"),
     asvs: &["V3.4.5"],
@@ -73,6 +74,46 @@ impl Rule for WeakReferrerPolicy {
                 );
             }
             Coverage::Missing | Coverage::Some(_) | Coverage::Unknown(_) => {}
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let pages = served::pages(live);
+        let Some(first) = pages.first() else { return };
+        // Browsers read several headers as one list.
+        let said = |page: &Exchange| {
+            let values: Vec<&str> =
+                page.named("referrer-policy").map(|header| header.value.as_str()).collect();
+            values.join(",")
+        };
+        if let Some((page, header)) = pages.iter().find_map(|page| {
+            let policy = effective(&said(page));
+            let is_bad = policy.is_none_or(is_leaking);
+            page.header("referrer-policy").filter(|_| is_bad).map(|header| (page, header))
+        }) {
+            let message = match effective(&said(page)) {
+                Some(policy) => format!("`{policy}` tells other sites where visitors come from"),
+                None => format!("`{}` is no referrer policy", header.value),
+            };
+            let place = live.at(page, header, "sent here");
+            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            return out.fail(finding.with_fix(fix()));
+        }
+        let bare: Vec<&Exchange> = pages
+            .iter()
+            .copied()
+            .filter(|page| {
+                let page_text = page.page();
+                page.header("referrer-policy").is_none()
+                    && meta_element::content(&page_text, "name", "referrer").is_none()
+            })
+            .collect();
+        if let Some((place, others)) = served::lacking(live, &bare, "no `Referrer-Policy`") {
+            let message = "pages leave it to browsers what other sites learn of their addresses";
+            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            out.fail(finding.with_trail(others).with_fix(fix()));
+        } else if let Some(header) = first.header("referrer-policy") {
+            out.support(OTHER_HEADERS, live.at(first, header, "pages carry a referrer policy"));
         }
     }
 }

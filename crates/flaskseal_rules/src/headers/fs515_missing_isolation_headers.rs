@@ -3,13 +3,14 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
 use flaskseal_project::Context;
 
 use super::OTHER_HEADERS;
 use super::effective::{Coverage, Headers};
 use super::html::{Pages, pages};
 use crate::Rule;
-use crate::session_cookie;
+use crate::{served, session_cookie};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(515),
@@ -18,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[OTHER_HEADERS],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[693],
     owasp: Some("A05~"),
     asvs: &["V3.4.8", "V3.5.8"],
@@ -27,6 +28,8 @@ static META: RuleMeta = RuleMeta {
 };
 
 pub(crate) struct MissingIsolationHeaders;
+
+const ADVICE: &str = "send `Cross-Origin-Opener-Policy: same-origin`, `Cross-Origin-Resource-Policy: same-origin` and a `Permissions-Policy` that names what is not used";
 
 const ISOLATING: &[(&str, &str)] = &[
     ("permissions-policy", "Permissions-Policy"),
@@ -64,8 +67,24 @@ impl Rule for MissingIsolationHeaders {
         }
         let place = session_cookie::of_application(cx, "nothing sets them for every response".to_owned());
         let message = format!("responses lack {}", missing.join(", "));
-        out.fail(Finding::new(META.id, META.severity, META.confidence, place, message).with_fix(Fix::advice(
-            "send `Cross-Origin-Opener-Policy: same-origin`, `Cross-Origin-Resource-Policy: same-origin` and a `Permissions-Policy` that names what is not used",
-        )));
+        let finding = Finding::new(META.id, META.severity, META.confidence, place, message);
+        out.fail(finding.with_fix(Fix::advice(ADVICE)));
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let Some(page) = served::pages(live).first().copied() else { return };
+        let missing: Vec<String> = ISOLATING
+            .iter()
+            .filter(|(name, _)| page.header(name).is_none())
+            .map(|(_, shown)| format!("`{shown}`"))
+            .collect();
+        if missing.is_empty() {
+            let claim = "headers set pages apart from other sites";
+            return out.support(OTHER_HEADERS, live.answer(page, claim));
+        }
+        let place = live.answer(page, "without them");
+        let message = format!("responses lack {}", missing.join(", "));
+        let finding = Finding::new(META.id, META.severity, META.confidence, place, message);
+        out.fail(finding.with_fix(Fix::advice(ADVICE)));
     }
 }

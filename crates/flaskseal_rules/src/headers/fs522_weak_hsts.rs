@@ -3,11 +3,11 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Live, hsts};
 use flaskseal_project::Context;
 
 use super::TRANSPORT;
-use super::effective::{Header, Headers};
-use super::transport::Policy;
+use super::effective::Headers;
 use crate::Rule;
 
 static META: RuleMeta = RuleMeta {
@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[TRANSPORT],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[319],
     owasp: Some("A02"),
     asvs: &["V3.4.1", "V3.7.4"],
@@ -27,9 +27,7 @@ static META: RuleMeta = RuleMeta {
 
 pub(crate) struct WeakHsts;
 
-/// Six months and a year, in seconds.
-const SIX_MONTHS: u64 = 15_768_000;
-const YEAR: u64 = 31_536_000;
+const ADVICE: &str = "send `max-age=31536000; includeSubDomains` once every subdomain speaks HTTPS";
 
 impl Rule for WeakHsts {
     fn meta(&self) -> &'static RuleMeta {
@@ -39,37 +37,43 @@ impl Rule for WeakHsts {
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let headers = Headers::of(cx);
         for header in headers.named("strict-transport-security") {
-            let Some((severity, message)) = defect(header) else { continue };
+            let Some(defect) = header.value.exact().and_then(hsts::defect) else { continue };
             out.fail(
                 Finding::new(
                     META.id,
-                    severity,
+                    severity(&defect),
                     META.confidence,
                     headers.evidence(header, "set here"),
-                    message,
+                    defect.text,
                 )
-                .with_fix(Fix::advice(
-                    "send `max-age=31536000; includeSubDomains` once every subdomain speaks HTTPS",
-                )),
+                .with_fix(Fix::advice(ADVICE)),
             );
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        // Of several headers browsers take the first.
+        let sent = live
+            .ordinary()
+            .filter(|answer| answer.is_https())
+            .find_map(|answer| Some((answer, answer.header("strict-transport-security")?)));
+        let Some((answer, header)) = sent else { return };
+        match hsts::defect(&header.value) {
+            Some(defect) => {
+                let finding = Finding::new(
+                    META.id,
+                    severity(&defect),
+                    META.confidence,
+                    live.at(answer, header, "sent here"),
+                    defect.text,
+                );
+                out.fail(finding.with_fix(Fix::advice(ADVICE)));
+            }
+            None => out.support(TRANSPORT, live.at(answer, header, "HSTS for a year, subdomains included")),
         }
     }
 }
 
-fn defect(header: &Header) -> Option<(Severity, String)> {
-    let text = header.value.exact()?;
-    let Some(policy) = Policy::parse(text) else {
-        return Some((Severity::Medium, format!("browsers do not accept the HSTS header `{text}`")));
-    };
-    let age = policy.max_age?;
-    Some(match age {
-        0 => (Severity::Medium, "`max-age=0` switches HSTS off".to_owned()),
-        _ if age < SIX_MONTHS => (Severity::Medium, format!("HSTS ends after {} days", age / 86_400)),
-        _ if policy.preload && (age < YEAR || !policy.include_subdomains) => {
-            (Severity::Low, "`preload` needs `includeSubDomains` and a year".to_owned())
-        }
-        _ if age < YEAR => (Severity::Low, format!("HSTS ends after {} days", age / 86_400)),
-        _ if !policy.include_subdomains => (Severity::Low, "HSTS leaves subdomains out".to_owned()),
-        _ => return None,
-    })
+fn severity(defect: &hsts::Defect) -> Severity {
+    if defect.is_serious { Severity::Medium } else { Severity::Low }
 }

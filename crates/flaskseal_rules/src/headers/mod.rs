@@ -8,7 +8,6 @@ use crate::Rule;
 use crate::session::coverage;
 
 mod cors;
-mod csp;
 mod effective;
 mod front;
 mod fs501_missing_csp;
@@ -41,6 +40,7 @@ mod fs561_missing_sri;
 mod html;
 mod meta;
 mod printed;
+mod served_csp;
 mod talisman;
 mod transport;
 

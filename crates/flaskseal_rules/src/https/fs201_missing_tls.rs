@@ -3,6 +3,8 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Live, Tls};
+use flaskseal_project::Context;
 use flaskseal_project::Project;
 use flaskseal_project::deploy::FileKind;
 use flaskseal_project::deploy::web::{Answer, Program};
@@ -17,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[TLS],
-    layers: &[Layer::Deploy, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Host, Layer::Live],
     cwe: &[319],
     owasp: Some("A02"),
     asvs: &["V12.2.1"],
@@ -104,6 +106,36 @@ impl Rule for MissingTls {
         }
         if !found {
             out.gap(TLS, Gap::new("no server in front of the application was found", ""));
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        match &live.site.tls {
+            Tls::Spoken { version, suite, .. } => {
+                out.support(TLS, live.connection(format!("speaks {version} ({suite})")));
+            }
+            Tls::Failed(reason) => {
+                let served = live
+                    .site
+                    .exchanges
+                    .iter()
+                    .find(|answer| !answer.is_https() && answer.status < 400 && !answer.is_redirect());
+                match served {
+                    Some(answer) => {
+                        let place = live.answer(answer, "an answer over plain HTTP");
+                        let message =
+                            format!("the site answers over plain HTTP, and not over HTTPS: {reason}");
+                        let finding =
+                            Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+                        out.fail(
+                            finding
+                                .with_fix(Fix::advice("get a certificate, and serve the site on port 443")),
+                        );
+                    }
+                    None => out.gap(TLS, Gap::new(format!("the site could not be seen: {reason}"), "")),
+                }
+            }
+            Tls::NotAsked(_) => {}
         }
     }
 }

@@ -4,6 +4,7 @@ use flaskseal_core::{
     Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta,
     Severity, Span,
 };
+use flaskseal_live::{Exchange, Live, Plain, Purpose, Tls};
 use flaskseal_project::deploy::web::{Answer, Listener, Program, Redirect, Route, Site};
 use flaskseal_project::{Context, Project};
 
@@ -17,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[REDIRECT],
-    layers: &[Layer::Deploy, Layer::Source, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Source, Layer::Host, Layer::Live],
     cwe: &[319, 523],
     owasp: Some("A02"),
     asvs: &["V12.2.1", "V4.1.2"],
@@ -41,6 +42,65 @@ impl Rule for MissingHttpsRedirect {
         if project.apps.is_empty() {
             sites(project, None, out);
         }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        if !matches!(live.site.tls, Tls::Spoken { .. }) {
+            return;
+        }
+        match &live.site.plain {
+            Plain::Refused => {
+                out.support(REDIRECT, live.connection("nobody listens for plain HTTP"));
+            }
+            Plain::Answered => live.of(Purpose::Plain).for_each(|answer| answered(live, answer, out)),
+            Plain::Unknown(reason) => {
+                out.gap(REDIRECT, Gap::new(format!("plain HTTP was not seen: {reason}"), ""));
+            }
+            Plain::NotAsked(_) => {}
+        }
+    }
+}
+
+/// What the running site answers over plain HTTP.
+fn answered(live: &Live<'_>, answer: &Exchange, out: &mut Assessment) {
+    let mut report = |severity, claim: &str, message: String| {
+        let place = match answer.header("location") {
+            Some(header) if answer.is_redirect() => live.at(answer, header, claim),
+            _ => live.answer(answer, claim),
+        };
+        let advice = "answer HTTP with `return 308 https://$host$request_uri;` and nothing else";
+        let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+        out.fail(finding.with_fix(Fix::advice(advice)));
+    };
+    let Some(target) = answer.target() else {
+        if answer.is_redirect() {
+            return report(Severity::Medium, "leads nowhere", "HTTP is redirected to no address".to_owned());
+        }
+        if answer.status >= 400 {
+            let claim = format!("plain HTTP is refused with {}", answer.status);
+            return out.support(REDIRECT, live.answer(answer, claim));
+        }
+        let message = "the site answers over plain HTTP, while there is HTTPS".to_owned();
+        return report(Severity::High, "content over plain HTTP", message);
+    };
+    let is_same_host = target.host_str() == answer.url.host_str();
+    if target.scheme() != "https" {
+        let claim = "another hop over plain HTTP";
+        return report(Severity::Low, claim, "HTTP is not redirected to HTTPS at once".to_owned());
+    }
+    if !is_same_host {
+        let message = format!(
+            "HTTP is redirected to another host before HTTPS: browsers learn no HSTS for {}",
+            answer.url.host_str().unwrap_or("the first")
+        );
+        return report(Severity::Low, "another host", message);
+    }
+    if matches!(answer.status, 302 | 303 | 307) {
+        let message = format!("the redirect to HTTPS is temporary ({})", answer.status);
+        report(Severity::Low, "asked for again each time", message);
+    }
+    if let Some(header) = answer.header("location") {
+        out.support(REDIRECT, live.at(answer, header, "HTTP is redirected to HTTPS on the same host"));
     }
 }
 

@@ -3,34 +3,93 @@
 //!
 //! Published crates enforce policies; none says what is wrong with one, which needs the parts that a browser drops.
 
+use crate::meta;
+
+/// The policies that headers of one answer hold: a header may join several with commas, and each has to allow what
+/// happens.
+pub fn policies<'v>(values: impl IntoIterator<Item = &'v str>) -> Vec<Policy> {
+    let parts = values.into_iter().flat_map(|value| value.split(','));
+    parts.map(Policy::parse).filter(|policy| !policy.directives.is_empty()).take(MAX_POLICIES).collect()
+}
+
+/// The policy of a page's `<meta>` element, which browsers enforce from there on.
+pub fn of_meta(page: &str) -> Option<&str> {
+    meta::content(page, "http-equiv", "content-security-policy")
+}
+
+/// Sources that permit what policies are there to stop, with all of them in force: what one of them leaves open and
+/// another stops is no weakness.
+pub fn weak_sources(policies: &[Policy]) -> Vec<Defect> {
+    let stops = |policy: &Policy| {
+        let injections = [
+            Injection::InlineScript,
+            Injection::EventHandler,
+            Injection::ForeignScript,
+            Injection::DataScript,
+        ];
+        policy.governs_scripts() && !injections.iter().any(|injection| policy.runs(*injection))
+    };
+    let is_stopped = policies.len() > 1 && policies.iter().any(stops);
+    let mut defects: Vec<Defect> = Vec::new();
+    for policy in policies.iter().filter(|policy| !is_stopped || stops(policy)) {
+        for defect in policy.weak_sources() {
+            if !defects.iter().any(|known| known.text == defect.text) {
+                defects.push(defect);
+            }
+        }
+    }
+    defects
+}
+
+/// Something that an attacker gets into a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Injection {
+    /// `<script>…</script>`
+    InlineScript,
+    /// `<img onerror="…">`
+    EventHandler,
+    /// `<script src="https://…">` of a site that the attacker owns.
+    ForeignScript,
+    /// `<script src="data:…">`
+    DataScript,
+}
+
+/// Whether browsers run what was injected, with all policies in force.
+pub fn runs(policies: &[Policy], injection: Injection) -> bool {
+    policies.iter().all(|policy| policy.runs(injection))
+}
+
+/// A page has a few policies at the most.
+const MAX_POLICIES: usize = 32;
+
 /// A policy as it was written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Policy {
+pub struct Policy {
     /// In order; names in lower case. The first of a name counts.
-    pub(super) directives: Vec<Directive>,
+    pub directives: Vec<Directive>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Directive {
-    pub(super) name: String,
-    pub(super) sources: Vec<String>,
+pub struct Directive {
+    pub name: String,
+    pub sources: Vec<String>,
 }
 
 /// How bad a defect is: what the policy loses by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Weight {
+pub enum Weight {
     Low,
     Medium,
     High,
 }
 
-pub(super) struct Defect {
-    pub(super) weight: Weight,
-    pub(super) text: String,
+pub struct Defect {
+    pub weight: Weight,
+    pub text: String,
 }
 
 impl Policy {
-    pub(super) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let directives = text.split(';').filter_map(|part| {
             let mut words = part.split_ascii_whitespace();
             let name = words.next()?.to_ascii_lowercase();
@@ -40,7 +99,7 @@ impl Policy {
     }
 
     /// The sources of the first directive of a name.
-    pub(super) fn get(&self, name: &str) -> Option<&[String]> {
+    pub fn get(&self, name: &str) -> Option<&[String]> {
         self.directives
             .iter()
             .find(|directive| directive.name == name)
@@ -52,14 +111,66 @@ impl Policy {
         self.get(name).or_else(|| self.get("default-src"))
     }
 
+    /// The directive that governs scripts, and its sources: `script-src-elem` or `script-src-attr`, `script-src`,
+    /// `default-src`.
+    fn scripts(&self, part: &'static str) -> Option<(&'static str, &[String])> {
+        [part, "script-src", "default-src"].into_iter().find_map(|name| Some((name, self.get(name)?)))
+    }
+
+    /// By Content Security Policy Level 3, sections 4.2.3, 6.7.2 and 6.7.3.
+    fn runs(&self, injection: Injection) -> bool {
+        let sandbox = self.get("sandbox");
+        if sandbox.is_some_and(|tokens| !has(tokens, "allow-scripts")) {
+            return false;
+        }
+        let part = if injection == Injection::EventHandler { "script-src-attr" } else { "script-src-elem" };
+        let Some((_, sources)) = self.scripts(part) else { return true };
+        let is_strict = has(sources, "'strict-dynamic'");
+        match injection {
+            Injection::InlineScript | Injection::EventHandler => {
+                has(sources, "'unsafe-inline'") && !has_nonce_or_hash(sources) && !is_strict
+            }
+            Injection::ForeignScript => {
+                !is_strict
+                    && sources.iter().any(|source| {
+                        is_everybody(source)
+                            && !source.eq_ignore_ascii_case("http://*")
+                            && !is_scheme(source, "wss")
+                    })
+            }
+            Injection::DataScript => !is_strict && sources.iter().any(|source| is_scheme(source, "data")),
+        }
+    }
+
+    /// Whether anything of the policy bears on scripts.
+    pub fn governs_scripts(&self) -> bool {
+        self.scripts("script-src-elem").is_some() || self.get("sandbox").is_some()
+    }
+
+    /// The policy as it is in every answer: with nonces that `repeats` does not name replaced.
+    pub fn without_nonces(mut self, repeats: &dyn Fn(&str) -> bool) -> Self {
+        for source in self.directives.iter_mut().flat_map(|directive| &mut directive.sources) {
+            if is_nonce(source) && !repeats(source) {
+                "'nonce-{…}'".clone_into(source);
+            }
+        }
+        self
+    }
+
+    /// Every nonce of the policy.
+    pub fn nonces(&self) -> impl Iterator<Item = &str> {
+        let sources = self.directives.iter().flat_map(|directive| &directive.sources);
+        sources.filter(|source| is_nonce(source)).map(String::as_str)
+    }
+
     /// Whether the policy has to do with who may frame the page, and to which effect: `Some(true)` if it restricts it.
-    pub(super) fn restricts_framing(&self) -> Option<bool> {
+    pub fn restricts_framing(&self) -> Option<bool> {
         let ancestors = self.get("frame-ancestors")?;
         Some(!ancestors.iter().any(|source| is_everybody(source)))
     }
 
     /// Sources that permit what a policy is there to stop.
-    pub(super) fn weak_sources(&self) -> Vec<Defect> {
+    pub fn weak_sources(&self) -> Vec<Defect> {
         let mut defects = Vec::new();
         if let Some(sources) = self.effective("script-src") {
             self.weak_scripts(sources, &mut defects);
@@ -107,8 +218,9 @@ impl Policy {
     fn weak_scripts(&self, sources: &[String], defects: &mut Vec<Defect>) {
         let name = if self.get("script-src").is_some() { "script-src" } else { "default-src" };
         let allows = |weight, source: &str| Defect { weight, text: format!("`{name}` allows `{source}`") };
-        let guarded = has_nonce_or_hash(sources);
-        let strict = guarded && has(sources, "'strict-dynamic'");
+        // Browsers that know `'strict-dynamic'` ignore hosts, schemes and `'unsafe-inline'` beside it.
+        let strict = has(sources, "'strict-dynamic'");
+        let guarded = strict || has_nonce_or_hash(sources);
         for source in sources {
             let lower = source.to_ascii_lowercase();
             let host = lower.rsplit("://").next().unwrap_or(&lower);
@@ -139,7 +251,7 @@ impl Policy {
     }
 
     /// What is malformed, or missing without a fallback.
-    pub(super) fn defects(&self, has_frame_options: bool, is_meta: bool) -> Vec<Defect> {
+    pub fn defects(&self, has_frame_options: bool, is_meta: bool) -> Vec<Defect> {
         let mut defects = Vec::new();
         let mut note = |weight, text: String| defects.push(Defect { weight, text });
         if self.get("default-src").is_none() && self.get("script-src").is_none() {
@@ -267,8 +379,22 @@ fn has(sources: &[String], keyword: &str) -> bool {
 fn has_nonce_or_hash(sources: &[String]) -> bool {
     sources.iter().any(|source| {
         let lower = source.to_ascii_lowercase();
-        ["'nonce-", "'sha256-", "'sha384-", "'sha512-"].iter().any(|prefix| lower.starts_with(prefix))
+        let content = ["'nonce-", "'sha256-", "'sha384-", "'sha512-"]
+            .iter()
+            .find_map(|prefix| lower.strip_prefix(prefix)?.strip_suffix('\''));
+        content.is_some_and(is_base64)
     })
+}
+
+/// A value of base64 or base64url, or one with a hole, `{…}`.
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_');
+    !body.is_empty() && text.len() - body.len() <= 2 && (body.chars().all(is_plain) || body.contains('{'))
+}
+
+fn is_nonce(source: &str) -> bool {
+    source.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("'nonce-"))
 }
 
 fn is_scheme(source: &str, scheme: &str) -> bool {
@@ -328,6 +454,23 @@ mod tests {
         assert_eq!(Policy::parse("frame-ancestors 'none'").restricts_framing(), Some(true));
         assert_eq!(Policy::parse("frame-ancestors https:").restricts_framing(), Some(false));
         assert_eq!(Policy::parse("default-src 'self'").restricts_framing(), None);
+    }
+
+    #[test]
+    fn every_policy_has_to_allow_it() {
+        let runs = |text: &str, injection| runs(&policies([text]), injection);
+        assert!(runs("img-src 'self'", Injection::InlineScript));
+        assert!(!runs("default-src 'self'", Injection::InlineScript));
+        assert!(runs("default-src 'self' 'unsafe-inline'", Injection::EventHandler));
+        assert!(!runs("default-src 'unsafe-inline', script-src 'self'", Injection::InlineScript));
+        assert!(!runs("script-src 'unsafe-inline' 'nonce-abc'", Injection::InlineScript));
+        assert!(runs("script-src 'unsafe-inline' 'nonce-'", Injection::InlineScript));
+        assert!(!runs("script-src https: 'strict-dynamic'", Injection::ForeignScript));
+        assert!(runs("script-src-elem https:; script-src 'none'", Injection::ForeignScript));
+        assert!(!runs("sandbox", Injection::InlineScript));
+        assert!(
+            runs("script-src *", Injection::ForeignScript) && !runs("script-src *", Injection::DataScript)
+        );
     }
 
     #[test]

@@ -1,0 +1,28 @@
+//! What a running site showed, and what it means: answers with their headers as received, policies, cookies. Pure:
+//! whoever asked the site is not known here, and nothing here judges a verdict.
+
+mod exchange;
+pub use exchange::{Exchange, Header, MalformedTranscript, Purpose, Received};
+
+mod site;
+pub use site::{Live, Plain, Site, Tls};
+
+pub mod csp;
+
+pub mod hsts;
+
+pub mod meta;
+
+mod cookie;
+pub use cookie::{Cookie, SameSite};
+
+mod session;
+pub use session::SignedSession;
+
+pub mod keys;
+
+pub mod page;
+
+pub mod listed;
+
+pub mod debugger;

@@ -1,0 +1,144 @@
+//! Flask's session cookie: `PAYLOAD.TIMESTAMP.SIGNATURE`, as itsdangerous signs it, and whether a key is its key.
+//!
+//! itsdangerous 2.2, `URLSafeTimedSerializer` with the salt `cookie-session`, the key derivation `hmac` and the digest
+//! SHA-1, as `flask.sessions.SecureCookieSessionInterface` sets it up; the length of the signature tells which other
+//! digest an application has chosen.
+
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::read::ZlibDecoder;
+use hmac::digest::KeyInit;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+use sha2::{Sha224, Sha256, Sha384, Sha512};
+
+/// What Flask derives the key of its session cookie with.
+const SALT: &[u8] = b"cookie-session";
+
+/// Bytes of a cookie that are looked at; browsers keep 4 KiB.
+const MAX_COOKIE: usize = 16 << 10;
+/// Bytes that a compressed payload may become.
+const MAX_PAYLOAD: u64 = 256 << 10;
+
+/// A signed session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignedSession {
+    /// What is signed: payload and timestamp.
+    signed: Vec<u8>,
+    signature: Vec<u8>,
+    /// The names of what the session holds, without their values.
+    pub keys: Vec<String>,
+    /// Seconds since 1970.
+    pub signed_at: u64,
+    pub is_compressed: bool,
+}
+
+impl SignedSession {
+    /// Reads a cookie's value; `None` for anything else than a signed session with an object in it.
+    pub fn parse(value: &str) -> Option<Self> {
+        let value = value.trim_matches('"');
+        if value.len() > MAX_COOKIE {
+            return None;
+        }
+        let (signed, signature) = value.rsplit_once('.')?;
+        let (payload, timestamp) = signed.rsplit_once('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        if !matches!(signature.len(), 20 | 28 | 32 | 48 | 64) {
+            return None;
+        }
+        let timestamp =
+            URL_SAFE_NO_PAD.decode(timestamp).ok().filter(|bytes| matches!(bytes.len(), 1..=8))?;
+        let signed_at = timestamp.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let compressed = payload.strip_prefix('.');
+        let bytes = URL_SAFE_NO_PAD.decode(compressed.unwrap_or(payload)).ok()?;
+        let json = match compressed {
+            None => bytes,
+            Some(_) => {
+                let mut json = Vec::new();
+                ZlibDecoder::new(&*bytes).take(MAX_PAYLOAD + 1).read_to_end(&mut json).ok()?;
+                (json.len() as u64 <= MAX_PAYLOAD).then_some(json)?
+            }
+        };
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&json).ok()?;
+        Some(Self {
+            signed: signed.as_bytes().to_vec(),
+            signature,
+            keys: object.keys().cloned().collect(),
+            signed_at,
+            is_compressed: compressed.is_some(),
+        })
+    }
+
+    /// `SHA-1`, by the signature's length.
+    pub fn digest(&self) -> &'static str {
+        match self.signature.len() {
+            20 => "SHA-1",
+            28 => "SHA-224",
+            32 => "SHA-256",
+            48 => "SHA-384",
+            _ => "SHA-512",
+        }
+    }
+
+    /// Whether the cookie was signed with the key.
+    pub fn is_signed_with(&self, key: &[u8]) -> bool {
+        match self.signature.len() {
+            20 => self.verifies::<Hmac<Sha1>>(key),
+            28 => self.verifies::<Hmac<Sha224>>(key),
+            32 => self.verifies::<Hmac<Sha256>>(key),
+            48 => self.verifies::<Hmac<Sha384>>(key),
+            64 => self.verifies::<Hmac<Sha512>>(key),
+            _ => false,
+        }
+    }
+
+    fn verifies<M: Mac + KeyInit>(&self, key: &[u8]) -> bool {
+        let Some(derived) = tag::<M>(key, SALT) else { return false };
+        tag::<M>(&derived, &self.signed).is_some_and(|tag| tag == self.signature)
+    }
+}
+
+fn tag<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+    let mut mac = <M as Mac>::new_from_slice(key).ok()?;
+    mac.update(message);
+    Some(mac.finalize().into_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Signed by Flask 3.1 with the key `dev` at a fixed time: `{"user_id": 1}`.
+    const COOKIE: &str = "eyJ1c2VyX2lkIjoxfQ.Z8E4AA.Z9jWMvTOYqgzqpZiGdzZKfyplRs";
+
+    #[test]
+    fn what_is_no_session_is_none() {
+        let deep = format!("{}.AAAA.{}", URL_SAFE_NO_PAD.encode("[".repeat(5000)), "A".repeat(27));
+        for value in
+            ["", ".", "..", "a.b.c", "eyJhIjoxfQ.AAAA", "eyJhIjoxfQ.AAAA.AAAA", &deep, &"a.".repeat(9000)]
+        {
+            assert_eq!(SignedSession::parse(value), None, "{value:.40}");
+        }
+    }
+
+    #[test]
+    fn a_payload_that_swells_is_none() {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        let text = format!("{{\"a\":\"{}\"}}", "x".repeat(2 << 20));
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        let payload = URL_SAFE_NO_PAD.encode(encoder.finish().unwrap());
+        let value = format!(".{payload}.AAAA.{}", "A".repeat(27));
+        assert!(value.len() < MAX_COOKIE);
+        assert_eq!(SignedSession::parse(&value), None);
+    }
+
+    #[test]
+    fn a_session_says_what_it_holds() {
+        let session = SignedSession::parse(COOKIE).unwrap();
+        assert_eq!((session.keys.as_slice(), session.digest()), (["user_id".to_owned()].as_slice(), "SHA-1"));
+        assert_eq!(session.signed_at, 0x67c1_3800);
+        assert!(!session.is_signed_with(b"prod"));
+    }
+}

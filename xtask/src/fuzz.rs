@@ -52,6 +52,21 @@ const TARGETS: &[Target] = &[
             PLATFORMS,
         ),
     },
+    Target {
+        name: "requirements",
+        max_len: 4096,
+        seeds: Seeds::Files(
+            &["requirements", "pyproject.toml", "setup.cfg", "Pipfile"],
+            MANIFESTS_OF_PACKAGES,
+        ),
+    },
+    Target {
+        name: "lock",
+        max_len: 4096,
+        seeds: Seeds::Files(&["uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock"], INVENTORIES),
+    },
+    Target { name: "osv", max_len: 2048, seeds: Seeds::Texts(ADVISORIES) },
+    Target { name: "database", max_len: 256, seeds: Seeds::Texts(&["abcdef", "\u{0}\u{10}\u{7f}"]) },
     Target { name: "pattern", max_len: 256, seeds: Seeds::Texts(PATTERNS) },
     Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
     Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
@@ -66,6 +81,22 @@ const FLIGHTS: &[&[u8]] = &[
     b"\x16\x03\x03\x00\x38\x02\x00\x00\x34\x03\x03rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr\x00\x13\x01\x00\x00\x0c\x00\x2b\x00\x02\x03\x04\x00\x33\x00\x02\x00\x1d",
     b"\x15\x03\x01\x00\x02\x02\x28",
     b"\x80\x11\x04\x00\x01\x00\x02\x00\x00\x00\x06\x00\x00\x01\x00\x80\x07\x00\xc0",
+];
+
+const MANIFESTS_OF_PACKAGES: &[&str] = &[
+    "-r b.txt\n-c c.txt\n--extra-index-url http://own/simple\nflask[async]>=2,<3 ; python_version < \"3.9\" \\\n  --hash=sha256:ab\n    # via\n    #   -r x.in\n-e git+https://x/y@main#egg=y\n",
+    "[tool.poetry.dependencies]\npython = \"^3.9\"\nflask = [{ version = \"~2.0\", markers = \"os_name == 'nt'\" }]\n[dependency-groups]\na = [{ include-group = \"a\" }, \"pytest\"]\n",
+];
+
+const INVENTORIES: &[&str] = &[
+    "[metadata]\nlock_version = \"4.5\"\n[[package]]\nname = \"flask\"\nversion = \"2.0\"\ngroups = [\"default\", \"x\"]\ndependencies = [\"click>=8; os_name == 'nt'\"]\n",
+    "{\"bomFormat\": \"CycloneDX\", \"specVersion\": \"1.6\", \"components\": [{\"bom-ref\": \"a\", \"purl\": \"pkg:pypi/flask@2.0%2Bcpu\"}], \"dependencies\": [{\"ref\": \"a\", \"dependsOn\": [\"a\"]}]}",
+    "{\"spdxVersion\": \"SPDX-2.3\", \"packages\": [{\"SPDXID\": \"a\", \"externalRefs\": [{\"referenceType\": \"purl\", \"referenceLocator\": \"pkg:pypi/x@1\"}]}], \"relationships\": []}",
+    "# a.dist-info\nName: Flask\nVersion: 2.0.1\nRequires-Dist: Werkzeug (>=2.0) ; extra == 'x'\nDirect-Url: file:///a\n",
+];
+
+const ADVISORIES: &[&str] = &[
+    "{\"id\": \"A\", \"schema_version\": \"1.6.0\", \"modified\": \"2024-01-01T\", \"aliases\": [\"CVE-1\"], \"severity\": [{\"type\": \"CVSS_V3\", \"score\": \"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H\"}], \"affected\": [{\"package\": {\"ecosystem\": \"PyPI\", \"name\": \"a\"}, \"ranges\": [{\"type\": \"ECOSYSTEM\", \"events\": [{\"introduced\": \"0\"}, {\"fixed\": \"1.2\"}, {\"introduced\": \"2\"}, {\"last_affected\": \"2!3rc1\"}, {\"limit\": \"*\"}]}], \"versions\": [\"1\"]}]}",
 ];
 
 const FIREWALLS: &[&str] = &[

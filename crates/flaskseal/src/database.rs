@@ -8,10 +8,11 @@ use anyhow::Context as _;
 use flaskseal_core::Date;
 use flaskseal_project::deps::{Dump, Store, encode_store, read_documents, read_zip};
 use flaskseal_system::{
-    InputError, create_folder, files_of, is_file, is_folder, read_bytes, variable, write_atomically,
+    InputError, create_folder, files_of, is_file, is_folder, read_bytes, remove_file, variable,
+    write_atomically,
 };
 
-use crate::download::{self, Fetched};
+use crate::download::{self, Fetched, Listener, Partial};
 use crate::progress::Progress;
 
 /// The dump that the OSV project publishes for PyPI (google.github.io/osv.dev/data).
@@ -121,9 +122,22 @@ pub(crate) fn update(named: Option<&Path>, url: Option<&str>, progress: &Progres
         .map(Store::provenance)
         .filter(|known| known.source == url)
         .map(|known| known.etag.clone());
-    match download::fetch(url, etag.as_deref().unwrap_or_default(), MAX_DUMP << 20, &|text| {
-        progress.say(text);
-    })? {
+    let part = path.with_added_extension("part");
+    // What cannot be kept is fetched again; it is no reason to stop.
+    let keep = |partial: &Partial| {
+        if let Some(folder) = part.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let _ = create_folder(folder);
+        }
+        let _ = write_atomically(&part, &encode_part(url, partial));
+    };
+    let listener = Listener { say: &|text| progress.say(text), keep: &keep };
+    let begun =
+        read_bytes(&part, MAX_DUMP).ok().and_then(|bytes| decode_part(url, bytes)).unwrap_or_default();
+    let fetched =
+        download::fetch(url, etag.as_deref().unwrap_or_default(), MAX_DUMP << 20, begun, &listener)?;
+    // All of it is here, or none of it is wanted: what is left of an earlier run is of no use.
+    let _ = remove_file(&part);
+    match fetched {
         Fetched::Unchanged => Ok(format!("{} is up to date\n", path.display())),
         Fetched::New { bytes, etag } => {
             progress.say("reading the advisories".to_owned());
@@ -131,6 +145,22 @@ pub(crate) fn update(named: Option<&Path>, url: Option<&str>, progress: &Progres
             write(Some(&path), dump, etag)
         }
     }
+}
+
+/// The beginning of a dump, to go on with in a later run: a line that says of what, and the bytes.
+fn encode_part(url: &str, partial: &Partial) -> Vec<u8> {
+    let head = serde_json::json!({ "url": url, "etag": partial.etag, "size": partial.bytes.len() });
+    [head.to_string().as_bytes(), b"\n", &partial.bytes].concat()
+}
+
+/// Nothing where the bytes are of another dump, or are not whole.
+fn decode_part(url: &str, bytes: Vec<u8>) -> Option<Partial> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let head: serde_json::Value = serde_json::from_slice(bytes.get(..end)?).ok()?;
+    let etag = head["etag"].as_str()?.to_owned();
+    let rest = bytes.get(end + 1..)?.to_vec();
+    let is_whole = head["url"] == url && head["size"] == rest.len();
+    is_whole.then_some(Partial { bytes: rest, etag })
 }
 
 fn write(named: Option<&Path>, mut dump: Dump, etag: String) -> anyhow::Result<String> {
@@ -157,4 +187,21 @@ fn write(named: Option<&Path>, mut dump: Dump, etag: String) -> anyhow::Result<S
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_begun_is_gone_on_with_only_where_it_is_whole_and_of_the_same_dump() {
+        let partial = Partial { bytes: b"abc\ndef".to_vec(), etag: "\"v1\"".to_owned() };
+        let bytes = encode_part("https://a/all.zip", &partial);
+        let read = decode_part("https://a/all.zip", bytes.clone()).unwrap();
+        assert_eq!((read.bytes, read.etag), (partial.bytes, partial.etag));
+        assert!(decode_part("https://b/all.zip", bytes.clone()).is_none());
+        for length in 0..bytes.len() {
+            assert!(decode_part("https://a/all.zip", bytes[..length].to_vec()).is_none(), "{length}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! One file over HTTPS: the only place in the program that opens a connection, and only for `db update`.
 //!
 //! Proxies are those of the environment. A connection that breaks is taken up again where it broke, if the server
-//! still has the same file.
+//! still has the same file; so is one that an earlier run began.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -21,11 +21,36 @@ pub(crate) enum Fetched {
     },
 }
 
+/// The beginning of a file.
+#[derive(Default)]
+pub(crate) struct Partial {
+    pub(crate) bytes: Vec<u8>,
+    /// What the server calls the version that they are of; without a name nobody can go on with them.
+    pub(crate) etag: String,
+}
+
+/// What the caller wants to be told.
+pub(crate) struct Listener<'l> {
+    /// How far it is.
+    pub(crate) say: &'l dyn Fn(String),
+    /// What there is so far, now and then and before it is given up.
+    pub(crate) keep: &'l dyn Fn(&Partial),
+}
+
+/// So many bytes are received between two calls of `Listener::keep`.
+const KEEP_EVERY: usize = 4 << 20;
+
 /// Connections that may break before it is given up.
 const ATTEMPTS: usize = 5;
 
-/// Fetches a file of at most `limit` bytes, unless it still has the name `etag`.
-pub(crate) fn fetch(url: &str, etag: &str, limit: u64, say: &dyn Fn(String)) -> anyhow::Result<Fetched> {
+/// Fetches a file of at most `limit` bytes, unless it still has the name `etag`, and goes on with what is there of it.
+pub(crate) fn fetch(
+    url: &str,
+    etag: &str,
+    limit: u64,
+    begun: Partial,
+    listener: &Listener<'_>,
+) -> anyhow::Result<Fetched> {
     let is_local =
         ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|start| url.starts_with(start));
     ensure!(url.starts_with("https://") || is_local, "{url} is not fetched: use `https://`");
@@ -38,35 +63,34 @@ pub(crate) fn fetch(url: &str, etag: &str, limit: u64, say: &dyn Fn(String)) -> 
         .user_agent(concat!("flaskseal/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
-    let mut bytes: Vec<u8> = Vec::new();
-    let mut version = String::new();
+    let mut partial = if begun.etag.is_empty() { Partial::default() } else { begun };
     let mut attempt = 0;
     loop {
         attempt += 1;
         let mut request = agent.get(url);
-        if bytes.is_empty() {
-            if !etag.is_empty() {
-                request = request.header("If-None-Match", etag);
-            }
-        } else {
-            request = request.header("Range", format!("bytes={}-", bytes.len())).header("If-Range", &version);
+        if !partial.bytes.is_empty() {
+            let range = format!("bytes={}-", partial.bytes.len());
+            request = request.header("Range", range).header("If-Range", &partial.etag);
+        } else if !etag.is_empty() {
+            request = request.header("If-None-Match", etag);
         }
         let broken = match request.call() {
-            Ok(response) => match take(response, url, limit, &mut bytes, &mut version, say)? {
-                Taken::All => return Ok(Fetched::New { bytes, etag: version }),
+            Ok(response) => match take(response, url, limit, &mut partial, listener)? {
+                Taken::All => return Ok(Fetched::New { bytes: partial.bytes, etag: partial.etag }),
                 Taken::Unchanged => return Ok(Fetched::Unchanged),
                 Taken::Broken(error) => error,
             },
             Err(error) => anyhow::Error::new(error),
         };
+        // Without a name there is no telling whether the rest belongs to the same file.
+        if partial.etag.is_empty() {
+            partial.bytes.clear();
+        }
         if attempt >= ATTEMPTS {
+            (listener.keep)(&partial);
             return Err(broken).with_context(|| format!("{url} cannot be fetched, and nothing was changed"));
         }
-        // Without a name there is no telling whether the rest belongs to the same file.
-        if version.is_empty() {
-            bytes.clear();
-        }
-        say(format!("the connection broke, trying again ({attempt} of {ATTEMPTS})"));
+        (listener.say)(format!("the connection broke, trying again ({attempt} of {ATTEMPTS})"));
         std::thread::sleep(Duration::from_millis(200 << attempt));
     }
 }
@@ -82,38 +106,48 @@ fn take(
     mut response: Response<ureq::Body>,
     url: &str,
     limit: u64,
-    bytes: &mut Vec<u8>,
-    version: &mut String,
-    say: &dyn Fn(String),
+    partial: &mut Partial,
+    listener: &Listener<'_>,
 ) -> anyhow::Result<Taken> {
     match response.status().as_u16() {
         304 => return Ok(Taken::Unchanged),
-        206 if !bytes.is_empty() => {}
-        200 => bytes.clear(),
+        206 if !partial.bytes.is_empty() => {}
+        200 => partial.bytes.clear(),
+        // There is no such rest: the file is another one by now.
+        416 if !partial.bytes.is_empty() => {
+            partial.bytes.clear();
+            return Ok(Taken::Broken(anyhow::anyhow!("the server has no rest of the file")));
+        }
         status if status >= 500 => return Ok(Taken::Broken(anyhow::anyhow!("the server answers {status}"))),
         status => bail!("{url} answers {status}, and nothing was changed"),
     }
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    header("etag").unwrap_or_default().clone_into(version);
+    header("etag").unwrap_or_default().clone_into(&mut partial.etag);
     let announced = header("content-length").and_then(|length| length.parse::<u64>().ok());
-    let expected = announced.map(|length| length + bytes.len() as u64);
+    let expected = announced.map(|length| length.saturating_add(partial.bytes.len() as u64));
     ensure!(expected.is_none_or(|size| size <= limit), "{url} is larger than {} MiB", limit >> 20);
     let mut body = response.body_mut().with_config().limit(limit + 1).reader();
     let mut chunk = vec![0; 256 << 10];
+    let mut kept = partial.bytes.len();
     loop {
         match body.read(&mut chunk) {
             Ok(0) => break,
             Ok(count) => {
+                let bytes = &mut partial.bytes;
                 bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
                 ensure!(bytes.len() as u64 <= limit, "{url} is larger than {} MiB", limit >> 20);
                 let all = expected.map_or_else(String::new, |size| format!(" of {:.1}", mebibytes(size)));
-                say(format!("fetching advisories: {:.1}{all} MiB", mebibytes(bytes.len() as u64)));
+                (listener.say)(format!("fetching advisories: {:.1}{all} MiB", mebibytes(bytes.len() as u64)));
             }
             Err(error) => return Ok(Taken::Broken(error.into())),
         }
+        if partial.bytes.len() - kept >= KEEP_EVERY {
+            kept = partial.bytes.len();
+            (listener.keep)(partial);
+        }
     }
     match expected {
-        Some(size) if size != bytes.len() as u64 => {
+        Some(size) if size != partial.bytes.len() as u64 => {
             Ok(Taken::Broken(anyhow::anyhow!("the connection ended early")))
         }
         _ => Ok(Taken::All),

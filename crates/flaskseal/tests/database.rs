@@ -166,3 +166,147 @@ fn only_protected_connections_are_opened() {
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("use `https://`"), "{}", said(&output));
 }
+
+#[test]
+fn a_later_run_goes_on_where_an_earlier_one_gave_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("advisories.db");
+    let body = archive();
+    let half = body.len() / 2;
+    let head = |status: &str, length: usize| {
+        format!("HTTP/1.1 {status}\r\nETag: \"v1\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+            .into_bytes()
+    };
+    let unavailable = b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
+    let mut answers = vec![[head("200 OK", body.len()), body[..half].to_vec()].concat()];
+    answers.extend(std::iter::repeat_n(unavailable, 4));
+    answers.push([head("206 Partial Content", body.len() - half), body[half..].to_vec()].concat());
+    let (url, requests, server) = serve(answers);
+    let words = ["db", "update", "--no-progress", "--url", &url];
+    let first = flaskseal(&words, &db);
+    assert_eq!(first.status.code(), Some(2));
+    assert!(said(&first).contains("cannot be fetched, and nothing was changed"), "{}", said(&first));
+    assert!(!db.exists());
+    let second = flaskseal(&words, &db);
+    assert!(second.status.success(), "{}", said(&second));
+    server.join().unwrap();
+    assert!(requests.lock().unwrap()[5].contains(&format!("range: bytes={half}-")));
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["advisories.db"], "nothing else stays behind");
+}
+
+#[test]
+fn two_that_write_at_once_leave_one_whole_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("advisories.db");
+    let zip = folder.path().join("all.zip");
+    std::fs::write(&zip, archive()).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let output = flaskseal(&["db", "import", zip.to_str().unwrap()], &db);
+                    assert!(output.status.success(), "{}", said(&output));
+                    // Whoever reads meanwhile sees a whole one, too.
+                    let status = flaskseal(&["db", "status"], &db);
+                    assert!(said(&status).contains("2 on 2 packages"), "{}", said(&status));
+                }
+            });
+        }
+    });
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file stays behind");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_leaves_the_old_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("advisories.db");
+    let zip = folder.path().join("all.zip");
+    std::fs::write(&zip, archive()).unwrap();
+    assert!(flaskseal(&["db", "import", zip.to_str().unwrap()], &db).status.success());
+    let before = std::fs::read(&db).unwrap();
+    // A limit on the size of files stands in for a disk without room: the write fails in the middle.
+    let larger = format!(
+        "{{\"id\": \"A-1\", \"summary\": \"x\", \"affected\": [{}]}}",
+        (0..500)
+            .map(|n| format!(
+                "{{\"package\": {{\"ecosystem\": \"PyPI\", \"name\": \"p{n}\"}}, \"versions\": [\"1\"]}}"
+            ))
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    let documents = folder.path().join("documents");
+    std::fs::create_dir(&documents).unwrap();
+    std::fs::write(documents.join("a.json"), larger).unwrap();
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" db import \"$1\"";
+    let output = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_flaskseal")])
+        .arg(&documents)
+        .env("FLASKSEAL_DB", &db)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(
+        said(&output).contains("cannot write") && said(&output).contains("advisories.db"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(std::fs::read(&db).unwrap(), before);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "no temporary file stays behind");
+}
+
+#[test]
+fn a_schema_of_another_time_and_a_bomb_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("advisories.db");
+    let zip = folder.path().join("all.zip");
+    std::fs::write(&zip, archive()).unwrap();
+    assert!(flaskseal(&["db", "import", zip.to_str().unwrap()], &db).status.success());
+    let before = std::fs::read(&db).unwrap();
+    let import = |entries: &[(&str, &[u8])]| {
+        let mut writer = zip::ZipWriter::new(std::fs::File::create(&zip).unwrap());
+        for (name, text) in entries {
+            writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            writer.write_all(text).unwrap();
+        }
+        writer.finish().unwrap();
+        let output = flaskseal(&["db", "import", zip.to_str().unwrap()], &db);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert_eq!(std::fs::read(&db).unwrap(), before);
+        said(&output)
+    };
+    let newer = import(&[("a.json", br#"{"id": "A", "schema_version": "2.0.0", "affected": []}"#)]);
+    assert!(newer.contains("a.json: has the unknown schema version 2.0.0"), "{newer}");
+    let bomb = import(&[("a.json", &vec![b' '; 64 << 20])]);
+    assert!(bomb.contains("a.json: is larger than 16 MiB"), "{bomb}");
+}
+
+#[test]
+fn a_list_of_a_hundred_megabytes_and_lists_in_a_ring_are_said_and_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("project");
+    std::fs::create_dir(&project).unwrap();
+    std::fs::write(project.join("app.py"), "from flask import Flask\napp = Flask(__name__)\n").unwrap();
+    std::fs::write(project.join("requirements.txt"), "flask==2.0.1\n".repeat(8 << 20)).unwrap();
+    let check = || {
+        let words =
+            ["check", "--isolated", "--only", "deps", "--now", "2026-11-24", "-v", project.to_str().unwrap()];
+        let output = Command::new(env!("CARGO_BIN_EXE_flaskseal"))
+            .args(words)
+            .env_remove("FLASKSEAL_DB")
+            .env("XDG_DATA_HOME", folder.path())
+            .output()
+            .unwrap();
+        (output.status.code(), said(&output))
+    };
+    let (status, report) = check();
+    assert_eq!(status, Some(0), "nothing is known against it, and nothing is verified: {report}");
+    assert!(report.contains("NOT VERIFIED") && report.contains("requirements.txt") && report.contains("larger than"), "{report}");
+    std::fs::write(project.join("requirements.txt"), "-r requirements-b.txt\nflask==2.0.1\n").unwrap();
+    std::fs::write(project.join("requirements-b.txt"), "-r requirements.txt\nwerkzeug==2.0.3\n").unwrap();
+    let (status, report) = check();
+    assert_eq!(status, Some(1), "{report}");
+    assert!(report.contains("flask 2.0.1") && report.contains("werkzeug 2.0.3"), "{report}");
+}

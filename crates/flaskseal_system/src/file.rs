@@ -99,6 +99,16 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), InputError> {
     attempt().map_err(|source| InputError::Write { path: path.to_path_buf(), source })
 }
 
+/// Removes a file; one that is not there is no error.
+pub fn remove_file(path: &Path) -> Result<(), InputError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(InputError::Write { path: path.to_path_buf(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The path without links and dots.
 pub fn canonical(path: &Path) -> Result<PathBuf, InputError> {
     fs::canonicalize(path).map_err(|source| InputError::reading(path, source))

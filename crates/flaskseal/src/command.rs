@@ -168,7 +168,7 @@ fn probe(
     policy.fail_on = arguments.fail_on.unwrap_or(policy.fail_on);
     let today = check::day(arguments.now)?;
     let progress = Progress::start(!arguments.no_progress);
-    let options = site::options(&arguments.url, &arguments.site)?;
+    let options = site::options(&arguments.url, &arguments.site, today)?;
     let site = site::look(&options, &|text| progress.say(text))?;
     progress.phase("judging");
     let outcome = check::judge_site(&site, &selection, &policy, today);
@@ -233,7 +233,7 @@ fn judge(
     site: Option<(&Url, &SiteArguments)>,
 ) -> anyhow::Result<Outcome> {
     let request = Request::new(configuration, arguments, baseline)?;
-    let options = site.map(|(url, arguments)| site::options(url, arguments)).transpose()?;
+    let options = site.map(|(url, arguments)| site::options(url, arguments, request.today)).transpose()?;
     let pool = workers(arguments)?;
     let progress = Progress::start(!arguments.no_progress);
     let look = options.map(|options| {

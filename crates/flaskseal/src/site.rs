@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use flaskseal_core::Date;
 use flaskseal_live::Site;
 use flaskseal_probe::{Options, Stop};
 use url::Url;
@@ -15,7 +16,7 @@ use crate::arguments::SiteArguments;
 const PAUSE: Duration = Duration::from_millis(20);
 const TOTAL: Duration = Duration::from_mins(3);
 
-pub(crate) fn options(url: &Url, arguments: &SiteArguments) -> anyhow::Result<Options> {
+pub(crate) fn options(url: &Url, arguments: &SiteArguments, today: Date) -> anyhow::Result<Options> {
     let own = arguments.ca_file.as_deref().map(flaskseal_system::read_to_string).transpose()?;
     let roots = flaskseal_probe::roots(own.as_deref().map(str::as_bytes));
     let roots = roots.with_context(|| {
@@ -34,6 +35,8 @@ pub(crate) fn options(url: &Url, arguments: &SiteArguments) -> anyhow::Result<Op
         mappings: arguments.resolve.clone(),
         proxy: arguments.proxy.clone(),
         roots: Arc::new(roots),
+        own_roots: own.as_deref().map(flaskseal_tls::roots_from_pem).unwrap_or_default(),
+        today,
         trust_anybody: arguments.insecure_ca,
         timeout: Duration::from_secs(arguments.timeout.into()),
         total: TOTAL,

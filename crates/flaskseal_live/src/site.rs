@@ -1,6 +1,7 @@
 //! Everything that a site showed, and where rules find it.
 
 use flaskseal_core::{Evidence, FileId, Layer, SourceFile, Span, TextRange};
+use flaskseal_tls::{Fact, Offer, ScanError, TlsFacts, Transcript};
 use url::Url;
 
 use crate::{Exchange, Header, Purpose};
@@ -14,6 +15,8 @@ pub struct Site {
     pub exchanges: Vec<Exchange>,
     pub plain: Plain,
     pub tls: Tls,
+    /// What its TLS offers, or why that could not be found out; none where it was not asked.
+    pub offer: Option<Result<Transcript, ScanError>>,
     /// What was not asked or not answered, and why. A site that was not seen whole proves less.
     pub missed: Vec<String>,
 }
@@ -49,31 +52,51 @@ pub enum Tls {
 }
 
 impl Site {
-    /// A site from transcripts, for tests: each a name and a text (see [`Exchange::parse`]).
+    /// A site from transcripts, for tests: each a name and a text (see [`Exchange::parse`]). One that is named `tls` says
+    /// what TLS offers (see [`Transcript`]).
     ///
     /// # Errors
     /// When one of them is no transcript, or when there is none.
     pub fn from_transcripts(texts: &[(String, String)]) -> Result<Self, String> {
+        let is_offer = |name: &str| name.ends_with("/tls");
+        let offer = texts.iter().find(|(name, _)| is_offer(name));
+        let offer = offer
+            .map(|(name, text)| Transcript::parse(text).map_err(|error| format!("{name}: {error}")))
+            .transpose()?;
         let mut exchanges: Vec<Exchange> = texts
             .iter()
+            .filter(|(name, _)| !is_offer(name))
             .map(|(name, text)| Exchange::parse(name, text).map_err(|error| format!("{name}: {error}")))
             .collect::<Result<_, _>>()?;
         // As a survey asks.
         exchanges.sort_by_key(|exchange| exchange.purpose);
         let start = exchanges.iter().find(|exchange| exchange.purpose == Purpose::Start);
-        let start = start.or(exchanges.first()).ok_or("no transcript")?;
-        let is_plain = exchanges.iter().any(|exchange| exchange.purpose == Purpose::Plain);
-        let tls = if start.is_https() {
-            Tls::Spoken {
-                version: "TLS 1.3".to_owned(),
-                suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
-                untrusted: None,
+        let start = start.or(exchanges.first());
+        let url = match (start, &offer) {
+            (Some(start), _) => start.url.clone(),
+            (None, Some(offer)) => {
+                let host = offer.as_ref().map_or("shop.example", |offer| offer.facts.host.as_str());
+                Url::parse(&format!("https://{host}/")).map_err(|error| error.to_string())?
             }
-        } else {
-            Tls::Failed("connection refused".to_owned())
+            (None, None) => return Err("no transcript".to_owned()),
+        };
+        let is_plain = exchanges.iter().any(|exchange| exchange.purpose == Purpose::Plain);
+        let spoken = |version: &str| Tls::Spoken {
+            version: version.to_owned(),
+            suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
+            untrusted: None,
+        };
+        let tls = match &offer {
+            Some(Ok(offer)) => {
+                let newest = offer.facts.versions.iter().rfind(|one| one.offer == Offer::Accepted);
+                newest.map_or(Tls::Failed("nothing in common".to_owned()), |one| spoken(one.version.name()))
+            }
+            Some(Err(error)) => Tls::Failed(error.to_string()),
+            None if url.scheme() == "https" => spoken("TLS 1.3"),
+            None => Tls::Failed("connection refused".to_owned()),
         };
         let plain = if is_plain { Plain::Answered } else { Plain::NotAsked("not asked".to_owned()) };
-        Ok(Self { url: start.url.clone(), plain, tls, missed: Vec::new(), exchanges })
+        Ok(Self { url, plain, tls, offer, missed: Vec::new(), exchanges })
     }
 
     pub fn host(&self) -> &str {
@@ -94,9 +117,28 @@ impl<'s> Live<'s> {
         Self { site, first }
     }
 
-    /// The texts of the exchanges, to be observed in their order.
+    /// The texts of the exchanges, to be observed in their order, and behind them what TLS offers.
     pub fn texts(site: &Site) -> Vec<SourceFile> {
-        site.exchanges.iter().map(|exchange| SourceFile::new(&*exchange.name, &*exchange.text)).collect()
+        let exchanges =
+            site.exchanges.iter().map(|exchange| SourceFile::new(&*exchange.name, &*exchange.text));
+        let offer = site.offer.iter().flatten().map(|offer| SourceFile::new("@observed/tls", &*offer.text));
+        exchanges.chain(offer).collect()
+    }
+
+    /// What TLS offers, where it was found out.
+    pub fn offer(&self) -> Option<&'s TlsFacts> {
+        self.site.offer.as_ref()?.as_ref().ok().map(|offer| &offer.facts)
+    }
+
+    /// Evidence at what TLS offers.
+    pub fn tls(&self, fact: Fact, claim: impl Into<String>) -> Evidence {
+        match &self.site.offer {
+            Some(Ok(offer)) => {
+                let file = FileId(self.first.0 + self.site.exchanges.len() as u32);
+                Evidence::at(Layer::Live, Span { file, range: offer.place(fact) }, claim)
+            }
+            _ => self.connection(claim),
+        }
     }
 
     pub fn of(&self, purpose: Purpose) -> impl Iterator<Item = &'s Exchange> + use<'s> {

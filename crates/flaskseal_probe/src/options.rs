@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flaskseal_core::Date;
 use url::Url;
 
 #[derive(Clone, Debug)]
@@ -19,6 +20,10 @@ pub struct Options {
     pub proxy: Option<Url>,
     /// What certificates are verified against.
     pub roots: Arc<rustls::RootCertStore>,
+    /// Those of them that are one's own, in DER.
+    pub own_roots: Vec<Vec<u8>>,
+    /// The day on which certificates have to be valid.
+    pub today: Date,
     /// Send `headers` even to a server whose certificate is not trusted.
     pub trust_anybody: bool,
     /// For one request, from resolving the name to the last byte.

@@ -1,12 +1,14 @@
 //! What is asked, in which order, and when it is enough.
 
 use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flaskseal_live::listed::LISTED;
 use flaskseal_live::{Exchange, Plain, Purpose, Site, Tls, page};
+use flaskseal_tls::{Limits, Question, ScanError, Transcript};
 use url::Url;
 
 use crate::connection::{self, Failure, Handshake, Origin};
@@ -21,6 +23,9 @@ const MISSING: &str = "/flaskseal-no-such-page";
 /// Bytes of a page, and of something that is only to be recognised.
 const PAGE: usize = 256 << 10;
 const GLIMPSE: usize = 4 << 10;
+/// For one connection that asks what TLS offers, and after which none is opened any more.
+const OFFER_CONNECTION: Duration = Duration::from_secs(5);
+const OFFER: Duration = Duration::from_secs(30);
 /// Redirects on the same host that are followed from the start.
 const MAX_HOPS: usize = 5;
 const MAX_LINKS: usize = 4;
@@ -69,11 +74,21 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
         missed: Vec::new(),
         failed: None,
     };
-    let tls = survey.tls(&origin);
+    let (tls, offer) = survey.tls(&origin);
     if origin.is_tls
         && let Tls::Failed(reason) = &tls
     {
-        return Err(reason.clone());
+        // A server that speaks only what nobody speaks any more, or HTTP in its place, was seen all the same.
+        return match offer {
+            Some(Ok(_) | Err(ScanError::PlainHttp)) => {
+                let url = options.url.clone();
+                let missed = vec![format!("no page was asked for: {reason}")];
+                let plain = Plain::NotAsked("there is no connection over TLS".to_owned());
+                let site = Site { url, exchanges: Vec::new(), plain, tls, offer, missed };
+                Ok(Outcome { site, requests: 0 })
+            }
+            _ => Err(reason.clone()),
+        };
     }
     survey.ask(Purpose::Start, "GET", options.url.clone(), &[], PAGE);
     if survey.exchanges.is_empty() {
@@ -91,7 +106,7 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
     survey.routes(&options.routes);
     survey.conclude();
     let Survey { exchanges, missed, requests, .. } = survey;
-    Ok(Outcome { site: Site { url: options.url.clone(), exchanges, plain, tls, missed }, requests })
+    Ok(Outcome { site: Site { url: options.url.clone(), exchanges, plain, tls, offer, missed }, requests })
 }
 
 struct Survey<'o> {
@@ -113,7 +128,7 @@ struct Survey<'o> {
 
 impl Survey<'_> {
     /// A handshake, on which it depends whether secrets may be sent.
-    fn tls(&mut self, origin: &Origin) -> Tls {
+    fn tls(&mut self, origin: &Origin) -> (Tls, Option<Result<Transcript, ScanError>>) {
         let mut origin = origin.clone();
         if !origin.is_tls {
             let mapped = |port| {
@@ -123,7 +138,7 @@ impl Survey<'_> {
                     .any(|mapping| mapping.port == port && mapping.host.eq_ignore_ascii_case(&origin.host))
             };
             if origin.port != 80 && !mapped(443) {
-                return Tls::NotAsked("the site was named with a port of its own".to_owned());
+                return (Tls::NotAsked("the site was named with a port of its own".to_owned()), None);
             }
             origin.is_tls = true;
             origin.port = 443;
@@ -131,7 +146,8 @@ impl Survey<'_> {
         (self.say)(format!("asking {} for TLS", origin.host));
         let deadline = (Instant::now() + self.options.timeout).min(self.end);
         match connection::open(&origin, self.options, deadline, &self.stop.0) {
-            Ok((_, Some(Handshake { version, suite, untrusted }))) => {
+            Ok((connection, Some(Handshake { version, suite, untrusted }))) => {
+                drop(connection);
                 if let Some(reason) = &untrusted
                     && !self.trusted
                     && !self.options.headers.is_empty()
@@ -141,11 +157,36 @@ impl Survey<'_> {
                     ));
                 }
                 self.trusted |= untrusted.is_none();
-                Tls::Spoken { version, suite, untrusted }
+                (Tls::Spoken { version, suite, untrusted }, Some(self.offer(&origin)))
             }
-            Ok((_, None)) => Tls::Failed("there was no handshake".to_owned()),
-            Err(failure) => Tls::Failed(failure.to_string()),
+            Ok((_, None)) => (Tls::Failed("there was no handshake".to_owned()), None),
+            Err(failure @ (Failure::Tls(_) | Failure::Broken(_))) => {
+                (Tls::Failed(failure.to_string()), Some(self.offer(&origin)))
+            }
+            Err(failure) => (Tls::Failed(failure.to_string()), None),
         }
+    }
+
+    /// What the server offers to clients of every age. No request is sent over these connections.
+    fn offer(&mut self, origin: &Origin) -> Result<Transcript, ScanError> {
+        (self.say)(format!("asking {} what it offers", origin.host));
+        let (options, stop) = (self.options, &self.stop.0);
+        let connect = || {
+            let deadline = Instant::now() + options.timeout;
+            connection::dial(origin, options, deadline, stop).map_err(|failure| match failure {
+                Failure::Refused => ErrorKind::ConnectionRefused.into(),
+                Failure::Late => ErrorKind::TimedOut.into(),
+                other => io::Error::other(other.to_string()),
+            })
+        };
+        let left = self.end.saturating_duration_since(Instant::now());
+        let limits = Limits {
+            connection: options.timeout.min(OFFER_CONNECTION),
+            whole: left.min(OFFER),
+            ..Limits::default()
+        };
+        let question = Question { host: &origin.host, today: options.today, extra_roots: &options.own_roots };
+        flaskseal_tls::scan(&connect, &question, &limits).map(Transcript::new)
     }
 
     /// The same page over plain HTTP.

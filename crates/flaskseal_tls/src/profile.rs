@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use flaskseal_certificate::Key;
 use serde::Deserialize;
 
-use crate::{Offer, Preference, TlsFacts, Version};
+use crate::{Offer, Preference, Suite, TlsFacts, Version};
 
 /// For whom a server is set up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -30,6 +30,19 @@ impl Profile {
             Self::Modern => "modern",
             Self::Intermediate => "intermediate",
             Self::Old => "old",
+        }
+    }
+
+    /// Whether it has a suite, under any version.
+    pub fn has_suite(self, suite: &Suite) -> bool {
+        has(&self.row().suites, suite.name)
+    }
+
+    fn row(self) -> &'static Row {
+        match self {
+            Self::Modern => &GUIDELINES.modern,
+            Self::Intermediate => &GUIDELINES.intermediate,
+            Self::Old => &GUIDELINES.old,
         }
     }
 
@@ -92,18 +105,14 @@ static GUIDELINES: LazyLock<Guidelines> = LazyLock::new(|| {
     toml::from_str(include_str!("../data/server_side_tls.toml")).expect("a test reads the same text")
 });
 
-/// Where the profiles come from: "Mozilla Server Side TLS 5.7 (2023-05-15)".
-pub fn source() -> String {
-    format!("Mozilla Server Side TLS {} ({})", GUIDELINES.version, GUIDELINES.date)
+/// Where a profile comes from: "Mozilla Server Side TLS 5.7 (2023-05-15), intermediate".
+pub fn source(profile: Profile) -> String {
+    format!("Mozilla Server Side TLS {} ({}), {profile}", GUIDELINES.version, GUIDELINES.date)
 }
 
 /// Everything in which a server deviates from a profile: what it accepts beyond it, and versions that it lacks.
 pub fn deviations(facts: &TlsFacts, profile: Profile) -> Vec<Deviation> {
-    let row = match profile {
-        Profile::Modern => &GUIDELINES.modern,
-        Profile::Intermediate => &GUIDELINES.intermediate,
-        Profile::Old => &GUIDELINES.old,
-    };
+    let row = profile.row();
     let mut out = Vec::new();
     let mut add = |subject, message: String| out.push(Deviation { subject, message });
     for one in &facts.versions {
@@ -174,11 +183,11 @@ fn has(list: &[String], word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Group, Suite};
+    use crate::Group;
 
     #[test]
     fn the_table_names_what_exists() {
-        assert_eq!(source(), "Mozilla Server Side TLS 5.7 (2023-05-15)");
+        assert_eq!(source(Profile::Old), "Mozilla Server Side TLS 5.7 (2023-05-15), old");
         for row in [&GUIDELINES.modern, &GUIDELINES.intermediate, &GUIDELINES.old] {
             assert!(row.versions.iter().all(|name| Version::named(name).is_some()));
             for name in &row.suites {

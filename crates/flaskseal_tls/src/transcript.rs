@@ -239,7 +239,7 @@ fn parse(text: &str) -> Result<Result<Transcript, ScanError>, Malformed> {
         let line = whole.trim_end();
         let range = TextRange::new(start as u32, (start + line.len()) as u32);
         start += whole.len();
-        if line.is_empty() || line.starts_with('#') {
+        if line.is_empty() || line.trim_start().starts_with('#') {
             continue;
         }
         read_line(line, range, &mut version, &mut read).ok_or(Malformed { line: number + 1 })?;

@@ -4,8 +4,11 @@ use flaskseal_core::{
     Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
     Severity, Span,
 };
-use flaskseal_project::Project;
+use flaskseal_live::Live;
 use flaskseal_project::deploy::web::Program;
+use flaskseal_project::{Context, Project};
+
+use flaskseal_tls::ScanError;
 
 use super::TLS;
 use crate::{Rule, nginx};
@@ -17,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Certain,
     controls: &[TLS],
-    layers: &[Layer::Deploy, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Host, Layer::Live],
     cwe: &[319],
     owasp: Some("A02"),
     asvs: &["V12.2.1"],
@@ -33,6 +36,18 @@ const WITHOUT_SSL_ON: (u32, u32, u32) = (1, 25, 1);
 impl Rule for PlainHttpOnTlsPort {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        if let Some(Err(ScanError::PlainHttp)) = &live.site.offer
+            && live.site.url.scheme() == "https"
+        {
+            let port = live.site.url.port_or_known_default().unwrap_or(443);
+            let primary = live.connection("answers a greeting of TLS with HTTP");
+            let message = format!("port {port} speaks plain HTTP");
+            let finding = Finding::new(META.id, META.severity, META.confidence, primary, message);
+            out.fail(finding.with_fix(Fix::advice("turn TLS on for this port")));
+        }
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {

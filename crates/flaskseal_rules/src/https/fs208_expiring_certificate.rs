@@ -3,8 +3,11 @@
 use flaskseal_core::{
     Assessment, Confidence, Date, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
-use flaskseal_project::Project;
+use flaskseal_live::Live;
 use flaskseal_project::deploy::certificate::Certificate;
+use flaskseal_project::{Context, Project};
+
+use flaskseal_tls::Fact;
 
 use super::CERTIFICATE;
 use super::certificates::{place, used};
@@ -17,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Critical,
     confidence: Confidence::Certain,
     controls: &[CERTIFICATE],
-    layers: &[Layer::Deploy, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Host, Layer::Live],
     cwe: &[324],
     owasp: Some("A02"),
     asvs: &["V12.2.2"],
@@ -30,6 +33,31 @@ pub(crate) struct ExpiringCertificate;
 impl Rule for ExpiringCertificate {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let Some(facts) = live.offer() else { return };
+        let mut is_sound = !facts.chains.is_empty();
+        for (index, chain) in facts.chains.iter().enumerate() {
+            is_sound &= !chain.certificates.is_empty();
+            for (at, certificate) in chain.certificates.iter().enumerate() {
+                let Some((severity, message)) = judge(certificate, facts.today) else { continue };
+                // Authorities renew theirs in their own time, and one that has run out beside another path harms nobody.
+                let is_theirs = at > 0 && (severity < Severity::Medium || chain.verifies_today);
+                if is_theirs || certificate.is_ca && certificate.is_self_signed() && at > 0 {
+                    continue;
+                }
+                is_sound = false;
+                let primary = live.tls(Fact::Validity(index, at), "the server shows it");
+                let finding = Finding::new(META.id, severity, META.confidence, primary, message)
+                    .with_scope(certificate.subject.clone())
+                    .with_fix(Fix::advice("renew it, and let a timer do so from now on"));
+                out.fail(finding);
+            }
+        }
+        if is_sound {
+            out.support(CERTIFICATE, live.tls(Fact::Validity(0, 0), "valid, and for long enough"));
+        }
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {

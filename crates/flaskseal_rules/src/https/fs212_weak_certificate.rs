@@ -3,8 +3,11 @@
 use flaskseal_core::{
     Assessment, Confidence, Date, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
-use flaskseal_project::Project;
+use flaskseal_live::Live;
 use flaskseal_project::deploy::certificate::{Certificate, Key};
+use flaskseal_project::{Context, Project};
+
+use flaskseal_tls::{Fact, Trust};
 
 use super::CERTIFICATE;
 use super::certificates::{place, used};
@@ -17,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[CERTIFICATE],
-    layers: &[Layer::Deploy, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Host, Layer::Live],
     cwe: &[326, 327],
     owasp: Some("A02"),
     asvs: &["V12.1.2", "V11.2.3"],
@@ -40,6 +43,29 @@ const LIMITS: [(Date, i64); 5] = [
 impl Rule for WeakCertificate {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let Some(facts) = live.offer() else { return };
+        let mut is_sound = !facts.chains.is_empty();
+        for (index, chain) in facts.chains.iter().enumerate() {
+            for (at, certificate) in chain.certificates.iter().enumerate() {
+                let Some((mut severity, message)) = flaw(certificate, at == 0) else { continue };
+                // Browsers ask about lifetimes of public authorities only.
+                if matches!(chain.trust, Trust::UnknownRoot { .. }) && severity == META.severity {
+                    severity = Severity::Low;
+                }
+                is_sound = false;
+                let primary = live.tls(Fact::Certificate(index, at), "the server shows it");
+                let finding = Finding::new(META.id, severity, META.confidence, primary, message);
+                out.fail(finding.with_scope(certificate.subject.clone()).with_fix(Fix::advice(
+                    "get a new one, with a key on P-256 or RSA of 2048 bits and more",
+                )));
+            }
+        }
+        if is_sound {
+            out.support(CERTIFICATE, live.tls(Fact::Key(0, 0), "key, signature and lifetime are sound"));
+        }
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {

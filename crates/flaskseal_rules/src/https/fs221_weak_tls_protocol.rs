@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use flaskseal_core::{
-    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
+    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta,
     Severity, Span,
 };
-use flaskseal_project::Project;
+use flaskseal_live::Live;
 use flaskseal_project::deploy::web::{Program, Site};
+use flaskseal_project::{Context, Project};
+
+use flaskseal_tls::{Fact, Offer, Version};
 
 use super::SOUND_TLS;
 use crate::{Rule, nginx};
@@ -19,7 +22,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[SOUND_TLS],
-    layers: &[Layer::Deploy, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Host, Layer::Live],
     cwe: &[326, 757],
     owasp: Some("A02"),
     asvs: &["V12.1.1"],
@@ -32,6 +35,41 @@ pub(crate) struct WeakTlsProtocol;
 impl Rule for WeakTlsProtocol {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let Some(facts) = live.offer() else { return };
+        let newest = facts.accepts(Version::Tls13);
+        let mut is_sound = newest == Some(true);
+        for one in &facts.versions {
+            let version = one.version;
+            let at = |claim: &str| live.tls(Fact::Version(version), claim);
+            let (severity, message) = match &one.offer {
+                Offer::Accepted if version <= Version::Ssl3 => {
+                    (Severity::High, format!("{version} is accepted"))
+                }
+                Offer::Accepted if version.is_old() => (META.severity, format!("{version} is accepted")),
+                Offer::Refused(_) if version == Version::Tls13 => {
+                    (Severity::Low, "TLS 1.3 is not offered".to_owned())
+                }
+                Offer::Unknown(reason) if version.is_old() => {
+                    is_sound = false;
+                    let gap = format!("whether {version} is accepted is not known: {reason}");
+                    out.gap(SOUND_TLS, Gap::new(gap, "ask again when the server answers in time"));
+                    continue;
+                }
+                _ => continue,
+            };
+            is_sound = false;
+            let finding =
+                Finding::new(META.id, severity, META.confidence, at("so the server answered"), message)
+                    .with_scope(facts.host.clone());
+            out.fail(finding.with_fix(Fix::advice("accept TLS 1.2 and TLS 1.3, and nothing older")));
+        }
+        if is_sound {
+            let claim = "nothing older than TLS 1.2 is accepted, and TLS 1.3 is";
+            out.support(SOUND_TLS, live.tls(Fact::Version(Version::Tls13), claim));
+        }
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {

@@ -6,8 +6,11 @@ use flaskseal_core::{
     Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
     Severity, Span,
 };
-use flaskseal_project::Project;
+use flaskseal_live::Live;
 use flaskseal_project::deploy::web::Program;
+use flaskseal_project::{Context, Project};
+
+use flaskseal_tls::{Fact, Profile, Strength, Version};
 
 use super::cipher::{Suite, chosen};
 use super::{SOUND_TLS, front};
@@ -20,7 +23,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[SOUND_TLS],
-    layers: &[Layer::Deploy, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Host, Layer::Live],
     cwe: &[327, 326],
     owasp: Some("A02"),
     asvs: &["V12.1.2"],
@@ -40,6 +43,51 @@ ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POL
 impl Rule for WeakTlsCipher {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let Some(facts) = live.offer() else { return };
+        // TLS 1.3 has no weak suites, and SSL 2 and 3 no others: FS221 says so.
+        let older: Vec<_> = facts
+            .suites()
+            .filter(|(version, _)| (Version::Tls10..=Version::Tls12).contains(version))
+            .collect();
+        let only_newest = older.is_empty() && facts.accepts(Version::Tls13) == Some(true);
+        let first = |is: &dyn Fn(&flaskseal_tls::Suite) -> bool| older.iter().find(|(_, suite)| is(suite));
+        let flaw = if let Some(found) = first(&|suite| suite.strength() == Strength::Broken) {
+            Some((found, Severity::High, "which is broken"))
+        } else if let Some(found) = first(&|suite| !suite.has_forward_secrecy()) {
+            Some((found, META.severity, "which has no forward secrecy"))
+        } else if let Some(found) = first(&|_| true)
+            && !older.iter().any(|(_, suite)| suite.is_aead())
+        {
+            Some((found, META.severity, "and nothing with authenticated encryption"))
+        } else if let Some(found) = first(&|suite| suite.is_ephemeral_prime()) {
+            Some((found, Severity::Low, "which is slow and seldom set up well"))
+        } else {
+            let beyond = first(&|suite| !Profile::Intermediate.has_suite(suite));
+            beyond.map(|found| (found, Severity::Low, "which Mozilla's intermediate profile does not have"))
+        };
+        match flaw {
+            Some(((version, suite), severity, what)) => {
+                let primary = live.tls(Fact::Suite(*version, suite.id), format!("{version} uses it"));
+                let message = format!("`{}` is accepted, {what}", suite.name);
+                let advice = format!(
+                    "accept what {} has, and nothing else",
+                    flaskseal_tls::source(Profile::Intermediate)
+                );
+                out.fail(
+                    Finding::new(META.id, severity, META.confidence, primary, message)
+                        .with_scope(facts.host.clone())
+                        .with_fix(Fix::advice(advice)),
+                );
+            }
+            None if only_newest || !older.is_empty() => {
+                let version = older.first().map_or(Version::Tls13, |(version, _)| *version);
+                out.support(SOUND_TLS, live.tls(Fact::Version(version), "only sound ciphers are accepted"));
+            }
+            None => {}
+        }
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {

@@ -3,8 +3,11 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
 };
-use flaskseal_project::Project;
+use flaskseal_live::Live;
 use flaskseal_project::deploy::nginx::{Configuration, Directive, LevelId};
+use flaskseal_project::{Context, Project};
+
+use flaskseal_tls::Fact;
 
 use super::SOUND_TLS;
 use crate::{Rule, nginx};
@@ -16,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[SOUND_TLS],
-    layers: &[Layer::Deploy, Layer::Host],
+    layers: &[Layer::Deploy, Layer::Host, Layer::Live],
     cwe: &[326, 294],
     owasp: Some("A02"),
     asvs: &["V12.1.2"],
@@ -32,6 +35,52 @@ const ROTATES: (u32, u32, u32) = (1, 23, 2);
 impl Rule for RiskyTlsFeature {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let Some(facts) = live.offer() else { return };
+        let mut fail = |fact, severity, confidence, message: String, advice: &str| {
+            let finding = Finding::new(
+                META.id,
+                severity,
+                confidence,
+                live.tls(fact, "so the server answered"),
+                message,
+            );
+            out.fail(finding.with_scope(facts.host.clone()).with_fix(Fix::advice(advice)));
+        };
+        if facts.compression == Some(true) {
+            let message =
+                "TLS compresses: whoever can send requests in a visitor's name reads its secrets".to_owned();
+            fail(
+                Fact::Compression,
+                Severity::High,
+                META.confidence,
+                message,
+                "turn the compression of TLS off",
+            );
+        }
+        if facts.secure_renegotiation == Some(false) {
+            let message =
+                "renegotiation is not secured: another's request may be put before a visitor's".to_owned();
+            fail(
+                Fact::Renegotiation,
+                META.severity,
+                Confidence::Firm,
+                message,
+                "take a TLS library with RFC 5746, of 2010",
+            );
+        }
+        if let Some(bits) = facts.prime_bits.filter(|bits| *bits < 2048) {
+            let message = format!("keys are exchanged with a prime of {bits} bits");
+            fail(
+                Fact::Prime,
+                META.severity,
+                META.confidence,
+                message,
+                "take a prime of 2048 bits (`ssl_dhparam`), or no DHE at all",
+            );
+        }
     }
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {

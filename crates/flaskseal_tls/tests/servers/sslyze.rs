@@ -23,7 +23,7 @@ pub(crate) struct Opinion {
     pub(crate) ids: Option<bool>,
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 11] = [
     "--sslv2",
     "--sslv3",
     "--tlsv1",
@@ -35,7 +35,6 @@ const COMMANDS: [&str; 12] = [
     "--reneg",
     "--fallback",
     "--resum",
-    "--slow_connection",
 ];
 
 /// Asks about ports of loopback, by port.

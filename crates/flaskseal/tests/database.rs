@@ -303,7 +303,12 @@ fn a_list_of_a_hundred_megabytes_and_lists_in_a_ring_are_said_and_survived() {
     };
     let (status, report) = check();
     assert_eq!(status, Some(0), "nothing is known against it, and nothing is verified: {report}");
-    assert!(report.contains("NOT VERIFIED") && report.contains("requirements.txt") && report.contains("larger than"), "{report}");
+    assert!(
+        report.contains("NOT VERIFIED")
+            && report.contains("requirements.txt")
+            && report.contains("larger than"),
+        "{report}"
+    );
     std::fs::write(project.join("requirements.txt"), "-r requirements-b.txt\nflask==2.0.1\n").unwrap();
     std::fs::write(project.join("requirements-b.txt"), "-r requirements.txt\nwerkzeug==2.0.3\n").unwrap();
     let (status, report) = check();

@@ -38,6 +38,8 @@ pub struct Models {
     stores: FxHashSet<String>,
     /// The names of `*.name`.
     store_methods: FxHashSet<String>,
+    /// Modules whose functions give text, numbers and containers of them.
+    plain: FxHashSet<String>,
     /// Callables that never return, with the exception that they raise.
     raises: FxHashMap<String, Arc<str>>,
     transfers: FxHashMap<String, Transfer>,
@@ -81,6 +83,8 @@ struct File {
     #[serde(default)]
     store: Vec<Store>,
     #[serde(default)]
+    plain: Vec<Plain>,
+    #[serde(default)]
     raise: Vec<Raise>,
     #[serde(default)]
     transfer: Vec<transfer::TransferRow>,
@@ -113,6 +117,13 @@ struct Raise {
     #[serde(default)]
     #[allow(dead_code, reason = "for the reader of the file")]
     doc: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plain {
+    /// An access path, with everything below it.
+    path: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -258,6 +269,7 @@ impl Models {
                     None => models.stores.insert(path),
                 };
             }
+            models.plain.extend(file.plain.into_iter().map(|row| row.path));
             for alias in file.alias {
                 models.aliases.insert(alias.path, alias.to);
             }
@@ -373,6 +385,28 @@ impl Models {
         method(path).is_some_and(|name| self.store_methods.contains(name))
     }
 
+    /// Whether a library's value is text, a number or a container of them, not an object with a meaning of its own: a
+    /// part of an input, what a function gives of which a `transfer` row speaks, or anything of a `plain` module.
+    pub fn is_plain(&self, path: &str) -> bool {
+        let mut prefix = path;
+        loop {
+            match self.input(prefix) {
+                // What was uploaded is a file, not a name.
+                Some(Gives::Files) => return false,
+                Some(_) => return true,
+                None => {}
+            }
+            let transfer = prefix.strip_suffix("()").and_then(|called| self.transfer(called));
+            if transfer.is_some_and(|row| row.gives != Passes::Nothing) || self.plain.contains(prefix) {
+                return true;
+            }
+            match prefix.rfind(['.', '[', '(']) {
+                Some(cut) => prefix = &prefix[..cut],
+                None => return false,
+            }
+        }
+    }
+
     /// The settings of a distribution at a version; at the newest, where the version is not known.
     pub fn settings(
         &self,
@@ -437,6 +471,8 @@ mod tests {
         assert_eq!(models.input("flask.request.args"), Some(Gives::Texts));
         assert_eq!(models.input("flask.request.files[\"a]b\"].filename"), Some(Gives::Text));
         assert_eq!(models.input("flask.request.method"), None);
+        assert!(models.is_plain("flask.request.json[\"a\"].get()") && models.is_plain("json.loads()[0]"));
+        assert!(!models.is_plain("flask.request.files[\"a\"]") && !models.is_plain("flask.redirect()"));
         assert!(models.is_store("sqlite3.connect().cursor().execute().fetchone"));
     }
 

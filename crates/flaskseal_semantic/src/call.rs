@@ -16,12 +16,14 @@ pub(crate) struct Arguments {
     pub keywords: Vec<(Name, Value)>,
     /// There may be more, from `*args` or `**kwargs` that are not known.
     pub open: bool,
+    /// What each of those may be.
+    pub further: Option<Value>,
     pub span: Span,
 }
 
 impl Arguments {
     pub(crate) fn none(span: Span) -> Self {
-        Self { positional: Vec::new(), keywords: Vec::new(), open: false, span }
+        Self { positional: Vec::new(), keywords: Vec::new(), open: false, further: None, span }
     }
 
     pub(crate) fn of(span: Span, positional: impl IntoIterator<Item = Value>) -> Self {
@@ -250,15 +252,17 @@ impl<'a> Machine<'a> {
                 None => return,
             },
         };
-        let Arguments { positional, mut keywords, open, .. } = arguments;
+        let Arguments { positional, mut keywords, open, further, .. } = arguments;
+        let further = further.unwrap_or(Value::UNKNOWN);
         let mut positional = positional.into_iter();
         let default_of = |name: &Name| {
             let default =
                 function.defaults.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
             match default {
                 // More arguments than are known may replace the default.
-                Some(default) if open => Value::either(default, Value::UNKNOWN),
+                Some(default) if open => Value::either(default, further.clone()),
                 Some(default) => default,
+                None if open => further.clone(),
                 None => Value::UNKNOWN,
             }
         };
@@ -278,7 +282,7 @@ impl<'a> Machine<'a> {
             let value = if open {
                 self.list_of(crate::heap::List {
                     items,
-                    rest: Some(Value::UNKNOWN),
+                    rest: Some(further.clone()),
                     ..crate::heap::List::default()
                 })
             } else {
@@ -297,7 +301,7 @@ impl<'a> Machine<'a> {
         if let Some(rest) = &parameters.kwarg {
             let entries =
                 keywords.into_iter().map(|(name, value)| (Key::Str(name.as_str().into()), value)).collect();
-            let dict = Dict { entries, rest: open.then_some(Value::UNKNOWN), class: None };
+            let dict = Dict { entries, rest: open.then_some(further), class: None };
             let value = self.dict(dict);
             self.heap.set_attribute(scope, rest.name.id.clone(), value);
         }

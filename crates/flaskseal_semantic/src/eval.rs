@@ -1212,6 +1212,7 @@ impl<'a> Machine<'a> {
                 let elements = self.elements(&value);
                 arguments.positional.extend(elements.known);
                 arguments.open |= elements.rest.is_some();
+                arguments.further = crate::heap::join_rests(arguments.further, elements.rest);
             } else {
                 let value = self.eval(argument)?;
                 let place = self.span(argument);
@@ -1229,6 +1230,7 @@ impl<'a> Machine<'a> {
                     let mut dict = Dict::default();
                     self.merge_into(&mut dict, &value);
                     arguments.open |= dict.rest.is_some();
+                    arguments.further = crate::heap::join_rests(arguments.further, dict.rest.take());
                     for (key, value) in dict.entries {
                         if let Some(name) = key.as_str() {
                             arguments.keywords.push((name.into(), value));

@@ -22,6 +22,8 @@ pub struct Event {
     pub keywords: Vec<(Name, Fact)>,
     /// There may be further arguments.
     pub open: bool,
+    /// What each of those may be.
+    pub further: Option<Fact>,
     /// The object whose method it is, where the path does not say it.
     pub receiver: Option<Fact>,
     /// The whole call expression.
@@ -84,13 +86,16 @@ impl Machine<'_> {
         let keywords: Vec<(Name, Fact)> =
             arguments.keywords.iter().map(|(name, value)| (name.clone(), self.fact(value))).collect();
         let receiver = receiver.map(|value| self.receiver_fact(path, value));
-        let mut facts = positional.iter().chain(keywords.iter().map(|(_, fact)| fact)).chain(&receiver);
+        let further = arguments.further.as_ref().map(|value| self.fact(value));
+        let named = keywords.iter().map(|(_, fact)| fact);
+        let mut facts = positional.iter().chain(named).chain(&receiver).chain(&further);
         let is_tainted = facts.any(|fact| fact.origin().is_some());
         let event = Event {
             path: path.into(),
             positional,
             keywords,
             open: arguments.open,
+            further,
             receiver,
             span: arguments.span,
             scope: self.frame().qualified_name.clone(),

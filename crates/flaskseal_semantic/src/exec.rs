@@ -6,7 +6,7 @@ use flaskseal_python::{Name, ast, ast::Stmt};
 
 use crate::alphabet::Alphabet;
 use crate::guard::Guard;
-use crate::heap::{Code, Delta, Function, Mark, Shape, Taken};
+use crate::heap::{Code, Delta, Function, List, Mark, Shape, Taken};
 use crate::limits::{Identity, Limits};
 use crate::machine::{Evaluated, Exit, Flow, Frame, Machine, Raised};
 use crate::origin::{Origin, StepKind};
@@ -62,19 +62,7 @@ impl<'a> Machine<'a> {
             }
             Stmt::For(node) => return self.for_loop(node),
             Stmt::While(node) => return self.while_loop(node),
-            Stmt::Return(node) => {
-                let value = match &node.value {
-                    Some(value) => self.eval(value)?,
-                    None => Value::NONE,
-                };
-                // A page that was put together piece by piece is answered here.
-                let here = self.span(node);
-                let value = value.map(|one| match one.as_rope() {
-                    Some(rope) if rope.origin().is_some() => one.clone().at(Some(here)),
-                    _ => one.clone(),
-                });
-                return Ok(Flow::Return(value));
-            }
+            Stmt::Return(node) => return self.return_statement(node),
             Stmt::FunctionDef(node) => self.function_definition(node)?,
             Stmt::ClassDef(node) => self.class_definition(node)?,
             Stmt::Import(node) => self.import(node)?,
@@ -145,6 +133,17 @@ impl<'a> Machine<'a> {
                 }
             },
         ))
+    }
+
+    fn return_statement(&mut self, node: &'a ast::StmtReturn) -> Result<Flow, Raised> {
+        let Some(value) = &node.value else { return Ok(Flow::Return(Value::NONE)) };
+        let value = self.eval(value)?;
+        // A page that was put together piece by piece is answered here.
+        let here = self.span(node);
+        Ok(Flow::Return(value.map(|one| match one.as_rope() {
+            Some(rope) if rope.origin().is_some() => one.clone().at(Some(here)),
+            _ => one.clone(),
+        })))
     }
 
     /// Narrows what a test says of plain names, on the path where it had this outcome; says whether it chose among
@@ -823,7 +822,15 @@ impl<'a> Machine<'a> {
                         .cloned()
                         .unwrap_or(Value::UNKNOWN)
                 }
-                Some(star) if index >= star => Value::UNKNOWN,
+                Some(star) if index == star => {
+                    let known = elements.known.iter().skip(star).cloned().map(Some);
+                    let rest = known.fold(elements.rest.clone(), crate::heap::join_rests);
+                    self.list_of(List { rest, ..List::default() })
+                }
+                Some(star) if index > star => {
+                    let known = elements.known.iter().skip(star).cloned().map(Some);
+                    known.fold(elements.rest.clone(), crate::heap::join_rests).unwrap_or(Value::UNKNOWN)
+                }
                 _ => elements
                     .known
                     .get(index)

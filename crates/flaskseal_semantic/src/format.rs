@@ -197,8 +197,9 @@ impl Machine<'_> {
     /// `str.format`: fields that are names, numbers, attributes and keys.
     pub(crate) fn format_text(&mut self, rope: &Rope, arguments: &Arguments) -> Value {
         let all = arguments.positional.iter().chain(arguments.keywords.iter().map(|(_, value)| value));
+        let all = all.chain(&arguments.further);
         let origin = all.fold(rope.origin(), |found, value| stronger(found, self.taint_of(value)));
-        if arguments.open {
+        if arguments.open && arguments.further.is_none() {
             return unknown(origin);
         }
         let mut automatic = 0;
@@ -273,11 +274,11 @@ impl Machine<'_> {
         let (base, mut rest) = name.split_at(name.find(['.', '[']).unwrap_or(name.len()));
         let mut value = if base.is_empty() {
             *automatic += 1;
-            arguments.positional.get(*automatic - 1).cloned()?
+            arguments.positional.get(*automatic - 1).or(arguments.further.as_ref()).cloned()?
         } else if let Ok(index) = base.parse::<usize>() {
-            arguments.positional.get(index).cloned()?
+            arguments.positional.get(index).or(arguments.further.as_ref()).cloned()?
         } else {
-            arguments.keyword(base).cloned()?
+            arguments.keyword(base).or(arguments.further.as_ref()).cloned()?
         };
         while !rest.is_empty() {
             if let Some(after) = rest.strip_prefix('.') {

@@ -311,7 +311,7 @@ pub(crate) fn decorate(
         "abc.abstractmethod" | "contextlib.contextmanager" | "typing.overload" | "typing.final" => {
             Some(function.clone())
         }
-        _ => None,
+        _ => crate::serve::note_parsed_arguments(machine, &path, function),
     })
 }
 

@@ -448,8 +448,9 @@ impl<'a> Machine<'a> {
         if crate::builtins::is_builtin(name) {
             return Value::path(format!("builtins.{name}"));
         }
-        // A star import of something that is not in the tree may have brought the name.
-        Value::UNKNOWN.at(Some(at))
+        // A star import of something that is not in the tree may have brought the name. What it is called is all that
+        // is known; the methods of anything are still seen.
+        Value::path(format!("?.{name}")).at(Some(at))
     }
 
     pub(crate) fn bind(&mut self, name: &Name, value: Value) {

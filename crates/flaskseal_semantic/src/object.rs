@@ -145,7 +145,17 @@ impl<'a> Machine<'a> {
                 if self.class_attribute(id, "__getattr__").is_some() {
                     return Ok(Value::UNKNOWN.at(here));
                 }
-                Ok(match self.library_base(&class) {
+                if let Some(further) = self.heap.attribute(id, "@further") {
+                    return Ok(further.clone().at(here));
+                }
+                let base = self.library_base(&class);
+                let inherited = base
+                    .as_deref()
+                    .and_then(|base| crate::request::input(self, &format!("{base}().{name}").into(), span));
+                if let Some(input) = inherited {
+                    return Ok(input);
+                }
+                Ok(match base {
                     Some(_) => Value::new(Kind::Method(Arc::new((Value::object(id), Arc::from(name)))), here),
                     None if self.tries > 0 => return Err(Raised::of("AttributeError")),
                     None => Value::UNKNOWN.at(here),
@@ -448,6 +458,13 @@ impl<'a> Machine<'a> {
                             let method = self.attribute(object, "__getitem__", span)?;
                             return self.call(&method, Arguments::of(span, [key.clone()]));
                         }
+                        // A form's field, by its name.
+                        if let Some(name) = key.as_str()
+                            && self.is_form(id)
+                            && let Some(field) = self.class_attribute(id, name)
+                        {
+                            return Ok(field.at(here));
+                        }
                         Ok(crate::stdlib::instance_item(self, id, key).unwrap_or(Value::UNKNOWN).at(here))
                     }
                     _ => Ok(Value::UNKNOWN.at(here)),
@@ -455,6 +472,12 @@ impl<'a> Machine<'a> {
             }
             _ => Ok(Value::UNKNOWN.at(here).tainted(object.origin())),
         }
+    }
+
+    fn is_form(&self, id: ObjectId) -> bool {
+        let Shape::Instance { class } = &self.heap.get(id).shape else { return false };
+        let base = self.library_base(class);
+        base.as_deref().is_some_and(|base| self.program.models.has_role(base, "form.base"))
     }
 
     pub(crate) fn dict_item(&mut self, id: ObjectId, key: &Value, span: Span) -> Evaluated {
@@ -911,6 +934,9 @@ impl<'a> Machine<'a> {
             for (name, value) in arguments.keywords {
                 self.heap.set_attribute(id, name, value);
             }
+            if let Some(further) = arguments.further {
+                self.heap.set_attribute(id, Name::new_static("@further"), further);
+            }
         }
         Ok(instance)
     }
@@ -937,7 +963,7 @@ impl<'a> Machine<'a> {
             let Kind::Tuple(pair) = &field.kind else { continue };
             let (Some(name), default) = (pair[0].as_str(), &pair[1]) else { continue };
             let given = arguments.keyword(name).cloned().or_else(|| positional.next().cloned());
-            let value = match given {
+            let value = match given.or_else(|| arguments.further.clone()) {
                 Some(value) => value,
                 None => match self.heap_factory(default) {
                     Some(factory) => self.call(&factory, Arguments::none(arguments.span))?,

@@ -20,6 +20,10 @@ struct Entry {
     rules: Vec<String>,
     /// The function that was written as the view, below its decorators.
     function: Option<(Span, std::sync::Arc<str>)>,
+    /// The blueprints of its endpoints; empty text for the application itself.
+    blueprints: Vec<String>,
+    /// What its blueprint runs before it.
+    hooks: Vec<ObjectId>,
 }
 
 /// Calls every view of the routes.
@@ -41,19 +45,28 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
             let Some(view) = alternative.value.as_object() else { continue };
             let function = route.at.and_then(|at| innermost(written.get(&at.file)?, at));
             let index = *index_of.entry(view).or_insert_with(|| {
-                entries.push(Entry { view, rules: Vec::new(), function });
+                let (blueprints, hooks) = (Vec::new(), Vec::new());
+                entries.push(Entry { view, rules: Vec::new(), function, blueprints, hooks });
                 entries.len() - 1
             });
             entries[index].rules.extend(rules.iter().cloned());
+            let blueprint = route.endpoint.as_str().and_then(|endpoint| endpoint.rsplit_once('.'));
+            entries[index].blueprints.push(blueprint.map_or_else(String::new, |(name, _)| name.to_owned()));
         }
     }
     let mut results = Vec::new();
     let mark = machine.heap.mark();
     machine.in_view = true;
     run_hooks(machine);
+    let hooks = blueprint_hooks(machine);
     for entry in &mut entries {
         entry.rules.sort();
         entry.rules.dedup();
+        let is_of = |owner: &str| {
+            let is_below = |name: &String| name == owner || name.starts_with(&format!("{owner}."));
+            entry.blueprints.iter().all(is_below)
+        };
+        entry.hooks = hooks.iter().filter(|(owner, _)| is_of(owner)).map(|(_, hook)| *hook).collect();
     }
     let called = machine.run_all(&entries, |machine, entry| {
         machine.is_path_constant = entry.rules.iter().all(|rule| !rule.contains('<'));
@@ -61,10 +74,12 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
             Shape::Function(function) => {
                 let mut arguments = arguments(&entry.rules, function.span);
                 let result = isolated(machine, |machine| {
+                    enter(machine, entry);
                     // A method that a class exposes answers for an instance of it.
                     if let Some(class) = function.class {
                         arguments.positional.push(Value::object(machine.instance(Value::object(class))));
                     }
+                    add_parsed_arguments(machine, entry.view, &mut arguments);
                     let value = machine.call_function(&function, entry.view, arguments).ok()?;
                     machine.note_view_return(entry.function.as_ref(), &function, &value);
                     Some(machine.fact(&value))
@@ -138,6 +153,75 @@ fn run_hooks(machine: &mut Machine<'_>) {
     }
 }
 
+/// What blueprints run before their own views, by the blueprint's name.
+fn blueprint_hooks(machine: &mut Machine<'_>) -> Vec<(String, ObjectId)> {
+    let Some(app) = machine.apps.first().copied() else { return Vec::new() };
+    let hooks = crate::flask::hooks(machine, app).into_iter().filter(|hook| hook.name == "before_request");
+    let mut found = Vec::new();
+    for hook in hooks {
+        let Some(owner) = hook.blueprint.filter(|owner| !owner.is_empty()) else { continue };
+        let functions = hook.function.alternatives();
+        let functions = functions.iter().filter_map(|alternative| alternative.value.as_object());
+        found.extend(functions.map(|function| (owner.clone(), function)));
+    }
+    found
+}
+
+/// A request on its way to a view: what its blueprint runs first leaves its traces, and lets only some through.
+fn enter(machine: &mut Machine<'_>, entry: &Entry) {
+    for &hook in &entry.hooks {
+        let Shape::Function(function) = machine.heap.get(hook).shape.clone() else { continue };
+        let exits = machine.exits.len();
+        if let Some(guard) = machine.call_for_guard(&function, hook) {
+            machine.guard = guard;
+        }
+        machine.exits.truncate(exits);
+    }
+}
+
+/// Where a decorator parses the request and hands the result to the view, the view is given it: `@use_args(schema)`.
+pub(crate) fn note_parsed_arguments(
+    machine: &mut Machine<'_>,
+    decorator: &str,
+    function: &Value,
+) -> Option<Value> {
+    let decorator = decorator.strip_suffix("()")?;
+    let models = machine.program.models;
+    let role = PARSED.into_iter().find(|role| models.has_role(decorator, role))?;
+    let id = function.as_object()?;
+    let mut all = match machine.heap.attribute(id, "@parsed").map(|value| &value.kind) {
+        Some(Kind::Tuple(known)) => known.to_vec(),
+        _ => Vec::new(),
+    };
+    // The outermost decorator hands over first.
+    all.insert(0, Value::str(role));
+    machine.heap.set_attribute(id, Name::new_static("@parsed"), Value::tuple(all));
+    Some(function.clone())
+}
+
+const PARSED: [&str; 2] = ["view.arguments", "view.keywords"];
+/// What a parser of requests gives, as an input of the models.
+const PARSED_REQUEST: &str = "webargs.flaskparser.parser.parse()";
+
+/// Adds what decorators hand over to a view.
+fn add_parsed_arguments(machine: &Machine<'_>, view: ObjectId, arguments: &mut Arguments) {
+    let Some(Kind::Tuple(parsed)) = machine.heap.attribute(view, "@parsed").map(|value| &value.kind) else {
+        return;
+    };
+    for role in parsed.iter().filter_map(Value::as_str) {
+        let Some(request) = crate::request::input(machine, &PARSED_REQUEST.into(), arguments.span) else {
+            continue;
+        };
+        match role {
+            "view.keywords" => {
+                arguments.open = true;
+                arguments.further = Some(request);
+            }
+            _ => arguments.positional.push(request),
+        }
+    }
+}
+
 /// The function of a file whose text, its decorators included, holds a place; the innermost one.
 fn innermost(functions: &[(Span, std::sync::Arc<str>)], at: Span) -> Option<(Span, std::sync::Arc<str>)> {
     let holding = functions.iter().filter(|(span, _)| span.range.encloses(at.range));
@@ -170,6 +254,7 @@ fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
         let Some(id) = value.as_object() else { continue };
         let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
         let result = isolated(machine, |machine| {
+            enter(machine, entry);
             let made = machine.call(&Value::object(class), Arguments::none(function.span)).ok();
             let instance = match made {
                 Some(value) if matches!(value.kind, Kind::Object(_)) => value,
@@ -177,6 +262,7 @@ fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
             };
             let mut arguments = arguments(&entry.rules, function.span);
             arguments.positional.push(instance);
+            add_parsed_arguments(machine, id, &mut arguments);
             let value = machine.call_function(&function, id, arguments).ok()?;
             machine.note_view_return(None, &function, &value);
             Some(machine.fact(&value))

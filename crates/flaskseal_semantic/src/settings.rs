@@ -319,14 +319,12 @@ pub(crate) fn instantiate_subclass(
                 continue;
             }
             let (default, aliases) = field_default(machine, &pair[1]);
-            let value = match arguments.keyword(&name) {
-                Some(value) => value.clone(),
+            let annotation =
+                annotations.iter().find(|(known, _)| *known == name).map(|(_, kind)| kind.as_str());
+            let value = match arguments.keyword(&name).or(arguments.further.as_ref()) {
+                Some(value) => validated(value, annotation),
                 None if is_settings => {
-                    let kind = match annotations
-                        .iter()
-                        .find(|(known, _)| *known == name)
-                        .map(|(_, kind)| kind.as_str())
-                    {
+                    let kind = match annotation {
                         Some("bool") => "bool",
                         Some("int") => "int",
                         Some("float") => "float",
@@ -348,6 +346,20 @@ pub(crate) fn instantiate_subclass(
         }
     }
     Ok(Some(Value::object(id)))
+}
+
+/// What a model keeps of a value that it was given: a number where it says so.
+fn validated(value: &Value, annotation: Option<&str>) -> Value {
+    let number = match annotation {
+        Some("int") => Type::Int,
+        Some("float") => Type::Float,
+        Some("bool") => Type::Bool,
+        _ => return value.clone(),
+    };
+    value.map(|one| match one.origin() {
+        Some(origin) => Value::new(Kind::Some(number), one.at).tainted(Some(origin)),
+        None => one.clone(),
+    })
 }
 
 struct SettingsOptions {

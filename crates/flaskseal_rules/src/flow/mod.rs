@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use flaskseal_core::{Assessment, Confidence, Finding, Fix, RuleMeta, Severity, Span};
 use flaskseal_project::Context;
+use flaskseal_project::models::Models;
 use flaskseal_project::models::{Port, Sink};
 use flaskseal_project::semantic::{
     Alphabet, Context as When, Event, Fact, FactKind, Hole, Origin, OriginKind, Rope, Source, StepKind,
@@ -59,10 +60,10 @@ fn values_at<'p>(event: &'p Event, port: &Port) -> Vec<&'p Fact> {
         Port::Argument { index, name } => {
             let by_index = index.and_then(|index| event.positional.get(index));
             let by_name = || name.as_ref().and_then(|name| event.keyword(name));
-            by_index.or_else(by_name).into_iter().collect()
+            by_index.or_else(by_name).or(event.further.as_ref()).into_iter().collect()
         }
-        Port::Positional => event.positional.iter().collect(),
-        Port::Keywords => event.keywords.iter().map(|(_, value)| value).collect(),
+        Port::Positional => event.positional.iter().chain(&event.further).collect(),
+        Port::Keywords => event.keywords.iter().map(|(_, value)| value).chain(&event.further).collect(),
         Port::Receiver => event.receiver.iter().collect(),
     }
 }
@@ -122,7 +123,9 @@ pub(crate) fn text(fact: &Fact) -> Option<Rope> {
     match &fact.kind {
         FactKind::Str(_) | FactKind::EncodedText(_) => Some(fact.to_rope()),
         FactKind::Unknown if fact.taint.is_some() => Some(fact.to_rope()),
-        FactKind::Path(path) if fact.taint.is_some() && is_plain_data(path) => Some(fact.to_rope()),
+        FactKind::Path(path) if fact.taint.is_some() && Models::bundled().is_plain(path) => {
+            Some(fact.to_rope())
+        }
         FactKind::Instance(class, attributes)
             if class.is("pathlib.Path") || class.is("markupsafe.Markup") =>
         {
@@ -131,30 +134,6 @@ pub(crate) fn text(fact: &Fact) -> Option<Rope> {
         }
         _ => None,
     }
-}
-
-/// Whether a library's value is text, numbers or a container of them, not an object with a meaning of its own.
-fn is_plain_data(path: &str) -> bool {
-    const GIVERS: &[&str] = &[
-        "flask.request.",
-        "base64.",
-        "binascii.",
-        "builtins.",
-        "codecs.",
-        "copy.",
-        "html.",
-        "json.",
-        "os.path.",
-        "random.choice",
-        "re.",
-        "textwrap.",
-        "unicodedata.",
-        "urllib.parse.",
-        "webargs.",
-    ];
-    // What was uploaded is a file, not a name.
-    let is_upload = path.starts_with("flask.request.files[") && path.ends_with(']');
-    !is_upload && GIVERS.iter().any(|giver| path.starts_with(giver))
 }
 
 /// A hole whose text can leave its place in a language.

@@ -584,6 +584,19 @@ impl<'a> Machine<'a> {
 
     /// `str()` of each value, joined; the product of their alternatives while it stays small.
     pub(crate) fn concat_values(&mut self, parts: &[Value]) -> Value {
+        if let Some(value) = self.combinations(parts) {
+            return value;
+        }
+        // What no client has a hand in need not be told apart.
+        let fewer: Vec<Value> = parts.iter().map(|part| self.with_constants_as_one(part)).collect();
+        self.combinations(&fewer).unwrap_or_else(|| {
+            // Every part as one text, of which what its alternatives have in common is known.
+            Rope::concat(parts.iter().map(|part| self.text_of(part))).into()
+        })
+    }
+
+    /// Every way to put alternatives of the parts together; `None` where there are too many.
+    fn combinations(&self, parts: &[Value]) -> Option<Value> {
         let mut results = vec![(Vec::<Rope>::new(), Guard::ALWAYS)];
         for part in parts {
             let alternatives = part.alternatives();
@@ -599,16 +612,26 @@ impl<'a> Machine<'a> {
                 }
             }
             if next.len() > MAX_COMBINATIONS {
-                // Every part as one text, of which what its alternatives have in common is known.
-                return Rope::concat(parts.iter().map(|part| self.text_of(part))).into();
+                return None;
             }
             results = next;
         }
-        Value::union(
-            results
-                .into_iter()
-                .map(|(ropes, guard)| Alternative { value: Value::from(Rope::concat(ropes)), guard }),
-        )
+        let alternatives = results
+            .into_iter()
+            .map(|(ropes, guard)| Alternative { value: Value::from(Rope::concat(ropes)), guard });
+        Some(Value::union(alternatives))
+    }
+
+    fn with_constants_as_one(&self, part: &Value) -> Value {
+        let (of_client, constant): (Vec<_>, Vec<_>) =
+            part.alternatives().into_iter().partition(|one| one.value.origin().is_some());
+        if constant.len() < 2 {
+            return part.clone();
+        }
+        let guard = constant.iter().map(|one| one.guard.clone()).reduce(|a, b| a.or(&b));
+        let text = self.text_of(&Value::union(constant));
+        let one = Alternative { value: text.into(), guard: guard.unwrap_or_default() };
+        Value::union(of_client.into_iter().chain([one]))
     }
 
     /// `str(value)`; of a union, what all its alternatives have in common.

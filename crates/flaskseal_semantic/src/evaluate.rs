@@ -185,8 +185,9 @@ pub fn evaluate(
     let apps = machine.apps.clone();
     let mut apps: Vec<App> =
         apps.iter().zip(&routes).map(|(app, routes)| app_facts(&mut machine, *app, routes)).collect();
-    if outcome != Outcome::Started {
-        // The real start goes on where the analysis saw it end: nothing is known to stay as it was then.
+    if outcome != Outcome::Started || machine.reads_unseen_settings {
+        // The real start goes on where the analysis saw it end, or something unseen takes part in it: nothing is known
+        // to stay as it was then.
         apps.iter_mut().for_each(App::forget_certainty);
     }
     let mut functions = Vec::new();

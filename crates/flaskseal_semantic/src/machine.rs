@@ -119,6 +119,8 @@ pub(crate) struct Machine<'a> {
     pub context: Context,
     /// Functions are called one by one; modules are not run any more.
     pub serving: bool,
+    /// A setting was read at the start that nothing visible sets: something unseen does.
+    pub reads_unseen_settings: bool,
     /// A view is called, as the router does.
     pub in_view: bool,
     /// The request's path is a constant: the view is served under rules without converters.
@@ -163,6 +165,7 @@ impl<'a> Machine<'a> {
             wrapped: FxHashMap::default(),
             context: Context::Start,
             serving: false,
+            reads_unseen_settings: false,
             in_view: false,
             is_path_constant: false,
             generators: FxHashMap::default(),

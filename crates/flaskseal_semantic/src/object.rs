@@ -516,6 +516,7 @@ impl<'a> Machine<'a> {
                         // Nobody catches it, so production would not work: something unseen sets it.
                         None if self.tries == 0 && is_configuration(&dict) => {
                             if !self.serving {
+                                self.reads_unseen_settings = true;
                                 self.incomplete("a setting is read that nothing visible sets", Some(span));
                             }
                             results.push(Alternative { value: Value::path("flask.Config().get()"), guard });

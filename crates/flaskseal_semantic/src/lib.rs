@@ -36,6 +36,7 @@ mod markup;
 mod narrow;
 mod object;
 mod origin;
+mod parsed;
 mod paths;
 mod pattern;
 mod pattern_parser;

@@ -45,6 +45,9 @@ pub(crate) fn call_path(
     if let Some(value) = crate::paths::call_path(machine, path, &arguments)? {
         return Ok(value.at(Some(span)));
     }
+    if let Some(value) = crate::parsed::call_path(machine, path) {
+        return Ok(value.at(Some(arguments.span)));
+    }
     if let Some(value) = crate::url::call_path(machine, path, &arguments) {
         return Ok(value.at(Some(span)));
     }
@@ -171,6 +174,9 @@ fn call_instance_method(
         return Ok(value.at(Some(span)));
     }
     if let Some(value) = crate::markup::call_method(machine, id, name, &arguments) {
+        return Ok(value.at(Some(span)));
+    }
+    if let Some(value) = crate::parsed::call_method(machine, id, &base, name, &arguments) {
         return Ok(value.at(Some(span)));
     }
     if let Some(value) = crate::resource::call_method(machine, id, &base, name, &arguments) {
@@ -311,7 +317,7 @@ pub(crate) fn decorate(
         "abc.abstractmethod" | "contextlib.contextmanager" | "typing.overload" | "typing.final" => {
             Some(function.clone())
         }
-        _ => crate::serve::note_parsed_arguments(machine, &path, function),
+        _ => crate::parsed::decorate(machine, &path, function),
     })
 }
 

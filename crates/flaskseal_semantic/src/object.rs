@@ -145,8 +145,8 @@ impl<'a> Machine<'a> {
                 if self.class_attribute(id, "__getattr__").is_some() {
                     return Ok(Value::UNKNOWN.at(here));
                 }
-                if let Some(further) = self.heap.attribute(id, "@further") {
-                    return Ok(further.clone().at(here));
+                if let Some(further) = crate::parsed::further(self, id, name) {
+                    return Ok(further.at(here));
                 }
                 let base = self.library_base(&class);
                 let inherited = base
@@ -464,6 +464,11 @@ impl<'a> Machine<'a> {
                             && let Some(field) = self.class_attribute(id, name)
                         {
                             return Ok(field.at(here));
+                        }
+                        if let Some(name) = key.as_str()
+                            && let Some(further) = crate::parsed::further(self, id, name)
+                        {
+                            return Ok(self.heap.attribute(id, name).cloned().unwrap_or(further).at(here));
                         }
                         Ok(crate::stdlib::instance_item(self, id, key).unwrap_or(Value::UNKNOWN).at(here))
                     }

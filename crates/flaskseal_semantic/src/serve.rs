@@ -79,7 +79,7 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
                     if let Some(class) = function.class {
                         arguments.positional.push(Value::object(machine.instance(Value::object(class))));
                     }
-                    add_parsed_arguments(machine, entry.view, &mut arguments);
+                    crate::parsed::add_arguments(machine, entry.view, &mut arguments);
                     let value = machine.call_function(&function, entry.view, arguments).ok()?;
                     machine.note_view_return(entry.function.as_ref(), &function, &value);
                     Some(machine.fact(&value))
@@ -179,49 +179,6 @@ fn enter(machine: &mut Machine<'_>, entry: &Entry) {
     }
 }
 
-/// Where a decorator parses the request and hands the result to the view, the view is given it: `@use_args(schema)`.
-pub(crate) fn note_parsed_arguments(
-    machine: &mut Machine<'_>,
-    decorator: &str,
-    function: &Value,
-) -> Option<Value> {
-    let decorator = decorator.strip_suffix("()")?;
-    let models = machine.program.models;
-    let role = PARSED.into_iter().find(|role| models.has_role(decorator, role))?;
-    let id = function.as_object()?;
-    let mut all = match machine.heap.attribute(id, "@parsed").map(|value| &value.kind) {
-        Some(Kind::Tuple(known)) => known.to_vec(),
-        _ => Vec::new(),
-    };
-    // The outermost decorator hands over first.
-    all.insert(0, Value::str(role));
-    machine.heap.set_attribute(id, Name::new_static("@parsed"), Value::tuple(all));
-    Some(function.clone())
-}
-
-const PARSED: [&str; 2] = ["view.arguments", "view.keywords"];
-/// What a parser of requests gives, as an input of the models.
-const PARSED_REQUEST: &str = "webargs.flaskparser.parser.parse()";
-
-/// Adds what decorators hand over to a view.
-fn add_parsed_arguments(machine: &Machine<'_>, view: ObjectId, arguments: &mut Arguments) {
-    let Some(Kind::Tuple(parsed)) = machine.heap.attribute(view, "@parsed").map(|value| &value.kind) else {
-        return;
-    };
-    for role in parsed.iter().filter_map(Value::as_str) {
-        let Some(request) = crate::request::input(machine, &PARSED_REQUEST.into(), arguments.span) else {
-            continue;
-        };
-        match role {
-            "view.keywords" => {
-                arguments.open = true;
-                arguments.further = Some(request);
-            }
-            _ => arguments.positional.push(request),
-        }
-    }
-}
-
 /// The function of a file whose text, its decorators included, holds a place; the innermost one.
 fn innermost(functions: &[(Span, std::sync::Arc<str>)], at: Span) -> Option<(Span, std::sync::Arc<str>)> {
     let holding = functions.iter().filter(|(span, _)| span.range.encloses(at.range));
@@ -262,7 +219,7 @@ fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
             };
             let mut arguments = arguments(&entry.rules, function.span);
             arguments.positional.push(instance);
-            add_parsed_arguments(machine, id, &mut arguments);
+            crate::parsed::add_arguments(machine, id, &mut arguments);
             let value = machine.call_function(&function, id, arguments).ok()?;
             machine.note_view_return(None, &function, &value);
             Some(machine.fact(&value))

@@ -105,6 +105,8 @@ pub struct Exchange {
     pub purpose: Purpose,
     pub method: String,
     pub url: Url,
+    /// Headers that made the request special.
+    pub sent: Vec<(String, String)>,
     pub status: u16,
     pub headers: Vec<Header>,
     pub body: Vec<u8>,
@@ -160,6 +162,7 @@ impl Exchange {
             method: method.to_owned(),
             name: url.to_string(),
             url,
+            sent: sent.to_vec(),
             status: received.status,
             headers,
             body: received.body,
@@ -185,6 +188,7 @@ impl Exchange {
     pub fn parse(name: &str, text: &str) -> Result<Self, MalformedTranscript> {
         let mut request = None;
         let mut status = None;
+        let mut sent = Vec::new();
         let mut headers = Vec::new();
         let mut body_at = None;
         let mut at = 0;
@@ -196,6 +200,9 @@ impl Exchange {
             if line.is_empty() && status.is_some() {
                 body_at = Some(at as u32);
                 break;
+            }
+            if let Some((name, value)) = line.strip_prefix('>').and_then(|line| line.split_once(':')) {
+                sent.push((name.trim().to_owned(), value.trim().to_owned()));
             }
             if line.is_empty() || line.starts_with('#') || line.starts_with('>') {
                 continue;
@@ -219,6 +226,7 @@ impl Exchange {
             purpose,
             method,
             url,
+            sent,
             status,
             headers,
             body,
@@ -228,6 +236,12 @@ impl Exchange {
             status_range,
             body_at,
         })
+    }
+
+    /// The value of a header that made the request special.
+    pub fn sent(&self, name: &str) -> Option<&str> {
+        let header = self.sent.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        header.map(|(_, value)| value.as_str())
     }
 
     /// Headers of a name, in any case.

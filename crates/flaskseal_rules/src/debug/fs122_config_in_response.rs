@@ -3,14 +3,16 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span, TextRange,
 };
+use flaskseal_live::Live;
+use flaskseal_live::listed::Find;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 use flaskseal_python::ast;
 
 use super::NO_DIAGNOSTICS;
 use super::secret_name::is_secret_name;
-use crate::Rule;
 use crate::answer::{Answer, Piece, answers, is_guarded, returned, runs};
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(122),
@@ -20,7 +22,7 @@ static META: RuleMeta = RuleMeta {
     confidence: Confidence::Firm,
     controls: &[NO_DIAGNOSTICS],
     // Templates that print `config` are not read yet.
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[200, 497],
     owasp: Some("A01"),
     asvs: &["V13.4.5"],
@@ -68,6 +70,21 @@ impl Rule for ConfigInResponse {
                     .with_fix(Fix::advice("return the few values that the client needs, by name")),
                 );
             }
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        for (answer, listed) in
+            served::listed(live).into_iter().filter(|(_, listed)| listed.find == Find::Internals)
+        {
+            let has_secret = ["SECRET_KEY", "DATABASE_URI", "DATABASE_URL", "PASSWORD"]
+                .iter()
+                .any(|name| answer.page().contains(name));
+            let severity = if has_secret { Severity::Critical } else { Severity::High };
+            let place = live.answer(answer, "names of settings, with their values");
+            let message = format!("`{}` shows {} to everybody", listed.path, listed.what);
+            let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+            out.fail(finding.with_scope(listed.path).with_fix(Fix::advice("take the address away")));
         }
     }
 }

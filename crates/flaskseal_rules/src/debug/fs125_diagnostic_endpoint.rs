@@ -3,12 +3,14 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
+use flaskseal_live::listed::Find;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact};
 
 use super::NO_DIAGNOSTICS;
-use crate::Rule;
 use crate::answer::start_calls;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(125),
@@ -17,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[NO_DIAGNOSTICS],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[489, 749],
     owasp: Some("A05~"),
     asvs: &["V13.4.5", "V15.2.3"],
@@ -104,6 +106,24 @@ impl Rule for DiagnosticEndpoint {
                     "`/metrics` answers whoever asks",
                 );
             }
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        for (answer, listed) in
+            served::listed(live).into_iter().filter(|(_, listed)| listed.find == Find::Tool)
+        {
+            // Descriptions of an interface may be meant for everybody; measurements of the process hardly are.
+            let is_deep = matches!(listed.path, "/flask-profiler/" | "/dashboard/");
+            let severity = if is_deep { Severity::Medium } else { Severity::Low };
+            let place = live.answer(answer, "a tool for developers");
+            let message = format!("`{}` shows {} to everybody", listed.path, listed.what);
+            let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+            out.fail(
+                finding
+                    .with_scope(listed.path)
+                    .with_fix(Fix::advice("switch it off in production, or put it behind a login")),
+            );
         }
     }
 }

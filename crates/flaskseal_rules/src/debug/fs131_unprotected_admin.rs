@@ -3,12 +3,14 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
+use flaskseal_live::listed::Find;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{ClassFact, Event, Fact, FactKind};
 
 use super::NO_DIAGNOSTICS;
-use crate::Rule;
 use crate::answer::start_calls;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(131),
@@ -17,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[NO_DIAGNOSTICS],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[306, 862],
     owasp: Some("A07"),
     asvs: &["V8.2.1"],
@@ -57,6 +59,21 @@ impl Rule for UnprotectedAdmin {
                     .with_fix(Fix::advice("check the user in a `before_request` of its blueprint")),
                 );
             }
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        for (answer, listed) in
+            served::listed(live).into_iter().filter(|(_, listed)| listed.find == Find::Admin)
+        {
+            let place = live.answer(answer, "no login is asked for");
+            let message = format!("`{}` is {}, and open to everybody", listed.path, listed.what);
+            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            out.fail(
+                finding
+                    .with_scope(listed.path)
+                    .with_fix(Fix::advice("let `is_accessible` ask who the user is, in every view")),
+            );
         }
     }
 }

@@ -12,6 +12,7 @@ mod fs103_debug_in_environment;
 mod fs104_boolean_from_string;
 mod fs106_dev_server_in_production;
 mod fs107_werkzeug_debugger;
+mod fs108_public_debug_page;
 mod fs109_leftover_debugger;
 mod fs111_testing_mode;
 mod fs115_removed_flask_env;
@@ -23,6 +24,7 @@ mod fs126_verbose_logging;
 mod fs127_secret_in_log;
 mod fs131_unprotected_admin;
 mod fs135_source_in_static_folder;
+mod fs136_public_sensitive_file;
 mod fs138_version_disclosure;
 mod secret_name;
 mod serving;
@@ -36,6 +38,7 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs104_boolean_from_string::BooleanFromString,
     &fs106_dev_server_in_production::DevServerInProduction,
     &fs107_werkzeug_debugger::WerkzeugDebugger,
+    &fs108_public_debug_page::PublicDebugPage,
     &fs109_leftover_debugger::LeftoverDebugger,
     &fs111_testing_mode::TestingMode,
     &fs115_removed_flask_env::RemovedFlaskEnv,
@@ -47,6 +50,7 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs127_secret_in_log::SecretInLog,
     &fs131_unprotected_admin::UnprotectedAdmin,
     &fs135_source_in_static_folder::SourceInStaticFolder,
+    &fs136_public_sensitive_file::PublicSensitiveFile,
     &fs138_version_disclosure::VersionDisclosure,
 ];
 

@@ -3,12 +3,13 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Live, Purpose};
 use flaskseal_project::Context;
 
 use super::OTHER_HEADERS;
 use super::effective::{Header, Headers, Scope, Value};
 use super::html::{Pages, pages};
-use crate::Rule;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(530),
@@ -17,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[OTHER_HEADERS],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[16],
     owasp: Some("A05"),
     asvs: &[],
@@ -75,6 +76,42 @@ impl Rule for InconsistentHeaders {
                 );
             }
             conflict(&headers, name, &set, out);
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let pages = served::pages(live);
+        for name in SECURITY {
+            let set = pages.iter().find_map(|page| Some((*page, page.header(name)?)));
+            let Some((page, header)) = set else { continue };
+            let is_everywhere = pages.iter().all(|page| page.header(name).is_some());
+            let error =
+                live.of(Purpose::Missing).find(|error| error.is_html() && error.header(name).is_none());
+            if let Some(error) = error.filter(|_| is_everywhere) {
+                let finding = Finding::new(
+                    META.id,
+                    Severity::Low,
+                    Confidence::Certain,
+                    live.answer(error, "not on this page"),
+                    format!("`{}` is missing on error pages", header.name),
+                );
+                let trail = [live.at(page, header, "on others it is there")];
+                out.fail(finding.with_trail(trail).with_fix(Fix::advice("nginx: `add_header … always`")));
+            }
+            if !matches!(*name, "x-frame-options" | "strict-transport-security") {
+                continue;
+            }
+            let other = page.named(name).find(|other| !other.value.eq_ignore_ascii_case(&header.value));
+            if let Some(other) = other {
+                let place = live.at(page, other, "another value");
+                let message = format!("`{name}` is sent twice, with different values");
+                let finding = Finding::new(META.id, Severity::Low, Confidence::Certain, place, message);
+                out.fail(
+                    finding
+                        .with_trail([live.at(page, header, "sent first")])
+                        .with_fix(Fix::advice("set each header in one place")),
+                );
+            }
         }
     }
 }

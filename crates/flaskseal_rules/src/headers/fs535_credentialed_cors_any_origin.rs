@@ -3,6 +3,7 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Live, Purpose};
 use flaskseal_project::Context;
 
 use super::CORS;
@@ -19,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::High,
     confidence: Confidence::Firm,
     controls: &[CORS],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[942, 346],
     owasp: Some("A05"),
     asvs: &["V3.4.2"],
@@ -75,6 +76,28 @@ impl Rule for CredentialedCorsAnyOrigin {
                 cx.evidence(grant.span, "foreign sites get nothing with the visitor's cookies"),
             ),
             None => coverage::support_by_coverage(cx, CORS, out),
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        for answer in live.of(Purpose::ForeignOrigin).chain(live.of(Purpose::NullOrigin)) {
+            let (Some(origin), Some(header)) =
+                (answer.sent("origin"), answer.header("access-control-allow-origin"))
+            else {
+                continue;
+            };
+            let has_credentials = answer.value("access-control-allow-credentials") == Some("true");
+            if !has_credentials || !header.value.eq_ignore_ascii_case(origin) {
+                continue;
+            }
+            let message = if origin == "null" {
+                "sandboxed frames of any site, whose origin is `null`, may read answers in the name of their visitor"
+            } else {
+                "any site may read answers in the name of its visitor"
+            };
+            let place = live.at(answer, header, "whoever asks is allowed, with cookies");
+            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            out.fail(finding.with_fix(Fix::advice("list the sites that may read the answers, each in full")));
         }
     }
 }

@@ -3,13 +3,14 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Live, Purpose};
 use flaskseal_project::Context;
 
 use super::CORS;
 use super::cors::{Grant, Origins, grants};
 use super::effective::Headers;
-use crate::Rule;
 use crate::session_cookie;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(536),
@@ -18,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[CORS],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[942],
     owasp: Some("A05"),
     asvs: &["V3.4.2"],
@@ -52,6 +53,24 @@ impl Rule for PermissiveCors {
                     "grant it to the paths that are for everybody, or to the sites that need it",
                 )),
             );
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        let has_sessions = served::cookies(live).iter().any(|seen| seen.is_session(starts));
+        for answer in live.of(Purpose::ForeignOrigin).filter(|_| has_sessions) {
+            let Some(header) = answer.header("access-control-allow-origin") else { continue };
+            let is_any = header.value == "*" || Some(header.value.as_str()) == answer.sent("origin");
+            let has_credentials = answer.value("access-control-allow-credentials") == Some("true");
+            if !is_any || has_credentials {
+                continue;
+            }
+            let place = live.at(answer, header, "granted to a site that nobody knows");
+            let message = "pages of a site with sessions may be read by any site, without cookies";
+            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            out.fail(finding.with_fix(Fix::advice(
+                "grant it to the paths that are for everybody, or to the sites that need it",
+            )));
         }
     }
 }

@@ -1,6 +1,9 @@
 //! FS556: JSON or JavaScript with data of a client's is sent as HTML.
 
-use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
+use flaskseal_live::Live;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Alphabet, Rope, Segment};
 
@@ -16,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[ESCAPED_OUTPUT],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[79, 430, 352],
     owasp: Some("A03"),
     asvs: &["V4.1.1", "V3.5.6"],
@@ -63,6 +66,26 @@ impl Rule for MismatchedResponseType {
         report(cx, &META, found, out);
         support_by_coverage(cx, ESCAPED_OUTPUT, out);
     }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let answers = live.ordinary().filter(|answer| answer.is_html() && !answer.truncated);
+        for answer in answers.filter(|answer| is_json(&answer.page())) {
+            let Some(header) = answer.header("content-type") else { continue };
+            let place = live.at(answer, header, "browsers read it as a page");
+            let message = format!("`{}` answers with JSON that is called HTML", answer.url.path());
+            let finding = Finding::new(META.id, Severity::Low, Confidence::Certain, place, message);
+            out.fail(finding.with_scope(answer.url.path()).with_fix(Fix::advice("answer with `jsonify`")));
+        }
+    }
+}
+
+/// An object or a list, as far as its ends tell.
+fn is_json(text: &str) -> bool {
+    let text = text.trim();
+    let is_object = text.starts_with("{\"") && text.ends_with('}') || text == "{}";
+    let is_list =
+        text.starts_with("[{\"") && text.ends_with("}]") || text.starts_with("[\"") && text.ends_with("\"]");
+    is_object || is_list
 }
 
 /// `callback(...)`: a function of the client's choice gets the data.

@@ -3,11 +3,12 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
-use flaskseal_project::Project;
+use flaskseal_live::{Live, page};
 use flaskseal_project::jinja::Tag;
+use flaskseal_project::{Context, Project};
 
 use super::{ESCAPED_OUTPUT, printed};
-use crate::Rule;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(561),
@@ -16,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Certain,
     controls: &[ESCAPED_OUTPUT],
-    layers: &[Layer::Template],
+    layers: &[Layer::Template, Layer::Live],
     cwe: &[353, 829],
     owasp: Some("A08"),
     asvs: &["V3.6.1"],
@@ -26,6 +27,9 @@ static META: RuleMeta = RuleMeta {
 
 pub(crate) struct MissingSri;
 
+const ADVICE: &str =
+    "add `integrity` and `crossorigin=\"anonymous\"` for a fixed version, or serve the file yourself";
+
 impl Rule for MissingSri {
     fn meta(&self) -> &'static RuleMeta {
         &META
@@ -34,40 +38,67 @@ impl Rule for MissingSri {
     fn check_templates(&self, project: &Project<'_>, out: &mut Assessment) {
         for file in project.templates.files.iter().filter(|file| printed::is_html(file)) {
             for tag in file.markup.tags.iter().filter(|tag| !tag.is_end && !tag.open) {
-                let Some((what, address)) = loaded(tag) else { continue };
-                let Some(host) = host(address) else { continue };
-                if CHANGING.iter().any(|known| host == *known || host.ends_with(&format!(".{known}"))) {
-                    continue;
-                }
-                let integrity = tag
-                    .attribute("integrity")
-                    .filter(|integrity| integrity.dynamic || !integrity.literal.trim().is_empty());
-                let claim = match integrity {
-                    None => "whoever controls that server decides what runs here",
-                    Some(_) if tag.attribute("crossorigin").is_none() => {
-                        "without `crossorigin` browsers refuse to compare it"
-                    }
-                    Some(_) => continue,
-                };
-                // Without a scheme the page's own is taken, and that may be http.
-                let severity = if address.starts_with("//") && what == "script" {
-                    Severity::Medium
-                } else {
-                    META.severity
-                };
-                let place = Evidence::at(Layer::Template, file.span(tag.range), claim);
-                let message = match integrity {
-                    None => format!("a {what} from {host} is loaded without `integrity`"),
-                    Some(_) => format!("a {what} from {host} has `integrity` without `crossorigin`"),
-                };
-                out.fail(
-                    Finding::new(META.id, severity, META.confidence, place, message).with_fix(Fix::advice(
-                        "add `integrity` and `crossorigin=\"anonymous\"` for a fixed version, or serve the file yourself",
-                    )),
-                );
+                let Some(defect) = defect(tag) else { continue };
+                let place = Evidence::at(Layer::Template, file.span(tag.range), defect.claim);
+                let finding = Finding::new(META.id, defect.severity, META.confidence, place, defect.message);
+                out.fail(finding.with_fix(Fix::advice(ADVICE)));
             }
         }
     }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let mut told: Vec<String> = Vec::new();
+        for page in served::pages(live) {
+            let Some(at) = page.body_at else { continue };
+            for tag in page::tags(&page.page()).iter().filter(|tag| !tag.is_end) {
+                // What comes from the site's own host needs no digest.
+                let is_own = loaded(tag)
+                    .and_then(|(_, address)| host(address))
+                    .is_some_and(|host| host.eq_ignore_ascii_case(live.site.host()));
+                let Some(defect) = defect(tag).filter(|defect| !is_own && !told.contains(&defect.message))
+                else {
+                    continue;
+                };
+                told.push(defect.message.clone());
+                let place = live.evidence(page, page::shifted(tag.range, at), defect.claim);
+                let finding = Finding::new(META.id, defect.severity, META.confidence, place, defect.message);
+                out.fail(finding.with_fix(Fix::advice(ADVICE)));
+            }
+        }
+    }
+}
+
+/// What is wrong with what a tag loads.
+struct Defect {
+    severity: Severity,
+    message: String,
+    claim: &'static str,
+}
+
+fn defect(tag: &Tag) -> Option<Defect> {
+    let (what, address) = loaded(tag)?;
+    let host = host(address)?;
+    if CHANGING.iter().any(|known| host == *known || host.ends_with(&format!(".{known}"))) {
+        return None;
+    }
+    let integrity = tag
+        .attribute("integrity")
+        .filter(|integrity| integrity.dynamic || !integrity.literal.trim().is_empty());
+    let claim = match integrity {
+        None => "whoever controls that server decides what runs here",
+        Some(_) if tag.attribute("crossorigin").is_none() => {
+            "without `crossorigin` browsers refuse to compare it"
+        }
+        Some(_) => return None,
+    };
+    // Without a scheme the page's own is taken, and that may be http.
+    let severity =
+        if address.starts_with("//") && what == "script" { Severity::Medium } else { META.severity };
+    let message = match integrity {
+        None => format!("a {what} from {host} is loaded without `integrity`"),
+        Some(_) => format!("a {what} from {host} has `integrity` without `crossorigin`"),
+    };
+    Some(Defect { severity, message, claim })
 }
 
 /// What is loaded, and from where.

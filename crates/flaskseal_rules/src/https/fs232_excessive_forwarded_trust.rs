@@ -3,11 +3,13 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
 };
+use flaskseal_live::{Live, Purpose};
 use flaskseal_project::deploy::Server;
 use flaskseal_project::semantic::{Event, VariableValue};
 use flaskseal_project::{Context, Project};
 
 use super::{KNOWN_PROXY, app, front};
+use crate::served;
 use crate::{Rule, nginx};
 
 static META: RuleMeta = RuleMeta {
@@ -17,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[KNOWN_PROXY],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[348, 290],
     owasp: Some("A07"),
     asvs: &["V4.1.3", "V15.3.4"],
@@ -61,6 +63,23 @@ impl Rule for ExcessiveForwardedTrust {
                     .with_fix(Fix::advice(advice));
                 out.fail(finding);
             }
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        for answer in live.of(Purpose::ForwardedHost) {
+            let Some(name) = answer.sent("x-forwarded-host") else { continue };
+            let Some(place) = served::reflection(live, answer, name) else { continue };
+            let finding = Finding::new(
+                META.id,
+                META.severity,
+                Confidence::Certain,
+                place,
+                "the running site believes `X-Forwarded-Host` of any client: its links and redirects lead there",
+            );
+            out.fail(finding.with_fix(Fix::advice(
+                "let the proxy overwrite the header, or leave `x_host` of `ProxyFix` at 0",
+            )));
         }
     }
 }

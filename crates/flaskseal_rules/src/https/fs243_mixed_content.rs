@@ -3,8 +3,9 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
-use flaskseal_project::Project;
+use flaskseal_live::{Live, page};
 use flaskseal_project::jinja::{Attribute, Tag};
+use flaskseal_project::{Context, Project};
 
 use super::TLS;
 use crate::Rule;
@@ -16,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[TLS],
-    layers: &[Layer::Template],
+    layers: &[Layer::Template, Layer::Live],
     cwe: &[319, 311],
     owasp: Some("A02"),
     asvs: &["V12.2.1"],
@@ -49,6 +50,29 @@ impl Rule for MixedContent {
                     )
                     .with_fix(Fix::advice("write `https://`")),
                 );
+            }
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let mut told: Vec<String> = Vec::new();
+        for page in live.pages().filter(|page| page.is_https()) {
+            let Some(at) = page.body_at else { continue };
+            let upgrades = page
+                .named("content-security-policy")
+                .any(|header| header.value.to_ascii_lowercase().contains("upgrade-insecure-requests"));
+            for tag in page::tags(&page.page()).iter().filter(|tag| !tag.is_end) {
+                let Some((attribute, severity, what)) = loaded(tag) else { continue };
+                let Some(host) = host(&attribute.literal) else { continue };
+                let message = format!("{what} {host} over plain HTTP");
+                if told.contains(&message) {
+                    continue;
+                }
+                told.push(message.clone());
+                let severity = if upgrades { Severity::Low } else { severity };
+                let place = live.evidence(page, page::shifted(tag.range, at), "over HTTP");
+                let finding = Finding::new(META.id, severity, META.confidence, place, message);
+                out.fail(finding.with_fix(Fix::advice("write `https://`")));
             }
         }
     }

@@ -1,13 +1,16 @@
 //! FS426: the Host header, which the client sets, is used to build links.
 
-use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
+use flaskseal_live::{Live, Purpose};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Alphabet, FactKind, Hole, Origin};
 
 use super::NO_INJECTION;
-use crate::Rule;
 use crate::flow::{Breach, flows, input, report, text};
 use crate::session::coverage::support_by_coverage;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(426),
@@ -16,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[NO_INJECTION],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[644, 346],
     owasp: Some("A03"),
     asvs: &["V4.1.3"],
@@ -53,6 +56,21 @@ impl Rule for TrustedHostHeader {
         }
         report(cx, &META, found, out);
         support_by_coverage(cx, NO_INJECTION, out);
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        for answer in live.of(Purpose::ForeignHost) {
+            let Some(name) = answer.sent("host") else { continue };
+            let Some(place) = served::reflection(live, answer, name) else { continue };
+            let finding = Finding::new(
+                META.id,
+                META.severity,
+                Confidence::Certain,
+                place,
+                "links and redirects of the running site lead to any host that a client names",
+            );
+            out.fail(finding.with_fix(Fix::advice("refuse hosts that are not the site's: `TRUSTED_HOSTS` (Flask 3.1), and a default server that answers 444")));
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use flaskseal_core::{
     Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
     Severity,
 };
+use flaskseal_live::{Live, Purpose, hsts};
 use flaskseal_project::Context;
 
 use super::SECURE_COOKIE;
-use crate::Rule;
 use crate::session_cookie::{self, Attribute};
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(321),
@@ -17,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[SECURE_COOKIE],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[614],
     owasp: Some("A05"),
     asvs: &["V3.3.1"],
@@ -61,6 +62,37 @@ impl Rule for InsecureSessionCookie {
         };
         let finding = Finding::new(META.id, META.severity, META.confidence, primary, message);
         out.fail(finding.with_trail(place.trail).with_fix(fix));
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        for seen in served::cookies(live).iter().filter(|seen| seen.is_session(starts)) {
+            // A site without TLS has another problem first.
+            if !seen.answer.is_https() {
+                continue;
+            }
+            if seen.cookie.secure {
+                let claim = format!("`{}` is Secure", seen.cookie.name);
+                out.support(SECURE_COOKIE, live.at(seen.answer, seen.header, claim));
+                continue;
+            }
+            let hsts = seen.answer.value("strict-transport-security").and_then(hsts::Policy::parse);
+            let serves_http =
+                live.of(Purpose::Plain).any(|answer| answer.status < 400 && !answer.is_redirect());
+            let severity = match hsts {
+                Some(policy) if policy.include_subdomains => Severity::Low,
+                None if serves_http => Severity::High,
+                _ => META.severity,
+            };
+            let place = live.at(seen.answer, seen.header, "without `Secure`");
+            let message =
+                format!("`{}` is not Secure: browsers send it over plain HTTP too", seen.cookie.name);
+            let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+            out.fail(
+                finding
+                    .with_scope(&*seen.cookie.name)
+                    .with_fix(Fix::advice("set `SESSION_COOKIE_SECURE = True`")),
+            );
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use flaskseal_core::{
     Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
     Severity,
 };
+use flaskseal_live::Live;
 use flaskseal_project::Context;
 
 use super::HTTP_ONLY_COOKIE;
-use crate::Rule;
 use crate::session_cookie::{self, Attribute};
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(322),
@@ -17,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[HTTP_ONLY_COOKIE],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[1004],
     owasp: Some("A05"),
     asvs: &["V3.3.4"],
@@ -55,5 +56,23 @@ impl Rule for ScriptReadableSessionCookie {
         let message = "`SESSION_COOKIE_HTTPONLY` is off, so scripts can read the session cookie";
         let finding = Finding::new(META.id, META.severity, confidence, place.primary, message);
         out.fail(finding.with_trail(place.trail).with_fix(fix));
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        for seen in served::cookies(live).iter().filter(|seen| seen.is_session(starts)) {
+            if seen.cookie.http_only {
+                let claim = format!("`{}` is HttpOnly", seen.cookie.name);
+                out.support(HTTP_ONLY_COOKIE, live.at(seen.answer, seen.header, claim));
+                continue;
+            }
+            let place = live.at(seen.answer, seen.header, "without `HttpOnly`");
+            let message = format!("scripts can read `{}`", seen.cookie.name);
+            let finding = Finding::new(META.id, META.severity, META.confidence, place, message);
+            out.fail(
+                finding
+                    .with_scope(&*seen.cookie.name)
+                    .with_fix(Fix::advice("leave `SESSION_COOKIE_HTTPONLY` out: it is on by default")),
+            );
+        }
     }
 }

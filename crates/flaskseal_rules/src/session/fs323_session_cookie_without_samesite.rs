@@ -4,12 +4,13 @@ use flaskseal_core::{
     Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
     Severity,
 };
+use flaskseal_live::{Live, SameSite};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::FactKind;
 
 use super::SAME_SITE_COOKIE;
-use crate::Rule;
 use crate::session_cookie::{self, Attribute};
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(323),
@@ -18,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[SAME_SITE_COOKIE],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[1275],
     owasp: Some("A01"),
     asvs: &["V3.3.2"],
@@ -64,5 +65,30 @@ impl Rule for SessionCookieWithoutSamesite {
         };
         let finding = Finding::new(META.id, META.severity, META.confidence, place.primary, message);
         out.fail(finding.with_trail(place.trail).with_fix(fix));
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        for seen in served::cookies(live).iter().filter(|seen| seen.is_session(starts)) {
+            let name = &seen.cookie.name;
+            let message = match seen.cookie.same_site {
+                Some(SameSite::Lax | SameSite::Strict) => {
+                    let claim = format!("`{name}` has SameSite");
+                    out.support(SAME_SITE_COOKIE, live.at(seen.answer, seen.header, claim));
+                    continue;
+                }
+                Some(SameSite::None) if seen.cookie.secure => {
+                    format!("`{name}` has SameSite=None: it goes along with requests from every site")
+                }
+                Some(SameSite::None) => {
+                    format!("`{name}` has SameSite=None without Secure, and browsers reject it")
+                }
+                None => format!("`{name}` has no SameSite"),
+            };
+            let place = live.at(seen.answer, seen.header, "browsers differ in what they make of it");
+            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            out.fail(
+                finding.with_scope(&**name).with_fix(Fix::advice("set `SESSION_COOKIE_SAMESITE = \"Lax\"`")),
+            );
+        }
     }
 }

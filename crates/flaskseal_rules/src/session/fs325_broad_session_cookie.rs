@@ -3,12 +3,13 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::FactKind;
 
 use super::BOUNDED_SESSION;
-use crate::Rule;
 use crate::session_cookie;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(325),
@@ -17,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[BOUNDED_SESSION],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[1275, 668],
     owasp: Some("A01"),
     asvs: &["V3.3.3"],
@@ -116,6 +117,26 @@ impl Rule for BroadSessionCookie {
                     "leave `SESSION_COOKIE_DOMAIN` out: the cookie then belongs to its own host alone",
                 )),
         );
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        for seen in served::cookies(live).iter().filter(|seen| seen.is_session(starts)) {
+            let Some(domain) = &seen.cookie.domain else {
+                let claim = format!("`{}` is for this host alone", seen.cookie.name);
+                out.support(BOUNDED_SESSION, live.at(seen.answer, seen.header, claim));
+                continue;
+            };
+            let severity =
+                if PUBLIC_SUFFIXES.contains(&domain.as_str()) { Severity::Medium } else { META.severity };
+            let place = live.at(seen.answer, seen.header, "names a domain");
+            let message = format!("every host below `{domain}` gets `{}`", seen.cookie.name);
+            let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+            out.fail(
+                finding
+                    .with_scope(&*seen.cookie.name)
+                    .with_fix(Fix::advice("leave `SESSION_COOKIE_DOMAIN` out")),
+            );
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 
 use super::{HTTP_ONLY_COOKIE, SAME_SITE_COOKIE, SECURE_COOKIE};
-use crate::Rule;
 use crate::identity;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(329),
@@ -17,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[SECURE_COOKIE, HTTP_ONLY_COOKIE, SAME_SITE_COOKIE],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[614, 1004, 1275],
     owasp: Some("A05"),
     asvs: &["V3.3.1", "V3.3.2", "V3.3.4"],
@@ -46,6 +47,41 @@ impl Rule for InsecureAppCookie {
             if let Some(cookie) = Cookie::of_header(call) {
                 judge(cx, call, &cookie, out);
             }
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        for seen in served::cookies(live).iter().filter(|seen| seen.answer.is_https()) {
+            let name = seen.bare_name().to_ascii_lowercase();
+            let is_token =
+                ["auth", "token", "jwt", "login", "remember", "user"].iter().any(|word| name.contains(word));
+            let is_for_scripts = ["csrf", "xsrf"].iter().any(|word| name.contains(word));
+            if seen.is_session(starts) || served::is_of_extension(&name) {
+                continue;
+            }
+            let mut missing = Vec::new();
+            if !seen.cookie.secure {
+                missing.push("Secure");
+            }
+            if is_token && !is_for_scripts && !seen.cookie.http_only {
+                missing.push("HttpOnly");
+            }
+            let is_serious = is_token && !is_for_scripts && !missing.is_empty();
+            if is_token && seen.cookie.same_site.is_none() {
+                missing.push("SameSite");
+            }
+            if missing.is_empty() {
+                continue;
+            }
+            let severity = if is_serious { META.severity } else { Severity::Low };
+            let message = format!("the cookie `{}` lacks {}", seen.cookie.name, missing.join(", "));
+            let place = live.at(seen.answer, seen.header, "set so by the running site");
+            let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+            out.fail(
+                finding
+                    .with_scope(&*seen.cookie.name)
+                    .with_fix(Fix::advice("set it with `secure=True, httponly=True, samesite=\"Lax\"`")),
+            );
         }
     }
 }

@@ -3,13 +3,14 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
 use super::fs329_insecure_app_cookie::listed;
 use super::{HTTP_ONLY_COOKIE, SAME_SITE_COOKIE, SECURE_COOKIE};
-use crate::Rule;
 use crate::identity;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(331),
@@ -18,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[SECURE_COOKIE, HTTP_ONLY_COOKIE, SAME_SITE_COOKIE],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[614, 1275],
     owasp: Some("A05"),
     asvs: &["V3.3.1"],
@@ -40,6 +41,35 @@ impl Rule for InsecureExtensionCookie {
         }
         if let Some(place) = token_cookies(cx) {
             judge(cx, "the JWT cookie", "JWT_COOKIE", false, place, out);
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        for seen in served::cookies(live).iter().filter(|seen| seen.answer.is_https()) {
+            let name = seen.bare_name().to_ascii_lowercase();
+            if seen.is_session(starts) || !served::is_of_extension(&name) {
+                continue;
+            }
+            // The token that a form sends back is read by scripts.
+            let is_for_scripts = name.starts_with("csrf");
+            let mut missing = Vec::new();
+            if !seen.cookie.secure {
+                missing.push("Secure");
+            }
+            if !is_for_scripts && !seen.cookie.http_only {
+                missing.push("HttpOnly");
+            }
+            if missing.is_empty() {
+                continue;
+            }
+            let message = format!("the cookie `{}` lacks {}", seen.cookie.name, missing.join(", "));
+            let place = live.at(seen.answer, seen.header, "the default of the extension");
+            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            out.fail(
+                finding.with_scope(&*seen.cookie.name).with_fix(Fix::advice(
+                    "set `REMEMBER_COOKIE_SECURE = True`, or `JWT_COOKIE_SECURE = True`",
+                )),
+            );
         }
     }
 }

@@ -3,11 +3,12 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, FactKind};
 
 use super::SESSION_STORAGE;
-use crate::Rule;
+use crate::{Rule, served};
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(368),
@@ -16,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[SESSION_STORAGE],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[525, 524],
     owasp: Some("A04"),
     asvs: &["V14.2.2", "V14.3.2"],
@@ -73,6 +74,36 @@ impl Rule for CacheableSessionResponse {
                     .with_scope(&*function.qualified_name)
                     .with_fix(Fix::advice("cache the data instead of the page, or give `make_cache_key` a function that names the user")),
             );
+        }
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        for seen in served::cookies(live).iter().filter(|seen| seen.is_session(starts)) {
+            let said = |name: &str| seen.answer.value(name).unwrap_or("").to_ascii_lowercase();
+            let hit = ["x-cache", "cf-cache-status", "x-cache-status", "x-proxy-cache"]
+                .into_iter()
+                .find_map(|name| seen.answer.header(name))
+                .filter(|header| header.value.to_ascii_lowercase().contains("hit"));
+            let control = said("cache-control");
+            let is_public = ["public", "s-maxage"].iter().any(|word| control.contains(word))
+                && !["private", "no-store"].iter().any(|word| control.contains(word));
+            let (severity, header, message) = match (hit, seen.answer.header("cache-control")) {
+                (Some(header), _) => {
+                    (Severity::High, header, "a cache hands one visitor's session cookie to others")
+                }
+                (None, Some(header)) if is_public => (
+                    META.severity,
+                    header,
+                    "caches may keep an answer that sets the session cookie, and give it to others",
+                ),
+                _ => continue,
+            };
+            let place = live.at(seen.answer, header, "says that others may get it too");
+            let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
+            let trail = [live.at(seen.answer, seen.header, "the session cookie")];
+            out.fail(finding.with_trail(trail).with_fix(Fix::advice(
+                "send `Cache-Control: no-store` or `private` with whatever depends on the session",
+            )));
         }
     }
 }

@@ -12,6 +12,7 @@ mod fs303_weak_secret_key;
 mod fs304_missing_secret_key;
 mod fs305_regenerated_secret_key;
 mod fs307_exposed_fallback_key;
+mod fs309_forgeable_session_cookie;
 mod fs311_secret_in_deploy_file;
 mod fs312_secret_in_repository;
 mod fs314_hardcoded_credential;
@@ -53,6 +54,7 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs304_missing_secret_key::MissingSecretKey,
     &fs305_regenerated_secret_key::RegeneratedSecretKey,
     &fs307_exposed_fallback_key::ExposedFallbackKey,
+    &fs309_forgeable_session_cookie::ForgeableSessionCookie,
     &fs311_secret_in_deploy_file::SecretInDeployFile,
     &fs312_secret_in_repository::SecretInRepository,
     &fs314_hardcoded_credential::HardcodedCredential,

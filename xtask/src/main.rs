@@ -11,6 +11,7 @@
 
 mod advisories;
 mod bench;
+mod browser;
 mod difftest;
 mod docs;
 mod fuzz;

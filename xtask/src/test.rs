@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use crate::step::{cargo, ensure_cargo_tool, run as run_step};
-use crate::{nginx, python};
+use crate::{browser, nginx, python};
 
-/// Installs the Python environments, nginx and the test runner; does nothing when they are there.
+/// Installs the Python environments, nginx, Chromium and the test runner; does nothing when they are there.
 pub(crate) fn setup(_: &[String]) -> Result<()> {
     python::ensure_environments()?;
     nginx::ensure()?;
+    browser::ensure()?;
     ensure_cargo_tool("nextest")
 }
 

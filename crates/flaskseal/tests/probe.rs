@@ -1,0 +1,449 @@
+//! `flaskseal probe` against real servers on loopback: the development server and gunicorn with applications, nginx
+//! with TLS, and servers that mean harm.
+//!
+//! `cargo xtask test` installs the Python environments and nginx that these tests need.
+
+#![allow(clippy::disallowed_methods, reason = "tests write applications and start real servers")]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// An application with what is worth finding, and a page for everything else.
+const APP: &str = r#"
+from flask import Flask, redirect, request, session
+
+app = Flask(__name__)
+app.secret_key = "super-secret-key"
+
+
+@app.get("/")
+def index():
+    session["user_id"] = 1
+    return """<html><body><script src="https://cdn.example/a.js"></script>
+<a href="/about">about</a> <a href="/logout">out</a></body></html>"""
+
+
+@app.get("/about")
+def about():
+    return "<p>about"
+
+
+@app.get("/logout")
+def logout():
+    open("asked-to-log-out", "w").close()
+    return "out"
+
+
+@app.get("/boom")
+def boom():
+    return str(1 / 0)
+
+
+@app.after_request
+def cors(response):
+    if origin := request.headers.get("Origin"):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Credentials"] = "true"
+    return response
+"#;
+
+#[test]
+fn the_development_server_and_its_debugger_are_seen() {
+    let server =
+        Server::python(APP, &["-m", "flask", "--app", "app", "run", "--debug", "--no-reload"], "--port");
+    let findings = findings(&["probe", &server.url("/"), "--format", "concise"]);
+    for expected in [
+        "critical[FS108] Werkzeug's debugger answers",
+        "high[FS106]",
+        "critical[FS309] anybody can sign `session`",
+        "high[FS535] any site may read",
+        "medium[FS501]",
+        "medium[FS511]",
+        "low[FS561]",
+    ] {
+        assert!(findings.contains(expected), "{expected} is missing:\n{findings}");
+    }
+    // The key itself is shown nowhere, and nothing that looks dangerous was asked for.
+    assert!(!findings.contains("super-secret"), "{findings}");
+    assert!(!server.folder.path().join("asked-to-log-out").exists());
+}
+
+#[test]
+fn gunicorn_shows_less() {
+    let server = Server::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
+    let findings = findings(&["probe", &server.url("/"), "--format", "concise", "--only", "debug,session"]);
+    assert!(!findings.contains("FS106") && !findings.contains("FS108"), "{findings}");
+    assert!(findings.contains("critical[FS309]"), "{findings}");
+}
+
+#[test]
+fn a_site_behind_nginx_is_judged_with_its_source() {
+    let server = Server::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
+    let nginx = Nginx::start(server.port);
+    let folder = server.folder.path().to_path_buf();
+    let output = flaskseal(&[
+        "check",
+        &folder.display().to_string(),
+        "--entry",
+        "gunicorn app:app",
+        "--url",
+        "https://shop.test/",
+        "--resolve",
+        &format!("shop.test:443:127.0.0.1:{}", nginx.tls),
+        "--resolve",
+        &format!("shop.test:80:127.0.0.1:{}", nginx.plain),
+        "--ca-file",
+        &nginx.folder.path().join("cert.pem").display().to_string(),
+        "--format",
+        "json",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{output:?}"));
+    let schema: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(root().join("schemas/report-1.schema.json")).unwrap())
+            .unwrap();
+    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+    let complaints: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+    let controls: std::collections::BTreeMap<&str, &str> = report["apps"][0]["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|item| item["controls"].as_array().unwrap())
+        .map(|control| (control["id"].as_str().unwrap(), control["state"].as_str().unwrap()))
+        .collect();
+    // nginx speaks TLS, redirects, and sends HSTS and a policy; the cookie has no flags.
+    for (control, state) in [
+        ("C2.1", "met"),
+        ("C2.2", "met"),
+        ("C5.1", "met"),
+        ("C5.4", "met"),
+        ("C3.3", "violated"),
+        ("C3.5", "violated"),
+        ("C5.2", "violated"),
+    ] {
+        assert_eq!(controls[control], state, "{control}: {text}");
+    }
+    // What the code lacks and nginx has is a conflict.
+    let overruled = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|finding| finding["rule"] == "FS501" && finding["standing"]["state"] == "overruled");
+    assert!(overruled, "{text}");
+}
+
+#[test]
+fn secrets_are_kept_from_servers_whose_certificate_is_not_trusted() {
+    let server = Server::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
+    let nginx = Nginx::start(server.port);
+    let probe = |more: &[&str]| {
+        let mapping = format!("shop.test:443:127.0.0.1:{}", nginx.tls);
+        let mut words = vec![
+            "probe",
+            "https://shop.test/",
+            "--resolve",
+            &mapping,
+            "--cookie",
+            "session=my-own",
+            "--format",
+            "json",
+        ];
+        words.extend(more);
+        flaskseal(&words)
+    };
+    let sent = |nginx: &Nginx| {
+        fs::read_to_string(nginx.folder.path().join("access.log")).unwrap_or_default().contains("my-own")
+    };
+    let told = String::from_utf8_lossy(&probe(&[]).stdout).into_owned();
+    assert!(told.contains("were not sent: the certificate is not trusted"), "{told}");
+    assert!(!sent(&nginx));
+    let trusting = nginx.folder.path().join("cert.pem").display().to_string();
+    probe(&["--ca-file", &trusting]);
+    assert!(sent(&nginx));
+}
+
+/// Each answers in its own way, and the probe ends in time with a line that says why.
+#[test]
+fn hostile_servers_cost_little() {
+    let deadline = Duration::from_secs(25);
+    for (name, hostility, expected) in HOSTILE {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", server.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in server.incoming().flatten() {
+                std::thread::spawn(move || {
+                    let mut stream = stream;
+                    let mut request = [0; 4096];
+                    let _ = stream.read(&mut request);
+                    // Whoever is hung up on has done its worst.
+                    let _ = hostility(&mut stream);
+                });
+            }
+        });
+        let begin = Instant::now();
+        let output = flaskseal(&["probe", &url, "--timeout", "2", "--no-progress"]);
+        let said =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert!(begin.elapsed() < deadline, "{name} took {:?}", begin.elapsed());
+        assert!(said.contains(expected), "{name}: {said}");
+        assert!(
+            output.status.code().is_some_and(|code| code <= 2) && !said.contains("internal error"),
+            "{name}: {said}"
+        );
+    }
+}
+
+type Hostility = fn(&mut TcpStream) -> std::io::Result<()>;
+
+const HOSTILE: &[(&str, Hostility, &str)] = &[
+    ("nothing", |_| Ok(()), "not HTTP: it says nothing"),
+    ("garbage", |stream| stream.write_all(b"\x16\x03\x01\x02\x00\x01garbage\xff\xfe"), "not HTTP"),
+    (
+        "a flood of headers",
+        |stream| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+            loop {
+                stream.write_all(b"X-Flood: 1\r\n")?;
+            }
+        },
+        "more than 256 headers",
+    ),
+    (
+        "an endless header",
+        |stream| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nX-Long: ")?;
+            loop {
+                stream.write_all(&[b'a'; 4096])?;
+            }
+        },
+        "larger than 64 KiB",
+    ),
+    (
+        "a slow drip",
+        |stream| {
+            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'a')) {
+                stream.write_all(&[*byte])?;
+                sleep(Duration::from_millis(200));
+            }
+            Ok(())
+        },
+        "does not answer in time",
+    ),
+    (
+        "an endless body",
+        |stream| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")?;
+            loop {
+                stream.write_all(&[b'<'; 65536])?;
+            }
+        },
+        "FS501",
+    ),
+    (
+        "an endless chunk",
+        |stream| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n")?;
+            loop {
+                stream.write_all(&[b'a'; 65536])?;
+            }
+        },
+        "FS501",
+    ),
+    (
+        "a redirect in a circle",
+        |stream| stream.write_all(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
+        "leads in a circle",
+    ),
+    (
+        "a redirect elsewhere",
+        |stream| {
+            stream.write_all(
+                b"HTTP/1.1 302 Found\r\nLocation: http://198.51.100.7/\r\nContent-Length: 0\r\n\r\n",
+            )
+        },
+        "leads to 198.51.100.7, which was not asked",
+    ),
+    (
+        "text that steers terminals",
+        |stream| {
+            stream.write_all(
+                b"HTTP/1.1 200 OK\r\nServer: nginx/1.0 \x9b2J\r\nContent-Type: text/html\r\n\r\n<p>\x1b[2J",
+            )
+        },
+        "FS501",
+    ),
+];
+
+fn findings(words: &[&str]) -> String {
+    let output = flaskseal(words);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+fn flaskseal(words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flaskseal"));
+    command.args(words).env_remove("FLASKSEAL_URL").output().expect("flaskseal starts")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
+    listener.local_addr().expect("the listener has an address").port()
+}
+
+fn wait_for(port: u16, child: &mut Child, log: &Path) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        let ended = child.try_wait().expect("the child can be asked");
+        if ended.is_some() || Instant::now() > deadline {
+            panic!("the server does not answer ({ended:?})\n{}", fs::read_to_string(log).unwrap_or_default());
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// A Python server with one application; ended when dropped.
+struct Server {
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Server {
+    /// `option` says where it listens: `--port` takes the port, `--bind` the address.
+    fn python(app: &str, words: &[&str], option: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        fs::write(folder.path().join("app.py"), app).expect("the folder is writable");
+        let program = root().join("target/venv/bin/python");
+        assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
+        let port = free_port();
+        let place = if option == "--bind" { format!("127.0.0.1:{port}") } else { port.to_string() };
+        let log = folder.path().join("server.log");
+        let file = fs::File::create(&log).expect("the folder is writable");
+        let mut child = Command::new(program)
+            .args(words)
+            .args([option, &place])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a file can be shared"))
+            .stderr(file)
+            .spawn()
+            .expect("the server starts");
+        wait_for(port, &mut child, &log);
+        Self { child, port, folder }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// nginx with TLS in front of a port, and a redirect; ended when dropped.
+struct Nginx {
+    child: Child,
+    tls: u16,
+    plain: u16,
+    folder: TempDir,
+}
+
+impl Nginx {
+    fn start(upstream: u16) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let here = folder.path().display();
+        let certificate = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=shop.test"])
+            .args([
+                "-addext",
+                "subjectAltName=DNS:shop.test",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ])
+            .args(["-keyout", &format!("{here}/key.pem"), "-out", &format!("{here}/cert.pem")])
+            .stderr(Stdio::null())
+            .status();
+        assert!(certificate.is_ok_and(|status| status.success()), "openssl makes a certificate");
+        let (tls, plain) = (free_port(), free_port());
+        let configuration = format!(
+            r#"
+daemon off;
+worker_processes 1;
+pid {here}/nginx.pid;
+error_log {here}/error.log;
+events {{}}
+http {{
+    log_format cookies '$request $http_cookie';
+    access_log {here}/access.log cookies;
+    client_body_temp_path {here}/body; proxy_temp_path {here}/proxy; fastcgi_temp_path {here}/fastcgi;
+    uwsgi_temp_path {here}/uwsgi; scgi_temp_path {here}/scgi;
+    server {{ listen 127.0.0.1:{plain}; server_name shop.test; return 308 https://$host$request_uri; }}
+    server {{
+        listen 127.0.0.1:{tls} ssl; server_name shop.test;
+        ssl_certificate {here}/cert.pem; ssl_certificate_key {here}/key.pem;
+        add_header Strict-Transport-Security "max-age=31536000; includeSubDomains" always;
+        add_header Content-Security-Policy "default-src 'self'; base-uri 'self'; form-action 'self'; object-src 'none'" always;
+        location / {{ proxy_pass http://127.0.0.1:{upstream}; proxy_set_header Host $host; }}
+    }}
+}}
+"#
+        );
+        fs::write(folder.path().join("nginx.conf"), configuration).expect("the folder is writable");
+        let installed = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].map(PathBuf::from);
+        let unpacked = root().join("target/nginx/usr/sbin/nginx");
+        let program = installed.into_iter().find(|path| path.exists()).unwrap_or(unpacked);
+        let log = folder.path().join("error.log");
+        let mut child = Command::new(program)
+            .args([
+                "-p",
+                &format!("{here}"),
+                "-c",
+                &format!("{here}/nginx.conf"),
+                "-e",
+                &format!("{here}/error.log"),
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nginx starts");
+        wait_for(tls, &mut child, &log);
+        Self { child, tls, plain, folder }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Asks a server to end, and ends it if it does not.
+fn end(child: &mut Child) {
+    let pid = child.id().to_string();
+    let _ = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &pid]).status();
+    for _ in 0..50 {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}

@@ -6,7 +6,7 @@ use crate::compose;
 use crate::host::{packet_filter, ufw};
 use crate::kubernetes;
 use crate::model::FileKind;
-use crate::nginx;
+use crate::{nginx, traefik};
 
 /// Whether discovery should read the file for this crate. YAML, ini, conf and shell files may turn out to be
 /// something else, which only their content tells.
@@ -57,7 +57,13 @@ pub fn is_dev(path: &str) -> bool {
                 | "devcontainer"
         )
     };
+    // `browser-test/`, `integration_tests/`
+    let is_for_tests = |folder: &str| {
+        let last = folder.rsplit(['-', '_']).next().unwrap_or("");
+        last != folder && matches!(last, "test" | "tests" | "e2e")
+    };
     name.split(['.', '-', '_']).any(dev)
+        || folders.iter().any(|folder| is_for_tests(folder))
         || folders.iter().any(|folder| {
             matches!(
                 *folder,
@@ -94,6 +100,7 @@ pub(crate) fn kind(path: &str, text: &str) -> Option<FileKind> {
         }
         (Some(kind), _) => Some(kind),
         (None, Some("yaml" | "yml")) if compose::looks_like(text) => Some(FileKind::Compose),
+        (None, Some("yaml" | "yml")) if traefik::looks_like(text) => Some(FileKind::Traefik),
         (None, Some("ini" | "conf")) if text.lines().any(|line| line.trim() == "[uwsgi]") => {
             Some(FileKind::Uwsgi)
         }
@@ -334,6 +341,8 @@ mod tests {
         );
         assert!(
             is_dev("docker-compose.override.yml")
+                && is_dev("docker/browser-test/Dockerfile")
+                && !is_dev("contest/Dockerfile")
                 && is_dev(".devcontainer/Dockerfile")
                 && !is_dev("device/compose.yml")
         );

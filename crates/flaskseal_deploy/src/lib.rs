@@ -32,6 +32,8 @@ pub mod web;
 
 pub mod caddy;
 
+pub mod traefik;
+
 pub mod certificate;
 
 pub mod host;

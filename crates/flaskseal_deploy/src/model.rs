@@ -54,6 +54,8 @@ pub enum FileKind {
     Firewall,
     Sshd,
     Caddy,
+    /// A file of Traefik in YAML, static or dynamic.
+    Traefik,
     GunicornConfig,
     ShellScript,
     Dotenv,

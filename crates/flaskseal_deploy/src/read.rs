@@ -27,7 +27,7 @@ use crate::systemd::{self, Unit};
 use crate::uwsgi::{self, Uwsgi};
 use crate::value::{self, Dialect, Part, Value};
 use crate::variable::Variable;
-use crate::{apache, caddy, certificate, dotenv, nginx, procfile, sshd};
+use crate::{apache, caddy, certificate, dotenv, nginx, procfile, sshd, traefik};
 
 /// The processes that a command line starts in the root of the tree, as somebody would type it there. Their spans
 /// are places in the command line, not in a file.
@@ -53,6 +53,7 @@ pub fn read(tree: &Tree) -> Deployment {
     reader.supervisor();
     reader.apache();
     reader.nginx();
+    reader.traefik();
     reader.certificates();
     reader.platforms();
     reader.uwsgi();
@@ -85,6 +86,7 @@ struct Sources {
     uwsgi: BTreeMap<FileId, Uwsgi>,
     manifests: Vec<(FileId, Manifests)>,
     apache: Vec<(FileId, apache::Apache)>,
+    traefik: Vec<traefik::Said>,
     nginx: BTreeMap<FileId, Vec<nginx::Directive>>,
     platforms: Vec<(FileId, FileKind, Platform)>,
     scripts: Vec<FileId>,
@@ -202,6 +204,10 @@ impl Reader<'_> {
                     // An instance of its own: no configuration of nginx has this number.
                     let sites = caddy::sites(self.tree, id, &tree, usize::MAX - id.0 as usize);
                     self.out.web.sites.extend(sites);
+                }
+                FileKind::Traefik => {
+                    let said = self.kept(id, traefik::parse(id, text));
+                    self.sources.traefik.extend(said);
                 }
                 FileKind::Nginx => {
                     let tree = self.kept(id, nginx::parse(id, text));
@@ -959,6 +965,17 @@ impl Reader<'_> {
         nginx::read(self.tree, configurations, &mut self.out.web);
     }
 
+    fn traefik(&mut self) {
+        let mut said = std::mem::take(&mut self.sources.traefik);
+        for (id, compose) in &self.sources.compose {
+            said.extend(traefik::of_compose(*id, compose));
+        }
+        let tree = self.tree;
+        let dev = |file: FileId| files::is_dev(&tree.file(file).path);
+        // An instance of its own: no configuration of nginx has this number.
+        self.out.web.sites.extend(traefik::sites(&said, usize::MAX / 2, &dev));
+    }
+
     fn certificates(&mut self) {
         for id in self.tree.ids() {
             let file = self.tree.file(id);
@@ -1123,6 +1140,7 @@ impl Reader<'_> {
             let dev = files::is_dev(&file.path);
             let mut steps = Vec::new();
             host::step::steps(tree, id, &Mapped::verbatim(&file.text, 0), false, dev, &mut steps);
+            let removed = host::docker_run::removed(&steps);
             let mut ufw = Firewall::new(FirewallKind::UfwCommands, id, dev);
             let mut packets = Firewall::new(FirewallKind::PacketCommands, id, dev);
             for step in &steps {
@@ -1130,7 +1148,10 @@ impl Reader<'_> {
                     ufw::command(&mut ufw, command);
                     packet_filter::command(&mut packets, command);
                 }
-                self.out.host.containers.extend(host::docker_run::container(step));
+                // What the script takes away again is no part of production.
+                let container = host::docker_run::container(step)
+                    .filter(|container| container.name.is_empty() || !removed.contains(&container.name));
+                self.out.host.containers.extend(container);
             }
             let said = [ufw, packets].into_iter().filter(Firewall::says_anything);
             self.out.host.firewalls.extend(said);

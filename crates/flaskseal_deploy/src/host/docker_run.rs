@@ -105,6 +105,32 @@ pub(crate) fn container(step: &Step) -> Option<Container> {
     container.image.is_some().then_some(container)
 }
 
+/// Names of containers that a script removes after it started something: `docker rm -f db`.
+pub(crate) fn removed(steps: &[Step]) -> Vec<String> {
+    let is_docker = |name: &str| matches!(name, "docker" | "podman" | "nerdctl");
+    let verb = |step: &Step, wanted: &[&str]| {
+        step.commands.iter().any(|command| {
+            let (program, words) = command.program();
+            is_docker(program) && words.first().is_some_and(|word| wanted.contains(&word.text()))
+        })
+    };
+    let Some(start) = steps.iter().position(|step| verb(step, &["run", "create", "container"])) else {
+        return Vec::new();
+    };
+    let later = steps.get(start + 1..).unwrap_or_default().iter().flat_map(|step| &step.commands);
+    later
+        .filter_map(|command| {
+            let (program, words) = command.program();
+            let is_removal = words.first().is_some_and(|word| matches!(word.text(), "rm" | "kill"));
+            (is_docker(program) && is_removal).then_some(words)
+        })
+        .flatten()
+        .map(|word| word.text().to_owned())
+        .filter(|word| !word.starts_with('-') && !matches!(word.as_str(), "rm" | "kill"))
+        .take(100)
+        .collect()
+}
+
 fn option_with_value(container: &mut Container, name: &str, value: &str, span: flaskseal_core::Span) {
     match name {
         "name" => value.clone_into(&mut container.name),

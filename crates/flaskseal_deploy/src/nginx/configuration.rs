@@ -3,7 +3,7 @@
 //! Files are found inside the tree only. An absolute path is looked for below the folder that holds the main file, and
 //! where an include names nothing, files of the tree that stand alone are taken for what it would have loaded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use flaskseal_core::{FileId, Span, Tree};
 
@@ -41,6 +41,9 @@ pub struct Level {
     pub head: Option<Directive>,
     /// In the order of the file.
     pub items: Vec<Item>,
+    /// Places in `items`: a level may have thousands, and each of its blocks asks it for what it inherits.
+    by_name: HashMap<String, Vec<usize>>,
+    by_kind: Vec<(LevelKind, Vec<LevelId>)>,
 }
 
 #[derive(Debug)]
@@ -91,7 +94,12 @@ impl Configuration {
 
     /// The directives of a level of this name, without those of its blocks.
     pub fn own<'c>(&'c self, id: LevelId, name: &'c str) -> impl Iterator<Item = &'c Directive> + 'c {
-        self.level(id).directives().filter(move |directive| directive.is(name))
+        let level = self.level(id);
+        let places = level.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|place| match level.items.get(*place) {
+            Some(Item::Simple(directive)) => Some(directive),
+            _ => None,
+        })
     }
 
     /// The level that counts for a directive, and what it says there. nginx takes the directives of the innermost
@@ -115,10 +123,8 @@ impl Configuration {
 
     /// Blocks of a kind directly inside a level.
     pub fn blocks(&self, id: LevelId, kind: LevelKind) -> impl Iterator<Item = LevelId> + '_ {
-        self.level(id).items.iter().filter_map(move |item| match item {
-            Item::Block(inner) if self.level(*inner).kind == kind => Some(*inner),
-            _ => None,
-        })
+        let kinds = &self.level(id).by_kind;
+        kinds.iter().filter(move |(known, _)| *known == kind).flat_map(|(_, inner)| inner.iter().copied())
     }
 
     /// The innermost level of a kind around a level, the level itself included.
@@ -159,6 +165,23 @@ impl Configuration {
 }
 
 impl Level {
+    fn new(kind: LevelKind, parent: Option<LevelId>, head: Option<Directive>) -> Self {
+        Self { kind, parent, head, items: Vec::new(), by_name: HashMap::new(), by_kind: Vec::new() }
+    }
+
+    fn add(&mut self, directive: Directive) {
+        self.by_name.entry(directive.name.text.clone()).or_default().push(self.items.len());
+        self.items.push(Item::Simple(directive));
+    }
+
+    fn contain(&mut self, inner: LevelId, kind: LevelKind) {
+        self.items.push(Item::Block(inner));
+        match self.by_kind.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, all)) => all.push(inner),
+            None => self.by_kind.push((kind, vec![inner])),
+        }
+    }
+
     pub fn directives(&self) -> impl Iterator<Item = &Directive> {
         self.items.iter().filter_map(|item| match item {
             Item::Simple(directive) => Some(directive),
@@ -474,19 +497,19 @@ fn build(
     version: Option<(u32, u32, u32)>,
     problems: Vec<(Span, String)>,
 ) -> Configuration {
-    let mut levels = vec![Level { kind, parent: None, head: None, items: Vec::new() }];
+    let mut levels = vec![Level::new(kind, None, None)];
     let mut waiting: Vec<(LevelId, Vec<Directive>)> = vec![(LevelId(0), top)];
     while let Some((id, directives)) = waiting.pop() {
         let mut inner = Vec::new();
         for mut directive in directives {
             let Some(block) = directive.block.take() else {
-                levels[id.0].items.push(Item::Simple(directive));
+                levels[id.0].add(directive);
                 continue;
             };
             let new = LevelId(levels.len());
             let kind = kind_of(&directive.name.text, levels[id.0].kind);
-            levels[id.0].items.push(Item::Block(new));
-            levels.push(Level { kind, parent: Some(id), head: Some(directive), items: Vec::new() });
+            levels[id.0].contain(new, kind);
+            levels.push(Level::new(kind, Some(id), Some(directive)));
             inner.push((new, block));
         }
         waiting.extend(inner.into_iter().rev());

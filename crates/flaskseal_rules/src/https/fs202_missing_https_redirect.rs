@@ -125,7 +125,16 @@ fn sites(project: &Project<'_>, cx: Option<&Context<'_>>, out: &mut Assessment) 
     }
     if is_answered || tls.tls.is_managed.is_some() {
         if let Some(at) = tls.tls.is_managed.filter(|_| !is_answered) {
-            let claim = format!("{} redirects HTTP by itself", tls.program.name());
+            // Traefik answers at the entry points that it is told, and nowhere else.
+            let claim = match tls.program {
+                Program::Traefik if tls.open.is_some() => {
+                    let reason =
+                        "whether Traefik redirects HTTP stands in its own settings, which are not here";
+                    return out.gap(REDIRECT, Gap::at(at, reason, "keep them in the checked folder"));
+                }
+                Program::Traefik => "nothing listens without TLS".to_owned(),
+                program => format!("{} redirects HTTP by itself", program.name()),
+            };
             out.support(REDIRECT, nginx::evidence(at, claim));
         }
         return;

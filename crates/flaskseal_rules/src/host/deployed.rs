@@ -2,7 +2,8 @@
 
 use flaskseal_core::{Evidence, FileId, Layer, Span};
 use flaskseal_project::deploy::host::{BuiltImage, Container, Firewall, FirewallKind, Step};
-use flaskseal_project::deploy::{Process, ProcessKind, Server, Value};
+use flaskseal_project::deploy::web::Site;
+use flaskseal_project::deploy::{FileKind, Process, ProcessKind, Server, Value};
 use flaskseal_project::{Project, Role, role_of};
 
 use super::services::{self, Kind};
@@ -95,6 +96,44 @@ pub(super) fn proxy(project: &Project<'_>) -> Option<Span> {
             .find(|container| kind(container) == Some(Kind::Proxy))
             .map(|container| container.span)
     })
+}
+
+/// What stands in front of one container. In a tree of several projects the proxies of the others stand in front of
+/// nothing here.
+pub(super) fn proxy_of(project: &Project<'_>, container: &Container) -> Option<Span> {
+    let tree = project.tree;
+    let is_compose = |kind: FileKind| kind == FileKind::Compose;
+    let composes = || project.deployment.files.iter().filter(move |(_, kind)| is_compose(*kind));
+    let own = tree.file(container.span.file).folder();
+    // The nearest folder above a file that has a Compose file is that of its project.
+    let project_of = |file: FileId| {
+        let folder = tree.file(file).folder();
+        composes()
+            .map(|(id, _)| tree.file(*id).folder())
+            .filter(|known| is_within(folder, known))
+            .max_by_key(|known| known.len())
+    };
+    let is_ours = |file: FileId| project_of(file).is_none_or(|folder| is_within(own, folder));
+    let sites = || project.deployment.web.sites.iter().filter(|site| !site.dev && is_ours(site.span.file));
+    let asks = |site: &&Site| {
+        site.proxied().any(|(_, upstream)| {
+            upstream
+                .addresses
+                .iter()
+                .any(|address| address.split(':').next() == Some(container.name.as_str()))
+        })
+    };
+    let site = sites().find(asks).or_else(|| sites().next()).map(|site| site.span);
+    site.or_else(|| {
+        containers(project)
+            .find(|other| kind(other) == Some(Kind::Proxy) && is_ours(other.span.file))
+            .map(|container| container.span)
+    })
+}
+
+fn is_within(folder: &str, above: &str) -> bool {
+    above.is_empty()
+        || folder.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a user is root, by name or number, as far as the tree tells.

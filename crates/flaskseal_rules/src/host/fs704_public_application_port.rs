@@ -44,7 +44,7 @@ impl Rule for PublicApplicationPort {
         for container in
             deployed::containers(project).filter(|container| deployed::serves(project, container))
         {
-            published(project, container, proxy, out);
+            published(project, container, deployed::proxy_of(project, container), out);
             in_cluster(project, container, out);
         }
         opened(project, proxy, out);

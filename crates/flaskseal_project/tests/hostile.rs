@@ -12,25 +12,27 @@ const VIEW: &str = "@app.route('/')\ndef view():\n";
 
 /// Two seconds in an optimised build; tests run unoptimised, several at once.
 const LIMIT: Duration = Duration::from_secs(20);
+/// Bytes of stack: an eighth of what the program's own threads have.
+const STACK: usize = 32 << 20;
 
 /// Evaluates the program and gives the ledger's messages.
-/// The messages of the ledger, found on a stack that is an eighth of what the program's own threads have.
 fn messages(program: &str) -> Vec<String> {
-    std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().stack_size(32 << 20);
-        let thread = builder.spawn_scoped(scope, || messages_here(program)).expect("a thread starts");
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    messages_of(program, [])
 }
 
-fn messages_here(program: &str) -> Vec<String> {
-    let tree = Tree::from_texts([("app.py".to_owned(), format!("{HEAD}{program}"))]);
-    let started = Instant::now();
-    let parsed = parse(&tree);
-    let project = Project::build(&tree, &parsed, &BuildOptions::default());
-    assert!(started.elapsed() < LIMIT, "took {:?}", started.elapsed());
-    assert_eq!(project.apps.len(), 1, "the application is found");
-    project.ledger().entries.into_iter().map(|entry| entry.message).collect()
+/// The same of a program with further files.
+fn messages_of(program: &str, files: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+    let main = ("app.py".to_owned(), format!("{HEAD}{program}"));
+    let tree = Tree::from_texts(std::iter::once(main).chain(files));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).stack_size(STACK).build();
+    pool.expect("one more thread can start").install(|| {
+        let started = Instant::now();
+        let parsed = parse(&tree);
+        let project = Project::build(&tree, &parsed, &BuildOptions::default());
+        assert!(started.elapsed() < LIMIT, "took {:?}", started.elapsed());
+        assert_eq!(project.apps.len(), 1, "the application is found");
+        project.ledger().entries.into_iter().map(|entry| entry.message).collect()
+    })
 }
 
 fn lines(count: usize, mut line: impl FnMut(usize) -> String) -> String {
@@ -114,4 +116,32 @@ fn nested_loops() {
     let loops = lines(depth, |i| format!("{}for a{i} in request.args:", "    ".repeat(i + 1)));
     let inner = "    ".repeat(depth + 1);
     messages(&format!("{VIEW}    x = []\n{loops}{inner}x.append(a0)\n    return str(x)\n"));
+}
+
+#[test]
+fn many_views_in_a_file() {
+    let views =
+        lines(1_000, |i| format!("@app.route('/v{i}')\ndef v{i}():\n    return '<p>' + request.args['q']"));
+    assert!(!says(&messages(&views), "incomplete"));
+}
+
+#[test]
+fn a_long_chain_of_imports() {
+    let module = |i: usize| (format!("m{i}.py"), format!("import m{}\nX = m{}.X\n", i + 1, i + 1));
+    let found = messages_of("import m0\n", (0..500).map(module));
+    assert!(says(&found, "imports are nested too deep"), "{found:?}");
+}
+
+#[test]
+fn a_long_chain_of_elif() {
+    let clauses = lines(2_000, |i| format!("    elif q == 'b{i}':\n        x = 'c{i}'"));
+    let found = messages(&format!(
+        "{VIEW}    x = ''\n    q = request.args['q']\n    if q == 'a':\n        x = 'a'\n{clauses}    return x\n"
+    ));
+    assert!(says(&found, "chain of `elif` is too long"), "{found:?}");
+}
+
+#[test]
+fn parts_of_a_text() {
+    messages(&format!("{VIEW}    q = request.args['q']\n    return f'{}'\n", "{q}".repeat(5_000)));
 }

@@ -97,13 +97,13 @@ impl<'p> Context<'p> {
 
     /// Calls with a role, those that only `python FILE` runs among them.
     pub fn all_calls(&self, role: &'static str) -> impl Iterator<Item = &'p Event> + use<'p> {
-        self.start.calls(self.project.tree, role).into_iter()
+        self.start.calls(self.project, role).into_iter()
     }
 
     /// Calls with request data at arguments that some language reads, with those arguments, in the order in which they
     /// were seen.
     pub fn tainted_calls(&self) -> Vec<(&'p Event, Vec<&'static Sink>)> {
-        let calls = self.start.tainted_calls(self.project.tree);
+        let calls = self.start.tainted_calls(self.project);
         let events = &self.start.evaluation.events;
         calls.0.iter().filter_map(|(index, sinks)| Some((events.get(*index)?, sinks.clone()))).collect()
     }

@@ -78,6 +78,8 @@ pub struct Project<'t> {
     /// The tree is that of a host: what its files say is what runs, and not what is meant to.
     pub is_observed: bool,
     imports: OnceLock<reach::ImportMap>,
+    /// By `FileId`.
+    roles: Vec<Role>,
     /// The templates of the tree, with what the starts of all applications hand over to them.
     pub templates: Templates,
 }
@@ -110,12 +112,11 @@ impl Start {
     }
 
     /// The calls with a role, in the order in which they were seen, tests left out.
-    pub(crate) fn calls(&self, tree: &Tree, role: &str) -> Vec<&Event> {
+    pub(crate) fn calls(&self, project: &Project<'_>, role: &str) -> Vec<&Event> {
         let calls = self.memo.once(|| {
-            let is_test = tests(tree);
             let mut calls: FxHashMap<Arc<str>, Vec<usize>> = FxHashMap::default();
             for (index, event) in self.evaluation.events.iter().enumerate() {
-                if is_test[event.span.file.0 as usize] {
+                if project.role(event.span.file) == Role::Test {
                     continue;
                 }
                 for role in Models::bundled().roles(&event.path) {
@@ -132,21 +133,15 @@ impl Start {
     }
 
     /// The calls with request data at arguments that some language reads, tests left out.
-    pub(crate) fn tainted_calls(&self, tree: &Tree) -> Arc<TaintedCalls> {
+    pub(crate) fn tainted_calls(&self, project: &Project<'_>) -> Arc<TaintedCalls> {
         self.memo.once(|| {
-            let is_test = tests(tree);
             let events = self.evaluation.events.iter().enumerate();
             let tainted =
-                events.filter(|(_, event)| event.is_tainted && !is_test[event.span.file.0 as usize]);
+                events.filter(|(_, event)| event.is_tainted && project.role(event.span.file) != Role::Test);
             let with_sinks = tainted.map(|(index, event)| (index, Models::bundled().sinks(&event.path)));
             TaintedCalls(with_sinks.filter(|(_, sinks)| !sinks.is_empty()).collect())
         })
     }
-}
-
-/// Which files of a tree are tests, by `FileId`.
-fn tests(tree: &Tree) -> Vec<bool> {
-    tree.files.iter().map(|file| role_of(&file.path) == Role::Test).collect()
 }
 
 /// Files that may be what production starts, tried in the order of how usual that is. A tree of many applications is
@@ -172,6 +167,7 @@ impl<'t> Project<'t> {
             today: options.today,
             is_observed: false,
             imports: OnceLock::new(),
+            roles: tree.files.iter().map(|file| role_of(&file.path)).collect(),
         };
         if project.has_flask() || !options.entries.is_empty() {
             let starts = project.starts(options);
@@ -202,6 +198,11 @@ impl<'t> Project<'t> {
     /// Whether a manifest names this distribution (normalised as PEP 503 says).
     pub fn installs(&self, distribution: &str) -> bool {
         self.packages.names(distribution)
+    }
+
+    /// What a file of the tree is for.
+    pub fn role(&self, file: FileId) -> Role {
+        self.roles.get(file.0 as usize).copied().unwrap_or(Role::Source)
     }
 
     fn imports(&self) -> &reach::ImportMap {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use flaskseal_core::{FileId, Span, TextRange};
-use flaskseal_project::{Context, Role, role_of};
+use flaskseal_project::{Context, Role};
 use flaskseal_python::ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 use flaskseal_python::{Ranged, range_of};
@@ -71,7 +71,7 @@ fn nodes_of<'p>(
 ) -> impl Iterator<Item = (FileId, AnyNodeRef<'p>)> {
     files
         .into_iter()
-        .filter(move |file| role_of(cx.path(*file)) != Role::Test)
+        .filter(move |file| cx.project.role(*file) != Role::Test)
         .filter_map(move |file| Some((file, module(&cx, file)?)))
         .flat_map(|(file, module)| {
             let nodes: Vec<AnyNodeRef<'p>> =

@@ -16,16 +16,20 @@ const WORDS: [&str; 11] = [
     "httpauth",
     "insert into",
     "pass",
-    "passphrase",
-    "passw",
     "pw",
     "session_protection",
+    // Longer than one before, which is found first.
+    "passphrase",
+    "passw",
 ];
+
+/// How many of the words are searched for; none of these is in another.
+const SEARCHED: usize = 9;
 
 static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
-        .build(WORDS)
+        .build(&WORDS[..SEARCHED])
         .expect("a few short words are no automaton that is too large")
 });
 
@@ -57,16 +61,26 @@ impl Vocabulary {
 
 fn words_of(text: &str) -> u16 {
     let mut words = 0;
-    for found in SEARCH.find_overlapping_iter(text) {
+    let bytes = text.as_bytes();
+    for found in SEARCH.find_iter(text) {
         let bit = found.pattern().as_usize();
-        let counts = || match WORDS[bit] {
-            "://" => names_user(&text.as_bytes()[found.end()..]),
-            "pass" => !is_statement(&text.as_bytes()[..found.start()], text.as_bytes().get(found.end())),
-            _ => true,
-        };
-        if words & (1 << bit) == 0 && counts() {
-            words |= 1 << bit;
+        let (before, after) = (&bytes[..found.start()], &bytes[found.end()..]);
+        match WORDS[bit] {
+            "://" if !names_user(after) => continue,
+            "pass" => {
+                for (longer, word) in WORDS.iter().enumerate().skip(SEARCHED) {
+                    let rest = word.strip_prefix("pass").unwrap_or(word).as_bytes();
+                    if after.get(..rest.len()).is_some_and(|text| text.eq_ignore_ascii_case(rest)) {
+                        words |= 1 << longer;
+                    }
+                }
+                if is_statement(before, after.first()) {
+                    continue;
+                }
+            }
+            _ => {}
         }
+        words |= 1 << bit;
     }
     words
 }
@@ -95,6 +109,7 @@ mod tests {
     #[test]
     fn words_are_found_in_any_case() {
         assert_eq!(words("DB_PASSWORD = 1"), ["pass", "passw"]);
+        assert_eq!(words("passpass, pashash"), ["hash", "pass"]);
         assert_eq!(words("x = MyPW"), ["pw"]);
         assert_eq!(words("user.hashed_passphrase"), ["hash", "pass", "passphrase"]);
         assert!(words("len(x)").is_empty());

@@ -1,6 +1,8 @@
 //! Python's built-in functions, types and exceptions.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use rustc_hash::FxHashMap;
 
 use crate::alphabet::Alphabet;
 use crate::call::Arguments;
@@ -140,8 +142,13 @@ static EXCEPTIONS: &[(&str, &str)] = &[
     ("UserWarning", "Warning"),
 ];
 
-pub(crate) fn is_builtin(name: &str) -> bool {
-    FUNCTIONS.contains(&name) || EXCEPTIONS.iter().any(|(known, _)| *known == name)
+/// The access path of a built-in name: `builtins.len`.
+pub(crate) fn path_of(name: &str) -> Option<Arc<str>> {
+    static PATHS: LazyLock<FxHashMap<&str, Arc<str>>> = LazyLock::new(|| {
+        let names = FUNCTIONS.iter().copied().chain(EXCEPTIONS.iter().map(|(name, _)| *name));
+        names.map(|name| (name, format!("builtins.{name}").into())).collect()
+    });
+    PATHS.get(name).cloned()
 }
 
 /// Whether an exception of a library or of Python derives from another; `None` where that is not known.

@@ -14,7 +14,7 @@ use crate::rope::Source;
 use crate::value::{Key, Kind, Value};
 
 /// A call, or an operation written as the method that Python calls for it: `flask.session.__setitem__`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Event {
     /// The callee's canonical path. The method of an object that is not known is `*.method`.
     pub path: Arc<str>,

@@ -12,7 +12,7 @@ use crate::origin::{Origin, stronger};
 use crate::rope::{Hole, Rope, Source};
 use crate::value::{Bytes, Kind, Type, Value};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Fact {
     pub kind: FactKind,
     /// Where the value was written or made; `None` for defaults of a library.
@@ -21,7 +21,7 @@ pub struct Fact {
     pub taint: Option<Arc<Origin>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum FactKind {
     None,
     Bool(bool),
@@ -56,7 +56,7 @@ pub enum FactKind {
     Unknown,
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct ClassFact {
     /// Qualified, with its module: `shop.config.ProductionConfig`, or a library's path.
     pub name: Arc<str>,
@@ -73,7 +73,7 @@ impl ClassFact {
     }
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct FunctionFact {
     pub qualified_name: Arc<str>,
     pub span: Span,

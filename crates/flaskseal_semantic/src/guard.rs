@@ -141,6 +141,9 @@ impl Guard {
         if self.is_always() {
             return Some(other.clone());
         }
+        if other.is_always() {
+            return Some(self.clone());
+        }
         let mut conditions = self.conditions.clone();
         for (name, states) in &other.conditions {
             match conditions.binary_search_by(|(known, _)| known.cmp(name)) {
@@ -167,6 +170,9 @@ impl Guard {
 
     /// At least one holds, as far as this form can say.
     pub fn or(&self, other: &Self) -> Self {
+        if self.is_always() || other.is_always() {
+            return Self::ALWAYS;
+        }
         let mut conditions = Vec::new();
         // Two guards that differ in more than one variable describe a corner each; the box around them is what
         // remains.

@@ -448,8 +448,8 @@ impl<'a> Machine<'a> {
         if let Some(value) = found {
             return value.under(&self.guard);
         }
-        if crate::builtins::is_builtin(name) {
-            return Value::path(format!("builtins.{name}"));
+        if let Some(path) = crate::builtins::path_of(name) {
+            return Value::path(path);
         }
         // A star import of something that is not in the tree may have brought the name. What it is called is all that
         // is known; the methods of anything are still seen.

@@ -224,28 +224,31 @@ impl Value {
     /// One of these, pruned of what cannot be and merged where equal.
     pub(crate) fn union(alternatives: impl IntoIterator<Item = Alternative>) -> Self {
         let mut merged: Vec<Alternative> = Vec::new();
+        let mut add = |value: Self, guard: Guard| {
+            if let Some(known) = merged.iter_mut().find(|known| known.value.same(&value)) {
+                known.guard = known.guard.or(&guard);
+            } else if let Some((known, either)) = merged.iter_mut().find_map(|known| {
+                let either = known.value.as_rope()?.either(value.as_rope()?)?;
+                Some((known, either))
+            }) {
+                known.guard = known.guard.or(&guard);
+                known.value.kind = Kind::Str(either);
+            } else {
+                merged.push(Alternative { value, guard });
+            }
+            if merged.len() > MAX_ALTERNATIVES {
+                merged = fewer(std::mem::take(&mut merged));
+            }
+        };
         for Alternative { value, guard } in alternatives {
-            let inner = match &value.kind {
-                Kind::Union(inner) => {
-                    inner.iter().filter_map(|alt| Some((alt.value.clone(), alt.guard.and(&guard)?))).collect()
+            if let Kind::Union(inner) = &value.kind {
+                for alternative in inner.iter() {
+                    if let Some(guard) = alternative.guard.and(&guard) {
+                        add(alternative.value.clone(), guard);
+                    }
                 }
-                _ => vec![(value, guard)],
-            };
-            for (value, guard) in inner {
-                if let Some(known) = merged.iter_mut().find(|known| known.value.same(&value)) {
-                    known.guard = known.guard.or(&guard);
-                } else if let Some((known, either)) = merged.iter_mut().find_map(|known| {
-                    let either = known.value.as_rope()?.either(value.as_rope()?)?;
-                    Some((known, either))
-                }) {
-                    known.guard = known.guard.or(&guard);
-                    known.value.kind = Kind::Str(either);
-                } else {
-                    merged.push(Alternative { value, guard });
-                }
-                if merged.len() > MAX_ALTERNATIVES {
-                    merged = fewer(merged);
-                }
+            } else {
+                add(value, guard);
             }
         }
         match merged.len() {

@@ -1,9 +1,10 @@
 //! Work on all cores: each job starts from the same state, and none sees what another does. What they note is put
 //! together in the order of the jobs, so that the number of threads changes nothing.
 
+use flaskseal_core::Span;
 use indexmap::IndexSet;
 use rayon::prelude::*;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::event::{Decorated, Event, Incomplete};
 use crate::machine::Machine;
@@ -18,6 +19,31 @@ struct Notes {
     decorated: Vec<Decorated>,
     calls_resolved: usize,
     calls_unresolved: usize,
+}
+
+/// Calls that jobs noted, by their places, each by its index. A function that many call is run for each of them, and
+/// what it does in the very same way each time says nothing new. Calls with request data differ in its way.
+#[derive(Default)]
+struct Known(FxHashMap<Span, Vec<usize>>);
+
+/// Calls at one place that another is compared with.
+const MAX_COMPARED: usize = 8;
+
+impl Known {
+    /// Whether a call that is about to be the last of the events is none of those before.
+    fn is_new(&mut self, events: &[Event], event: &Event) -> bool {
+        if event.is_tainted {
+            return true;
+        }
+        let same_place = self.0.entry(event.span).or_default();
+        if same_place.iter().any(|index| events.get(*index) == Some(event)) {
+            return false;
+        }
+        if same_place.len() < MAX_COMPARED {
+            same_place.push(events.len());
+        }
+        true
+    }
 }
 
 impl<'a> Machine<'a> {
@@ -46,9 +72,10 @@ impl<'a> Machine<'a> {
         self.decorated = before.decorated;
         self.calls_resolved = before.calls_resolved;
         self.calls_unresolved = before.calls_unresolved;
+        let mut known = Known::default();
         done.into_iter()
             .map(|(result, notes)| {
-                self.add_notes(notes);
+                self.add_notes(notes, &mut known);
                 result
             })
             .collect()
@@ -64,8 +91,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn add_notes(&mut self, notes: Notes) {
-        self.events.extend(notes.events);
+    fn add_notes(&mut self, notes: Notes, known: &mut Known) {
+        for event in notes.events {
+            if known.is_new(&self.events, &event) {
+                self.events.push(event);
+            }
+        }
         self.incomplete.extend(notes.incomplete);
         for decorated in notes.decorated {
             if self.known_decorated.insert(decorated.function) {

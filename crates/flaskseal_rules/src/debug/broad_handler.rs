@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use flaskseal_core::{FileId, Span};
-use flaskseal_project::{Context, Role, role_of};
+use flaskseal_project::{Context, Role};
 use flaskseal_python::ast::{self, statement_visitor};
 
 use crate::answer::views;
@@ -15,7 +15,7 @@ pub(super) fn texts_in_answers(cx: &Context<'_>) -> Vec<Span> {
     let mut found = Vec::new();
     for file in &cx.evaluation.loaded {
         let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) else { continue };
-        if role_of(cx.path(*file)) == Role::Test {
+        if cx.project.role(*file) == Role::Test {
             continue;
         }
         let mut search =

@@ -2,7 +2,7 @@
 
 use flaskseal_core::{FileId, Span};
 use flaskseal_project::semantic::Outcome;
-use flaskseal_project::{Context, Role, role_of};
+use flaskseal_project::{Context, Role};
 use flaskseal_python::ast::visitor::{Visitor, walk_expr, walk_stmt};
 use flaskseal_python::ast::{ExceptHandler, Expr, ExprContext, Stmt};
 use flaskseal_python::range_of;
@@ -171,7 +171,7 @@ fn walk(
     let is_loaded = |file: &FileId| ends_early || cx.evaluation.loaded.binary_search(file).is_ok();
     for file in cx.project.tree.ids().filter(is_loaded) {
         let source = cx.project.tree.file(file);
-        if role_of(&source.path) != Role::Source || !words.iter().any(|word| source.text.contains(word)) {
+        if cx.project.role(file) != Role::Source || !words.iter().any(|word| source.text.contains(word)) {
             continue;
         }
         if let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) {

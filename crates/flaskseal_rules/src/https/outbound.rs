@@ -1,9 +1,9 @@
 //! Connections that the application opens itself: the calls that do, and whom they reach.
 
 use flaskseal_project::Context;
+use flaskseal_project::Role;
 use flaskseal_project::models::{Models, Port};
 use flaskseal_project::semantic::{Event, Fact, FactKind};
-use flaskseal_project::{Role, role_of};
 
 /// Calls of HTTP clients, each with the address that it asks.
 pub(super) fn requests<'p>(
@@ -13,7 +13,7 @@ pub(super) fn requests<'p>(
     cx.evaluation.events.iter().filter_map(move |event| {
         let sinks = Models::bundled().sinks(&event.path);
         let sink = sinks.iter().find(|sink| sink.context.starts_with("url.fetch"))?;
-        if role_of(cx.path(event.span.file)) == Role::Test
+        if cx.project.role(event.span.file) == Role::Test
             || event.context == flaskseal_project::semantic::Context::MainOnly
         {
             return None;

@@ -2,7 +2,7 @@
 
 use flaskseal_core::Span;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
-use flaskseal_project::{Context, Role, role_of};
+use flaskseal_project::{Context, Role};
 use flaskseal_python::ast::{self, AnyNodeRef, CmpOp, Expr};
 
 use crate::code::{last_name, nodes_near, span_of, within, words};
@@ -43,7 +43,7 @@ pub(super) enum TypeCheck {
 impl<'p> Uploads<'p> {
     pub(super) fn of(cx: &Context<'p>) -> Self {
         let mut uses: Vec<Span> = nodes_near(cx, &[".files"])
-            .filter(|(file, _)| role_of(cx.path(*file)) == Role::Source)
+            .filter(|(file, _)| cx.project.role(*file) == Role::Source)
             .filter_map(|(file, node)| match node {
                 AnyNodeRef::ExprAttribute(attribute)
                     if attribute.attr.id.as_str() == "files"

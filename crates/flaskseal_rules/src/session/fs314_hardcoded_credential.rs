@@ -5,7 +5,7 @@ use flaskseal_core::{
     Severity, Span,
 };
 use flaskseal_project::semantic::Fact;
-use flaskseal_project::{Context, Role, role_of};
+use flaskseal_project::{Context, Role};
 use flaskseal_python::ast::visitor::{Visitor, walk_expr, walk_stmt};
 use flaskseal_python::ast::{self, Expr, Stmt};
 use flaskseal_python::range_of;
@@ -69,7 +69,7 @@ impl Rule for HardcodedCredential {
 }
 
 fn is_source(cx: &Context<'_>, file: FileId) -> bool {
-    role_of(cx.path(file)) == Role::Source && !cx.project.tree.file(file).untracked
+    cx.project.role(file) == Role::Source && !cx.project.tree.file(file).untracked
 }
 
 /// The passwords that calls of libraries are given.

@@ -52,6 +52,7 @@ pub fn judge(tree: &Tree, entry: Option<&str>) {
         selection: Selection::default(),
         policy: Policy::default(),
         baseline: None,
+        host: None,
         today: today(),
         force: true,
         notes: Vec::new(),

@@ -35,22 +35,22 @@ struct Options {
 }
 
 /// A program that is measured.
-struct Contender {
-    name: String,
-    program: PathBuf,
-    arguments: Vec<String>,
+pub(crate) struct Contender {
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
     /// Statuses that mean that it did its work.
-    statuses: &'static [i32],
+    pub(crate) statuses: &'static [i32],
 }
 
 /// One run of a contender.
 #[derive(Clone, Copy)]
-struct Sample {
-    wall: Duration,
+pub(crate) struct Sample {
+    pub(crate) wall: Duration,
     /// User and system time, of all threads.
-    cpu: Duration,
+    pub(crate) cpu: Duration,
     /// Largest resident set of the process, in bytes.
-    memory: u64,
+    pub(crate) memory: u64,
 }
 
 /// Measures every contender on every tree, in turn, several times.
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     println!("{table}");
     if options.write {
-        write(&table)?;
+        put(&table, MARKS)?;
     }
     println!("{}", growth(&trees, options.rounds)?);
     println!("{}", worst_files(&trees)?);
@@ -214,17 +214,18 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts the table into README.md, between its two marks.
-fn write(table: &str) -> Result<()> {
-    const MARKS: [&str; 2] = ["<!-- bench -->\n", "<!-- end of bench -->\n"];
+const MARKS: [&str; 2] = ["<!-- bench -->\n", "<!-- end of bench -->\n"];
+
+/// Puts a table into README.md, between its two marks.
+pub(crate) fn put(table: &str, marks: [&str; 2]) -> Result<()> {
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).context("cannot read README.md")?;
-    let parts = readme.split_once(MARKS[0]).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(MARKS[1])?;
+    let parts = readme.split_once(marks[0]).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(marks[1])?;
         Some((before, after))
     });
     let (before, after) = parts.context("README.md has no marks for the table")?;
-    let text = [before, MARKS[0], "\n", table, "\n", MARKS[1], after].concat();
+    let text = [before, marks[0], "\n", table, "\n", marks[1], after].concat();
     fs::write(&path, text).context("cannot write README.md")
 }
 
@@ -275,7 +276,7 @@ impl Contender {
         Self { name: name.to_owned(), program, arguments, statuses }
     }
 
-    fn measure(&self) -> Result<Sample> {
+    pub(crate) fn measure(&self) -> Result<Sample> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(root());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -432,7 +433,7 @@ fn row(label: &str, name: &str, samples: &[Sample], limit: &[Sample]) -> String 
 }
 
 /// `median (least to most)`.
-fn spread(mut numbers: Vec<f64>, digits: usize) -> String {
+pub(crate) fn spread(mut numbers: Vec<f64>, digits: usize) -> String {
     numbers.sort_by(f64::total_cmp);
     match (numbers.first(), numbers.get(numbers.len() / 2), numbers.last()) {
         (Some(least), Some(median), Some(most)) => {

@@ -11,6 +11,7 @@
 
 mod advisories;
 mod bench;
+mod bench_deps;
 mod browser;
 mod difftest;
 mod docs;
@@ -52,6 +53,11 @@ const COMMANDS: &[Command] = &[
         name: "bench",
         about: "time and memory beside ruff and bandit: [TREE...] [--rounds N] [--semgrep RULES] [--write]",
         run: bench::run,
+    },
+    Command {
+        name: "bench-deps",
+        about: "looking up advisories beside pip-audit: ALL.zip [--rounds N] [--program PATH] [--write]",
+        run: bench_deps::run,
     },
     Command {
         name: "difftest",

@@ -33,6 +33,11 @@ mod poetry_constraint;
 mod pipfile;
 pub use pipfile::read_pipfile;
 
+mod ini;
+
+mod pip_conf;
+pub use pip_conf::read_pip_conf;
+
 mod setup_cfg;
 pub use setup_cfg::read_setup_cfg;
 

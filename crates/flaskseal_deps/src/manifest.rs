@@ -13,6 +13,8 @@ pub enum ManifestKind {
     SetupPy,
     Pipfile,
     Conda,
+    /// `pip.conf`: indexes, and nothing to install.
+    PipConf,
 }
 
 /// One manifest, read.

@@ -5,38 +5,12 @@ use std::str::FromStr as _;
 use flaskseal_core::TextRange;
 use pep440_rs::VersionSpecifiers;
 
+use crate::ini;
 use crate::{Group, Include, Manifest, ManifestKind, Requirement, normalize};
 
 pub fn read_setup_cfg(source: &str) -> Manifest {
     let mut manifest = Manifest::new(ManifestKind::SetupCfg);
-    let mut section = "";
-    let mut key = String::new();
-    let mut at = 0;
-    for line in source.split_inclusive('\n') {
-        let start = at;
-        at += line.len();
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name.trim();
-            key.clear();
-            continue;
-        }
-        let is_continued = line.starts_with([' ', '\t']);
-        let value = if is_continued {
-            trimmed
-        } else {
-            let Some((name, value)) = trimmed.split_once(['=', ':']) else { continue };
-            key = name.trim().to_ascii_lowercase().replace('-', "_");
-            value.trim()
-        };
-        if value.is_empty() {
-            continue;
-        }
-        let offset = start + line.rfind(value).unwrap_or(0);
-        let range = TextRange::new(offset as u32, (offset + value.len()) as u32);
+    for ini::Line { section, key, value, range } in ini::lines(source) {
         match (section, key.as_str()) {
             ("metadata", "name") => manifest.project = Some(normalize(value)),
             ("options", "python_requires") => match VersionSpecifiers::from_str(value) {

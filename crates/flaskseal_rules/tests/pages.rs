@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use flaskseal_core::{
-    AppAssessment, Blind, Date, Evidence, FileId, Gap, Kind as FileKind, Machine, RuleId, Severity, Status,
-    Tree,
+    AppAssessment, Blind, Date, Evidence, FileId, Gap, Kind as FileKind, Machine, RuleId, Severity,
+    SourceFile, Status, Tree,
 };
 use flaskseal_live::{Live, Site};
 use flaskseal_mdtest::{Case, Kind, Observed as Said, Page, Subject, compare};
@@ -47,6 +47,8 @@ fn flow_page(path: &Path) -> datatest_stable::Result<()> {
 
 fn check(case: &Case, rule: RuleId) -> Result<(), String> {
     let (mut tree, machine) = apart(case);
+    let environment = case.files.iter().find(|(path, _)| path == ENVIRONMENT);
+    tree.observe(environment.map(|(path, text)| SourceFile::new(path.as_str(), text.as_str())));
     let parsed = flaskseal_project::parse(&tree);
     let run = case.run.clone().unwrap_or_default();
     let env: String = run.env.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
@@ -55,6 +57,7 @@ fn check(case: &Case, rule: RuleId) -> Result<(), String> {
         env_files: if env.is_empty() { Vec::new() } else { vec![(env, "the page".to_owned())] },
         env_complete: run.complete,
         today: Date::new(2026, 11, 24),
+        environment: environment.map(|(path, _)| path.clone()),
         ..BuildOptions::default()
     };
     let project = Project::build(&tree, &parsed, &options);
@@ -62,7 +65,7 @@ fn check(case: &Case, rule: RuleId) -> Result<(), String> {
     let texts = facts.tree();
     let parsed_host = flaskseal_project::parse(&texts);
     let of_host = Project::of_host(&texts, &parsed_host, &options);
-    let first = FileId(tree.files.len() as u32);
+    let first = FileId((tree.files.len() + tree.observed.len()) as u32);
     let view = HostView { project: &of_host, facts: &facts, first };
     let seen = case.files.iter().any(|(path, _)| path.starts_with(HOST));
     let answers = case.observed();
@@ -81,6 +84,9 @@ fn check(case: &Case, rule: RuleId) -> Result<(), String> {
     compare(case, &observe(&tree, apps, case))
 }
 
+/// The metadata of an installed environment.
+const ENVIRONMENT: &str = "@environment";
+
 /// What the paths of a host's files begin with.
 const HOST: &str = "@host/";
 
@@ -89,7 +95,7 @@ fn apart(case: &Case) -> (Tree, Option<Image>) {
     let (host, own): (Vec<_>, Vec<_>) =
         case.files.iter().cloned().partition(|(path, _)| path.starts_with(HOST));
     let machine = (!host.is_empty()).then(|| Image::of(&host));
-    (Tree::from_texts(own), machine)
+    (Tree::from_texts(own.into_iter().filter(|(path, _)| path != ENVIRONMENT)), machine)
 }
 
 /// A machine in memory. `@host/modes` has lines `0640 998:998 /srv/shop/.env`; a path ends in `/` for a folder, and what

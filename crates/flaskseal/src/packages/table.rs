@@ -36,7 +36,9 @@ pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> Str
             None if row.advisories.is_empty() => String::new(),
             None => "none known".to_owned(),
         };
-        lines.push([package.name.clone(), version, group_of(package), used(row), advisories, upgrade]);
+        let unsure = if package.certain { "" } else { "?" };
+        let group = format!("{}{unsure}", group_of(package));
+        lines.push([package.name.clone(), version, group, used(row), advisories, upgrade]);
     }
     let widths: Vec<usize> = (0..6)
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
@@ -57,6 +59,9 @@ pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> Str
         "\n{vulnerable} of {} packages vulnerable; {checked} with an exact version, {covered} of these covered",
         rows.len()
     );
+    if rows.iter().any(|row| !row.package.certain) {
+        text.push_str("`?`: installed only where its environment marker holds, which is not known\n");
+    }
     let _ = writeln!(text, "advisories: {} ({}, {age} days old)", provenance.source, provenance.date);
     text
 }

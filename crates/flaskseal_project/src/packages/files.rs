@@ -78,6 +78,7 @@ pub(super) fn read(tree: &Tree) -> Found {
         }
         let manifest = match name {
             "pyproject.toml" => Some(flaskseal_deps::read_pyproject(&file.text)),
+            "pip.conf" | "pip.ini" => Some(flaskseal_deps::read_pip_conf(&file.text)),
             "setup.cfg" => Some(flaskseal_deps::read_setup_cfg(&file.text)),
             "Pipfile" => Some(flaskseal_deps::read_pipfile(&file.text)),
             _ if conda::is_environment(name) => conda::read(&file.text),

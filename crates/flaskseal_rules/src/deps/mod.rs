@@ -15,8 +15,10 @@ mod fs609_unsupported_framework;
 mod fs610_unsafe_package_index;
 mod fs611_mutable_source;
 mod fs613_development_package_in_production;
+mod fs614_missing_update_automation;
 mod fs617_abandoned_package;
 mod fs618_stale_base_image;
+mod fs620_installed_lock_mismatch;
 mod image;
 
 #[rustfmt::skip]
@@ -31,8 +33,10 @@ pub(crate) static RULES: &[&dyn Rule] = &[
     &fs610_unsafe_package_index::UnsafePackageIndex,
     &fs611_mutable_source::MutableSource,
     &fs613_development_package_in_production::DevelopmentPackageInProduction,
+    &fs614_missing_update_automation::MissingUpdateAutomation,
     &fs617_abandoned_package::AbandonedPackage,
     &fs618_stale_base_image::StaleBaseImage,
+    &fs620_installed_lock_mismatch::InstalledLockMismatch,
 ];
 
 const fn control(number: u8) -> ControlId {

@@ -90,6 +90,40 @@ impl Rule for LockDrift {
                 }
             }
         }
+        contradictions(project, out);
+    }
+}
+
+/// Versions that a requirements file pins and that the project beside it does not admit.
+fn contradictions(project: &Project<'_>, out: &mut Assessment) {
+    let folder_of = |manifest: &ManifestFile| project.tree.file(manifest.file).folder();
+    let production =
+        || project.packages.manifests.iter().filter(|manifest| manifest.audience == Audience::Production);
+    for list in production().filter(|list| list.is_requirements() && !is_compiled(project, list)) {
+        let beside =
+            production().filter(|other| !other.is_requirements() && folder_of(other) == folder_of(list));
+        for declared in
+            beside.flat_map(|other| other.manifest.requirements.iter().map(move |one| (other, one)))
+        {
+            let (other, declared) = declared;
+            if declared.group != Group::Main || declared.marker.is_some() {
+                continue;
+            }
+            let pins = list.manifest.requirements.iter().filter(|one| one.name == declared.name);
+            for (requirement, pin) in pins.filter_map(|one| Some((one, one.pinned()?))) {
+                if requirement.marker.is_some() || admits(&declared.specifiers, pin) {
+                    continue;
+                }
+                let path = &project.tree.file(other.file).path;
+                let message = format!(
+                    "`{}` is pinned to {pin} here, and `{path}` wants `{}`",
+                    declared.name, declared.specifiers
+                );
+                let place = at(Span { file: list.file, range: requirement.range }, "pinned here");
+                let trail = at(Span { file: other.file, range: declared.range }, "declared otherwise here");
+                out.fail(finding(place, message).with_trail([trail]));
+            }
+        }
     }
 }
 

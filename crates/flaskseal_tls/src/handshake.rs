@@ -63,7 +63,8 @@ impl Client {
         Some(Self { config: Arc::new(config), recorder, name })
     }
 
-    /// Shakes hands and says goodbye; with `waits` it waits for the other side's, so that the tickets of TLS 1.3 arrive.
+    /// Shakes hands and says goodbye; with `waits` it waits until a ticket of TLS 1.3 arrives, or
+    /// the other side says goodbye as well.
     pub(crate) fn shake<S: Read + Write>(
         &self,
         stream: &mut Bounded<S>,
@@ -81,8 +82,8 @@ impl Client {
         }
         client.send_close_notify();
         let _ = client.write_tls(stream);
-        // Until the end, an error, or the bound of the stream: all is known but the tickets.
-        while waits && matches!(client.read_tls(stream), Ok(1..)) {
+        // Until a ticket, the end, an error, or the bound of the stream.
+        while waits && client.tls13_tickets_received() == 0 && matches!(client.read_tls(stream), Ok(1..)) {
             if client.process_new_packets().is_err() {
                 break;
             }

@@ -71,6 +71,9 @@ const TARGETS: &[Target] = &[
     Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
     Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
     Target { name: "suppression", max_len: 2048, seeds: Seeds::Texts(SUPPRESSIONS) },
+    Target { name: "live", max_len: 4096, seeds: Seeds::Texts(TRANSCRIPTS) },
+    Target { name: "policy", max_len: 1024, seeds: Seeds::Texts(SERVED_POLICIES) },
+    Target { name: "cookie", max_len: 2048, seeds: Seeds::Texts(COOKIES) },
     Target { name: "tls", max_len: 4096, seeds: Seeds::Bytes(FLIGHTS) },
 ];
 
@@ -81,6 +84,21 @@ const FLIGHTS: &[&[u8]] = &[
     b"\x16\x03\x03\x00\x38\x02\x00\x00\x34\x03\x03rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr\x00\x13\x01\x00\x00\x0c\x00\x2b\x00\x02\x03\x04\x00\x33\x00\x02\x00\x1d",
     b"\x15\x03\x01\x00\x02\x02\x28",
     b"\x80\x11\x04\x00\x01\x00\x02\x00\x00\x00\x06\x00\x00\x01\x00\x80\x07\x00\xc0",
+];
+
+const TRANSCRIPTS: &[&str] = &[
+    "GET https://a/ (start)\nHTTP/1.1 200 OK\nServer: Werkzeug/3\nContent-Type: text/html\nContent-Security-Policy: script-src 'nonce-a' *\nX-Frame-Options: A\nSet-Cookie: session=a.b.c; Path=/; SameSite=None\nCache-Control: public\n\n<script src=//b/c.js integrity></script>\n####\nGET http://a/ (plain)\nHTTP/1.1 302 F\nLocation: https://b\n####\nGET https://a/.env (listed)\nHTTP/1.1 200 OK\n\nA=b\n",
+    "GET https://a/ (foreign-origin)\n> Origin: https://b\nHTTP/1.1 200 OK\nAccess-Control-Allow-Origin: https://b\nAccess-Control-Allow-Credentials: true\n\nTraceback (most recent call last)\n  File \"a\", line 1, in b\n",
+];
+
+const SERVED_POLICIES: &[&str] = &[
+    "default-src 'self' 'unsafe-inline' https: data:; script-src-elem 'strict-dynamic' 'nonce-ab=='; sandbox allow-scripts, frame-ancestors *\nobject-src 'none'; base-uri",
+    "max-age=\"31536000\"; includeSubDomains; preload",
+];
+
+const COOKIES: &[&str] = &[
+    "__Host-session=eyJhIjoxfQ.ZAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAA; Secure; HttpOnly; Path=/; SameSite=Lax; Max-Age=-1; Domain=.a; Expires=Thu, 01 Jan 1970",
+    ".eJyrVkrOyS9OVbIyrAUAF5AEJg.ZAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAA",
 ];
 
 const MANIFESTS_OF_PACKAGES: &[&str] = &[

@@ -1,4 +1,4 @@
-//! One file over HTTPS: the only place in the program that opens a connection, and only for `db update`.
+//! One file over HTTPS, for `db update`. The other place that opens connections is `flaskseal_probe`.
 //!
 //! Proxies are those of the environment. A connection that breaks is taken up again where it broke, if the server
 //! still has the same file; so is one that an earlier run began.

@@ -19,6 +19,7 @@ mod context;
 mod decorators;
 mod entry;
 mod memo;
+mod openapi;
 mod packages;
 mod parse;
 mod reach;
@@ -217,6 +218,7 @@ impl<'t> Project<'t> {
             roots,
             installed: self.packages.import_names(),
             read_dotenv,
+            read_operations: openapi::operations,
             flask_version: self.packages.flask(),
         }
     }

@@ -144,6 +144,11 @@ impl<'a> Machine<'a> {
                 self.incomplete("calls are nested too deep", Some(span));
             }
             self.opaque_calls += 1;
+            let mut arguments = arguments;
+            if function.class.is_some() && !arguments.positional.is_empty() {
+                // One attribute of an object's does not make everything that its methods give a client's.
+                arguments.positional.remove(0);
+            }
             let result = Value::UNKNOWN.at(Some(span));
             return Ok(self.through(result, &function.qualified_name, None, &arguments));
         }

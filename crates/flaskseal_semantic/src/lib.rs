@@ -14,6 +14,7 @@ mod buffer;
 mod builtins;
 mod call;
 mod configparser;
+mod connexion;
 mod container;
 mod cut;
 mod document;
@@ -57,6 +58,7 @@ mod worker;
 
 pub use alphabet::Alphabet;
 pub use ambiguity::{Blowup, Growth};
+pub use connexion::Operation;
 pub use environment::{Environment, Variable, VariableValue};
 pub use evaluate::{
     App, Evaluation, FunctionResult, Hook, Outcome, Overlay, Route, SettingFact, Target, evaluate,

@@ -176,6 +176,9 @@ fn call_instance_method(
     if let Some(value) = crate::markup::call_method(machine, id, name, &arguments) {
         return Ok(value.at(Some(span)));
     }
+    if let Some(value) = crate::connexion::call_method(machine, &path, &arguments) {
+        return Ok(value.at(Some(span)));
+    }
     if let Some(value) = crate::parsed::call_method(machine, id, &base, name, &arguments) {
         return Ok(value.at(Some(span)));
     }

@@ -58,6 +58,7 @@ pub(crate) fn decorate(machine: &mut Machine<'_>, decorator: &str, function: &Va
 
 /// Adds what decorators hand over to a view.
 pub(crate) fn add_arguments(machine: &Machine<'_>, view: ObjectId, arguments: &mut Arguments) {
+    crate::connexion::add_arguments(machine, view, arguments);
     let Some(Kind::Tuple(parsed)) = machine.heap.attribute(view, "@parsed").map(|value| &value.kind) else {
         return;
     };

@@ -7,6 +7,8 @@ use flaskseal_models::Models;
 use flaskseal_python::Module;
 use rustc_hash::FxHashSet;
 
+use crate::connexion::Operation;
+
 /// The parsed Python files of a tree, by `FileId`; `None` for files that are not Python.
 pub type Parsed = [Option<Module>];
 
@@ -22,6 +24,8 @@ pub struct Program<'a> {
     pub installed: FxHashSet<Arc<str>>,
     /// Reads a `.env` file: names, values and the range of each assignment, as python-dotenv does.
     pub read_dotenv: fn(&str) -> Vec<(String, String, flaskseal_core::TextRange)>,
+    /// Reads the operations of an OpenAPI document; none from any other text.
+    pub read_operations: fn(&str) -> Vec<Operation>,
     /// The version of Flask that is installed, where a manifest pins it: major and minor.
     pub flask_version: Option<(u32, u32)>,
 }

@@ -361,6 +361,7 @@ impl Machine<'_> {
         arguments: &Arguments,
     ) -> Value {
         let values = arguments.positional.iter().chain(arguments.keywords.iter().map(|(_, value)| value));
+        let values = values.chain(&arguments.further);
         let origin = values.fold(receiver, |found, value| stronger(found, self.taint_of(value)));
         let Some(origin) = origin else { return result };
         let transfer = self.program.models.transfer(path);

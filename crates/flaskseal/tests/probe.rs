@@ -307,9 +307,8 @@ fn wait_for(port: u16, child: &mut Child, log: &Path) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         let ended = child.try_wait().expect("the child can be asked");
-        if ended.is_some() || Instant::now() > deadline {
-            panic!("the server does not answer ({ended:?})\n{}", fs::read_to_string(log).unwrap_or_default());
-        }
+        let is_late = ended.is_some() || Instant::now() > deadline;
+        assert!(!is_late, "no answer ({ended:?})\n{}", fs::read_to_string(log).unwrap_or_default());
         sleep(Duration::from_millis(50));
     }
 }

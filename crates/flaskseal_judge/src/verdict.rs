@@ -155,11 +155,11 @@ fn control_report<'a>(
 /// Why nothing at all is known of a control.
 fn silence(control: ControlId, rules: &[&'static RuleMeta], item_has_rules: bool) -> Gap {
     if !item_has_rules {
-        Gap::new("this version has no rules for this item yet", "")
+        Gap::new("none of its rules was selected", "")
     } else if rules.iter().any(|rule| rule.controls.contains(&control)) {
         Gap::new("nothing was seen that decides it", "")
     } else {
-        Gap::new("this version has no rules for this control yet", "")
+        Gap::new("none of the selected rules decides it", "")
     }
 }
 
@@ -441,7 +441,7 @@ mod tests {
     fn an_item_without_rules_is_not_verified_whatever_was_seen() {
         let report = item_report(Item::Input, &Assessment::default(), &[], RULES, Severity::Medium);
         assert_eq!(report.verdict, Verdict::NotVerified);
-        assert_eq!(report.reason, "this version has no rules for this item yet");
+        assert_eq!(report.reason, "none of its rules was selected");
         assert!(report.controls.iter().all(|control| control.state == ControlState::Unknown));
         assert!(report.controls.iter().all(|control| control.gaps.len() == 1));
     }

@@ -40,6 +40,9 @@ impl Alphabet {
     }
 
     pub fn of(text: &str) -> Self {
+        if text.is_ascii() {
+            return Self { ascii: text.bytes().fold(0, |set, byte| set | 1 << byte), ..Self::NONE };
+        }
         text.chars().fold(Self::NONE, |set, character| set.union(Self::of_char(character)))
     }
 

@@ -168,6 +168,25 @@ impl Guard {
         Some(Self { conditions, texts })
     }
 
+    /// Whether both can hold at once: like `and`, without putting them together.
+    pub(crate) fn agrees(&self, other: &Self) -> bool {
+        let (short, long) =
+            if self.conditions.len() <= other.conditions.len() { (self, other) } else { (other, self) };
+        let conditions_agree = short.conditions.iter().all(|(name, states)| {
+            let known = long.conditions.binary_search_by(|(known, _)| known.cmp(name));
+            known.map_or(true, |index| !long.conditions[index].1.and(states).is_impossible())
+        });
+        let (short, long) = if self.texts.len() <= other.texts.len() { (self, other) } else { (other, self) };
+        conditions_agree
+            && short.texts.iter().all(|(id, limits)| {
+                let known = long.texts.binary_search_by_key(id, |(known, _)| *known);
+                known.map_or(true, |index| {
+                    let theirs = &long.texts[index].1;
+                    Arc::ptr_eq(limits, theirs) || limits.and(theirs).is_some()
+                })
+            })
+    }
+
     /// At least one holds, as far as this form can say.
     pub fn or(&self, other: &Self) -> Self {
         if self.is_always() || other.is_always() {

@@ -56,7 +56,7 @@ impl Machine<'_> {
             let mut truth = Truth { yes: None, no: None };
             for alternative in &**alternatives {
                 // What the path so far excludes, this condition need not consider.
-                if alternative.guard.and(&self.guard).is_none() {
+                if !alternative.guard.agrees(&self.guard) {
                     continue;
                 }
                 let inner = self.truth(&alternative.value);

@@ -224,6 +224,7 @@ impl Value {
     /// One of these, pruned of what cannot be and merged where equal.
     pub(crate) fn union(alternatives: impl IntoIterator<Item = Alternative>) -> Self {
         let mut merged: Vec<Alternative> = Vec::new();
+        let mut were_too_many = false;
         let mut add = |value: Self, guard: Guard| {
             if let Some(known) = merged.iter_mut().find(|known| known.value.same(&value)) {
                 known.guard = known.guard.or(&guard);
@@ -238,6 +239,7 @@ impl Value {
             }
             if merged.len() > MAX_ALTERNATIVES {
                 merged = fewer(std::mem::take(&mut merged));
+                were_too_many = true;
             }
         };
         for Alternative { value, guard } in alternatives {
@@ -250,6 +252,11 @@ impl Value {
             } else {
                 add(value, guard);
             }
+        }
+        let texts = merged.iter().filter(|alternative| alternative.value.as_rope().is_some());
+        if were_too_many && texts.count() > 1 {
+            // Those that came last are no better than the others, and would grow from union to union.
+            merged = fewer(merged);
         }
         match merged.len() {
             0 => Self::UNKNOWN,
@@ -330,8 +337,7 @@ impl Value {
     pub(crate) fn under(&self, guard: &Guard) -> Self {
         match &self.kind {
             Kind::Union(alternatives) if !guard.is_always() => {
-                let possible: Vec<_> =
-                    alternatives.iter().filter(|alt| alt.guard.and(guard).is_some()).collect();
+                let possible: Vec<_> = alternatives.iter().filter(|alt| alt.guard.agrees(guard)).collect();
                 let is_said = guard.says_of_texts()
                     && possible
                         .iter()

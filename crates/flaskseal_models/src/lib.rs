@@ -58,6 +58,8 @@ pub enum Gives {
     Texts,
     /// A mapping from names to uploaded files.
     Files,
+    /// An uploaded file.
+    File,
     /// JSON and other values of which neither type nor parts are known.
     Structure,
 }
@@ -392,7 +394,7 @@ impl Models {
         loop {
             match self.input(prefix) {
                 // What was uploaded is a file, not a name.
-                Some(Gives::Files) => return false,
+                Some(Gives::Files | Gives::File) => return false,
                 Some(_) => return true,
                 None => {}
             }

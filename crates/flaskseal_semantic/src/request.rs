@@ -43,7 +43,7 @@ pub(crate) fn input(machine: &Machine<'_>, path: &Arc<str>, span: Span) -> Optio
         Gives::Bytes => {
             Value::new(Kind::Bytes(Bytes::Encoded(input_text(path, Alphabet::ALL, span))), Some(span))
         }
-        Gives::Texts | Gives::Files | Gives::Structure => {
+        Gives::Texts | Gives::Files | Gives::File | Gives::Structure => {
             let origin = Arc::new(Origin::request(path.clone(), span));
             Value::path(path.clone()).at(Some(span)).tainted(Some(origin))
         }

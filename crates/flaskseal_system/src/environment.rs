@@ -62,7 +62,8 @@ fn places(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
     }
     let mut places = vec![folder.to_path_buf()];
     let inside = ["site-packages", "dist-packages", "lib", "lib64", "Lib", "local/lib"];
-    for first in inside.map(|name| folder.join(name)) {
+    // The folder may itself be one of those.
+    for first in std::iter::once(folder.to_path_buf()).chain(inside.map(|name| folder.join(name))) {
         let below = fs::read_dir(&first).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
         let pythons = below
             .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python")));

@@ -225,11 +225,19 @@ fn relative_part(machine: &Machine<'_>, part: &Value) -> Value {
 /// The part where what a client sends begins with a separator; `None` where it cannot.
 fn absolute_part(machine: &Machine<'_>, part: &Value) -> Option<Value> {
     let absolute = part.alternatives().into_iter().filter_map(|Alternative { value, guard }| {
-        let text = beginning(&machine.text_of(&value), |_| SLASH)?;
+        let text = beginning(&without_empty_start(&machine.text_of(&value)), |_| SLASH)?;
         Some(Alternative { value: text.into(), guard })
     });
     let absolute: Vec<_> = absolute.collect();
     (!absolute.is_empty()).then(|| Value::union(absolute))
+}
+
+/// The text from the first part on that a separator can stand in, where what comes before it may be nothing: padding.
+fn without_empty_start(rope: &Rope) -> Rope {
+    let may_be_empty =
+        |segment: &&Segment| matches!(segment, Segment::Hole(hole) if !hole.first.contains('/'));
+    let skipped = rope.segments().iter().take_while(may_be_empty).count();
+    Rope::of_segments(rope.segments().iter().skip(skipped).cloned())
 }
 
 /// The text with other first characters, where a client decides whether it begins with a separator.

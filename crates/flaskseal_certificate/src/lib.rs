@@ -5,4 +5,4 @@ mod certificate;
 mod pem;
 
 pub use certificate::{Certificate, Key};
-pub use pem::{Block, blocks};
+pub use pem::{Block, blocks, decoded};

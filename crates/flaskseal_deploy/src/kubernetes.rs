@@ -171,7 +171,7 @@ fn data(node: &Node, key: &str, encoded: bool) -> Vec<Datum> {
         .take(MAX_ENTRIES)
         .map(|entry| {
             let text = entry.value.text();
-            let text = if encoded { text.and_then(decoded_base64) } else { text.map(str::to_owned) };
+            let text = if encoded { text.and_then(decoded_text) } else { text.map(str::to_owned) };
             Datum {
                 name: Spanned::new(entry.key.clone(), entry.key_range),
                 value: text.map(|text| Spanned::new(text, entry.value.range)),
@@ -248,28 +248,9 @@ fn env_from(node: &Arc<Node>) -> Option<EnvFrom> {
     Some(EnvFrom { name, prefix, secret, range: node.range })
 }
 
-/// Standard base64 (RFC 4648, section 4) that holds UTF-8 text.
-fn decoded_base64(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let (mut buffer, mut bits) = (0_u32, 0_u32);
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => break,
-            _ => return None,
-        };
-        buffer = (buffer << 6 | u32::from(digit)) & 0xffff;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((buffer >> bits & 0xff) as u8);
-        }
-    }
-    String::from_utf8(bytes).ok()
+/// Base64 that holds UTF-8 text.
+fn decoded_text(text: &str) -> Option<String> {
+    String::from_utf8(flaskseal_certificate::decoded(text)?).ok()
 }
 
 /// `$(NAME)` in command, args and env, as the kubelet replaces it; what it does not know stays as it is.

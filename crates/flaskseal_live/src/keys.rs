@@ -1,7 +1,7 @@
 //! Keys that everybody knows: words that stand where a key should be, and what documentation, tutorials and templates
 //! print. Facts, in `data/known_keys.txt`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 static DATA: &str = include_str!("../data/known_keys.txt");
@@ -11,7 +11,7 @@ const ENDINGS: [&str; 6] = ["", "!", "1", "123", "1234", "here"];
 
 static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut keys = BTreeSet::new();
-    for line in DATA.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+    for line in lines() {
         match line.strip_prefix("= ") {
             Some(exact) => {
                 keys.insert(unescaped(exact));
@@ -21,6 +21,27 @@ static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
     }
     keys.into_iter().collect()
 });
+
+/// The lines as they count where a key is only looked at, and not tried: without case and separators.
+static WORDS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let exact = lines().filter_map(|line| line.strip_prefix("= "));
+    let all = lines().map(|line| reduced(line.strip_prefix("= ").unwrap_or(line)));
+    all.chain(exact.map(|exact| reduced(&unescaped(exact)))).collect()
+});
+
+fn lines() -> impl Iterator<Item = &'static str> {
+    DATA.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+}
+
+/// A text in lower case, without blanks, `-`, `_`, `.` and quotes (catalogue 6.2).
+pub fn reduced(text: &str) -> String {
+    text.trim().to_lowercase().chars().filter(|c| !matches!(c, ' ' | '-' | '_' | '.' | '\'' | '"')).collect()
+}
+
+/// Whether a text is of the list, in its [`reduced`] form.
+pub fn is_known(reduced: &str) -> bool {
+    WORDS.contains(reduced)
+}
 
 /// Every known key, sorted; a few thousand.
 pub fn known_keys() -> &'static [String] {
@@ -113,6 +134,18 @@ mod tests {
             assert!(known_keys().binary_search(&key.to_owned()).is_ok(), "{key}");
         }
         assert!(known_keys().len() < 40_000);
+    }
+
+    #[test]
+    fn the_list_is_known_in_every_spelling() {
+        for key in [
+            "Your-Secret_Key",
+            "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+            "S#perS3crEt",
+        ] {
+            assert!(is_known(&reduced(key)), "{key}");
+        }
+        assert!(!is_known(&reduced("devops")) && !is_known(""));
     }
 
     #[test]

@@ -1,173 +1,7 @@
 //! How good a secret is: public knowledge, length, entropy. Nothing here prints one.
 
 use flaskseal_core::shannon_entropy_bits;
-
-/// Words that stand where a key should be, and keys that everybody can read in documentation and tutorials. Compared
-/// without case, blanks, `-`, `_` and trailing digits or punctuation (catalogue 6.2).
-static PUBLIC: &[&str] = &[
-    "abc",
-    "abcdef",
-    "abc123",
-    "admin",
-    "app",
-    "changeit",
-    "changeme",
-    "changethis",
-    "changethiskey",
-    "default",
-    "defaultkey",
-    "defaultsecret",
-    "defaultsecretkey",
-    "demo",
-    "dev",
-    "devkey",
-    "devsecret",
-    "devsecretkey",
-    "developement",
-    "development",
-    "developmentkey",
-    "developmentsecret",
-    "developmentsecretkey",
-    "example",
-    "flask",
-    "flaskkey",
-    "flasksecret",
-    "flasksecretkey",
-    "foo",
-    "foobar",
-    "hardtoguess",
-    "hardtoguessstring",
-    "hello",
-    "helloworld",
-    "insecure",
-    "insecurekey",
-    "key",
-    "letmein",
-    "localsecret",
-    "mykey",
-    "mysecret",
-    "mysecretkey",
-    "mysupersecret",
-    "mysupersecretkey",
-    "none",
-    "notasecret",
-    "notsecret",
-    "notsosecret",
-    "null",
-    "password",
-    "placeholder",
-    "pleasechangeme",
-    "pleasechangethis",
-    "replaceme",
-    "replacethis",
-    "s3cr3t",
-    "secret",
-    "secretkey",
-    "secretkeyhere",
-    "secretstring",
-    "secretsecret",
-    "setme",
-    "string",
-    "super",
-    "supersecret",
-    "supersecretkey",
-    "supersecretpassword",
-    "temp",
-    "temporary",
-    "test",
-    "testing",
-    "testkey",
-    "testsecret",
-    "testsecretkey",
-    "thisisasecret",
-    "thisisasecretkey",
-    "thisisnotasecret",
-    "thisisthesecretkey",
-    "thissecretkey",
-    "topsecret",
-    "todo",
-    "unsafe",
-    "unsafekey",
-    "unsafesecret",
-    "verysecret",
-    "verysecretkey",
-    "xxx",
-    "youllneverguess",
-    "youneverguess",
-    "youwillneverguess",
-    "yoursecret",
-    "yoursecretkey",
-    "yoursecretkeyhere",
-    // Printed in Flask's own documentation, past and present.
-    "\\xbf\\xb0\\x11\\xb1\\xcd\\xf9\\xba\\x8b\\x0c\\x9f",
-    "5#y2lf4q8z\\n\\xec]/",
-    "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
-    "a0zr98j/3yxr~xhh!jmn]lwx/,?rt",
-    "fd{h@1bxo6,/,b5#y2lf4q8z",
-    // Tutorials and the documentation of extensions.
-    "asecret",
-    "asecretkey",
-    "anysecret",
-    "correcthorsebatterystaple",
-    "guessme",
-    "itsasecret",
-    "itsasecrettoeverybody",
-    "jwtsecret",
-    "jwtsecretkey",
-    "jwtsecretstring",
-    "keepitsecret",
-    "keepitsecretkeepitsafe",
-    "mysecretkeyhere",
-    "mysecretpassword",
-    "mysessionsecret",
-    "nobodyknows",
-    "qwerty",
-    "qwertyuiop",
-    "random",
-    "randomkey",
-    "randomsecret",
-    "randomsecretkey",
-    "randomstring",
-    "reallysecret",
-    "secretkeygoeshere",
-    "sessionkey",
-    "sessionsecret",
-    "sneaky",
-    "somekey",
-    "somerandomkey",
-    "somerandomstring",
-    "somesecret",
-    "somesecretkey",
-    "somethingsecret",
-    "somethingunique",
-    "supersekrit",
-    "superdupersecret",
-    "superduper",
-    "supersecretsecret",
-    "temporarykey",
-    "thesecret",
-    "thesecretkey",
-    "thisisasupersecretkey",
-    "thisismysecret",
-    "thisismysecretkey",
-    "thisissecret",
-    "thisissecretkey",
-    "thisshouldbesecret",
-    "totallysecret",
-    "uniquekey",
-    "verysecretstring",
-    "whatever",
-    "youcantguessthis",
-    "yourrandomsecretkey",
-    "itsdangerouskey",
-    // Shipped by well-known applications and templates.
-    "s#pers3cret",
-    "c292a0a3aa32397cdb050e233733900f",
-    "\\2\\1thisismyscretkey\\1\\2\\e\\y\\y\\h",
-    "testnondevsecret",
-    "thisreallyneedstobechanged",
-    "cantguessthis",
-];
+use flaskseal_live::keys;
 
 /// Pieces that only a placeholder has.
 static PLACEHOLDERS: &[&str] = &[
@@ -217,11 +51,10 @@ pub(crate) fn weakness(key: &[u8]) -> Option<Weakness> {
     (material < 32).then_some(Weakness::Short)
 }
 
-/// Whether the text is a placeholder or a key that stands in documentation.
+/// Whether the text is a placeholder or a key that stands in documentation, without trailing digits or punctuation
+/// (catalogue 6.2).
 pub(crate) fn is_public(text: &str) -> bool {
-    let lower = text.trim().to_lowercase();
-    let reduced: String =
-        lower.chars().filter(|c| !matches!(c, ' ' | '-' | '_' | '.' | '\'' | '"')).collect();
+    let reduced = keys::reduced(text);
     let stem =
         reduced.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '!' | '?' | '*' | '#' | '$'));
     let bracketed =
@@ -233,7 +66,7 @@ pub(crate) fn is_public(text: &str) -> bool {
     is_one_character
         || reduced.bytes().all(|byte| byte.is_ascii_digit()) && reduced.len() <= 12
         || PLACEHOLDERS.iter().any(|piece| reduced.contains(piece))
-        || [lower.as_str(), &reduced, stem, bracketed].iter().any(|form| PUBLIC.contains(form))
+        || [&reduced, stem, bracketed].iter().any(|form| keys::is_known(form))
 }
 
 /// Bytes of key material: hexadecimal text stands for half its length.

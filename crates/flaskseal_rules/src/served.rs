@@ -1,6 +1,6 @@
 //! What the rules ask of the answers of a running site.
 
-use flaskseal_core::Evidence;
+use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, RuleMeta};
 use flaskseal_live::listed::{LISTED, Listed, of_path};
 use flaskseal_live::{Cookie, Exchange, Header, Live, Purpose, SignedSession, page};
 use flaskseal_project::Context;
@@ -104,8 +104,25 @@ pub(crate) fn is_of_extension(name: &str) -> bool {
     .contains(&name)
 }
 
+/// Fails a rule for each answer that leads to a name which only the request had, in the header `named`.
+pub(crate) fn fail_where_reflected(
+    live: &Live<'_>,
+    (purpose, named): (Purpose, &str),
+    meta: &RuleMeta,
+    (message, advice): (&str, &str),
+    out: &mut Assessment,
+) {
+    for answer in live.of(purpose) {
+        let Some(place) = answer.sent(named).and_then(|name| reflection(live, answer, name)) else {
+            continue;
+        };
+        let finding = Finding::new(meta.id, meta.severity, Confidence::Certain, place, message);
+        out.fail(finding.with_fix(Fix::advice(advice)));
+    }
+}
+
 /// Where an answer leads to a name that only the request had: its redirect, or a link of its page.
-pub(crate) fn reflection(live: &Live<'_>, answer: &Exchange, name: &str) -> Option<Evidence> {
+fn reflection(live: &Live<'_>, answer: &Exchange, name: &str) -> Option<Evidence> {
     let leads = |url: &url::Url| url.host_str() == Some(name);
     if let (Some(target), Some(header)) = (answer.target(), answer.header("location")) {
         return leads(&target).then(|| live.at(answer, header, "a redirect to the client's own choice"));

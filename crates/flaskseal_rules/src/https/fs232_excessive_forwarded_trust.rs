@@ -67,20 +67,11 @@ impl Rule for ExcessiveForwardedTrust {
     }
 
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
-        for answer in live.of(Purpose::ForwardedHost) {
-            let Some(name) = answer.sent("x-forwarded-host") else { continue };
-            let Some(place) = served::reflection(live, answer, name) else { continue };
-            let finding = Finding::new(
-                META.id,
-                META.severity,
-                Confidence::Certain,
-                place,
-                "the running site believes `X-Forwarded-Host` of any client: its links and redirects lead there",
-            );
-            out.fail(finding.with_fix(Fix::advice(
-                "let the proxy overwrite the header, or leave `x_host` of `ProxyFix` at 0",
-            )));
-        }
+        let message =
+            "the running site believes `X-Forwarded-Host` of any client: its links and redirects lead there";
+        let advice = "let the proxy overwrite the header, or leave `x_host` of `ProxyFix` at 0";
+        let asked = (Purpose::ForwardedHost, "x-forwarded-host");
+        served::fail_where_reflected(live, asked, &META, (message, advice), out);
     }
 }
 

@@ -6,12 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use flaskseal_servers::{Server, free_port, root};
 use tempfile::TempDir;
 
 /// A picture of two by two pixels.
@@ -34,7 +33,7 @@ fn shop_runs_as_its_container_starts_it() {
 
 /// Logs in, searches, orders and uploads; the planted flaws show in the answers.
 fn use_shop(arguments: &[&str], variables: &[(&str, &str)]) {
-    let server = Server::start("shop", "target/venv-shop", arguments, variables, &[]);
+    let server = Shop::start("shop", "target/venv-shop", arguments, variables, &[]);
     let mut browser = Browser::new(&server, &[]);
 
     let results = browser.get("/search?q=bonsai");
@@ -80,7 +79,7 @@ fn hardened_shop_runs_as_its_unit_starts_it() {
     let command = "--config gunicorn.conf.py --bind 127.0.0.1:8000 wsgi:app";
     assert_contains("shop-hardened/deploy/shop.service", command);
     let key = "5f0c".repeat(16);
-    let server = Server::start(
+    let server = Shop::start(
         "shop-hardened",
         "target/venv",
         &["--config", "gunicorn.conf.py", "wsgi:app"],
@@ -199,16 +198,14 @@ fn planted_flaws_stand_where_the_list_says() {
 }
 
 /// A running gunicorn with its own copy of an example; ended when dropped.
-struct Server {
-    child: Child,
-    address: String,
-    log: PathBuf,
+struct Shop {
+    server: Server,
     /// Sent with every request of a [`Browser`].
     proxy_headers: Vec<(String, String)>,
     _folder: TempDir,
 }
 
-impl Server {
+impl Shop {
     /// Starts an example on a free loopback port and waits until it answers.
     fn start(
         example: &str,
@@ -218,36 +215,11 @@ impl Server {
         proxy_headers: &[(&str, &str)],
     ) -> Self {
         let folder = copy_of(example);
-        let log = folder.path().join("server.log");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
-        let address = listener.local_addr().expect("the listener has an address").to_string();
-        drop(listener);
-        let file = fs::File::create(&log).expect("the copy is writable");
-        let child = gunicorn(venv, folder.path(), arguments, variables)
-            .args(["--bind", &address])
-            .stdout(file.try_clone().expect("a file can be shared"))
-            .stderr(file)
-            .spawn()
-            .expect("gunicorn starts");
-        let proxy_headers = owned(proxy_headers);
-        let mut server = Self { child, address, log, proxy_headers, _folder: folder };
-        server.wait();
-        server
-    }
-
-    fn wait(&mut self) {
-        let deadline = Instant::now() + Duration::from_mins(1);
-        loop {
-            if std::net::TcpStream::connect(&self.address).is_ok() {
-                return;
-            }
-            let ended = self.child.try_wait().expect("the child can be asked");
-            if ended.is_some() || Instant::now() > deadline {
-                let log = fs::read_to_string(&self.log).unwrap_or_default();
-                panic!("the server does not answer ({ended:?})\n{log}");
-            }
-            sleep(Duration::from_millis(50));
-        }
+        let port = free_port();
+        let mut command = gunicorn(venv, folder.path(), arguments, variables);
+        command.args(["--bind", &format!("127.0.0.1:{port}")]);
+        let server = Server::start(command, port);
+        Self { server, proxy_headers: owned(proxy_headers), _folder: folder }
     }
 
     /// One request, exactly as described: no cookie, no redirect followed.
@@ -263,8 +235,9 @@ impl Server {
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(30)))
             .build();
-        let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://127.0.0.1:{}{path}", self.server.port));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -283,30 +256,15 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let pid = self.child.id().to_string();
-        let _ = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &pid]).status();
-        for _ in 0..100 {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            sleep(Duration::from_millis(100));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A visitor: keeps cookies and fills in the CSRF token.
 struct Browser<'a> {
-    server: &'a Server,
+    server: &'a Shop,
     headers: Vec<(String, String)>,
     cookies: BTreeMap<String, String>,
 }
 
 impl<'a> Browser<'a> {
-    fn new(server: &'a Server, headers: &[(&str, &str)]) -> Self {
+    fn new(server: &'a Shop, headers: &[(&str, &str)]) -> Self {
         let headers = server.proxy_headers.iter().cloned().chain(owned(headers)).collect();
         Self { server, headers, cookies: BTreeMap::new() }
     }
@@ -435,10 +393,6 @@ fn assert_contains(file: &str, part: &str) {
 fn text_of(file: &str) -> String {
     let path = root().join("examples").join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn owned(headers: &[(&str, &str)]) -> Vec<(String, String)> {

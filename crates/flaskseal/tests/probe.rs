@@ -8,11 +8,11 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use flaskseal_servers::{Server, root, self_signed};
 use tempfile::TempDir;
 
 /// An application with what is worth finding, and a page for everything else.
@@ -57,7 +57,7 @@ def cors(response):
 #[test]
 fn the_development_server_and_its_debugger_are_seen() {
     let server =
-        Server::python(APP, &["-m", "flask", "--app", "app", "run", "--debug", "--no-reload"], "--port");
+        Site::python(APP, &["-m", "flask", "--app", "app", "run", "--debug", "--no-reload"], "--port");
     let findings = findings(&["probe", &server.url("/"), "--format", "concise"]);
     for expected in [
         "critical[FS108] Werkzeug's debugger answers",
@@ -77,7 +77,7 @@ fn the_development_server_and_its_debugger_are_seen() {
 
 #[test]
 fn gunicorn_shows_less() {
-    let server = Server::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
+    let server = Site::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
     let findings = findings(&["probe", &server.url("/"), "--format", "concise", "--only", "debug,session"]);
     assert!(!findings.contains("FS106") && !findings.contains("FS108"), "{findings}");
     assert!(findings.contains("critical[FS309]"), "{findings}");
@@ -85,8 +85,8 @@ fn gunicorn_shows_less() {
 
 #[test]
 fn a_site_behind_nginx_is_judged_with_its_source() {
-    let server = Server::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
-    let nginx = Nginx::start(server.port);
+    let server = Site::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
+    let nginx = Front::start(server.server.port);
     let folder = server.folder.path().to_path_buf();
     let output = flaskseal(&[
         "check",
@@ -100,7 +100,7 @@ fn a_site_behind_nginx_is_judged_with_its_source() {
         "--resolve",
         &format!("shop.test:80:127.0.0.1:{}", nginx.plain),
         "--ca-file",
-        &nginx.folder.path().join("cert.pem").display().to_string(),
+        &nginx.authority(),
         "--format",
         "json",
     ]);
@@ -142,8 +142,8 @@ fn a_site_behind_nginx_is_judged_with_its_source() {
 
 #[test]
 fn secrets_are_kept_from_servers_whose_certificate_is_not_trusted() {
-    let server = Server::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
-    let nginx = Nginx::start(server.port);
+    let server = Site::python(APP, &["-m", "gunicorn", "app:app"], "--bind");
+    let nginx = Front::start(server.server.port);
     let probe = |more: &[&str]| {
         let mapping = format!("shop.test:443:127.0.0.1:{}", nginx.tls);
         let mut words = vec![
@@ -159,13 +159,13 @@ fn secrets_are_kept_from_servers_whose_certificate_is_not_trusted() {
         words.extend(more);
         flaskseal(&words)
     };
-    let sent = |nginx: &Nginx| {
+    let sent = |nginx: &Front| {
         fs::read_to_string(nginx.folder.path().join("access.log")).unwrap_or_default().contains("my-own")
     };
     let told = String::from_utf8_lossy(&probe(&[]).stdout).into_owned();
     assert!(told.contains("were not sent: the certificate is not trusted"), "{told}");
     assert!(!sent(&nginx));
-    let trusting = nginx.folder.path().join("cert.pem").display().to_string();
+    let trusting = nginx.authority();
     probe(&["--ca-file", &trusting]);
     assert!(sent(&nginx));
 }
@@ -294,155 +294,57 @@ fn flaskseal(words: &[&str]) -> Output {
     command.args(words).env_remove("FLASKSEAL_URL").output().expect("flaskseal starts")
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
-    listener.local_addr().expect("the listener has an address").port()
-}
-
-fn wait_for(port: u16, child: &mut Child, log: &Path) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        let ended = child.try_wait().expect("the child can be asked");
-        let is_late = ended.is_some() || Instant::now() > deadline;
-        assert!(!is_late, "no answer ({ended:?})\n{}", fs::read_to_string(log).unwrap_or_default());
-        sleep(Duration::from_millis(50));
-    }
-}
-
-/// A Python server with one application; ended when dropped.
-struct Server {
-    child: Child,
-    port: u16,
+/// A Python server with one application.
+struct Site {
+    server: Server,
     folder: TempDir,
 }
 
-impl Server {
-    /// `option` says where it listens: `--port` takes the port, `--bind` the address.
+impl Site {
+    /// `option` says where it listens.
     fn python(app: &str, words: &[&str], option: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         fs::write(folder.path().join("app.py"), app).expect("the folder is writable");
-        let program = root().join("target/venv/bin/python");
-        assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
-        let port = free_port();
-        let place = if option == "--bind" { format!("127.0.0.1:{port}") } else { port.to_string() };
-        let log = folder.path().join("server.log");
-        let file = fs::File::create(&log).expect("the folder is writable");
-        let mut child = Command::new(program)
-            .args(words)
-            .args([option, &place])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().expect("a file can be shared"))
-            .stderr(file)
-            .spawn()
-            .expect("the server starts");
-        wait_for(port, &mut child, &log);
-        Self { child, port, folder }
+        let server = Server::python(folder.path(), words, option);
+        Self { server, folder }
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://127.0.0.1:{}{path}", self.server.port)
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
-
-/// nginx with TLS in front of a port, and a redirect; ended when dropped.
-struct Nginx {
-    child: Child,
+/// nginx with TLS in front of a port, and a redirect.
+struct Front {
+    _server: Server,
     tls: u16,
     plain: u16,
     folder: TempDir,
 }
 
-impl Nginx {
+impl Front {
     fn start(upstream: u16) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let here = folder.path().display();
-        let certificate = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=shop.test"])
-            .args([
-                "-addext",
-                "subjectAltName=DNS:shop.test",
-                "-addext",
-                "basicConstraints=critical,CA:FALSE",
-            ])
-            .args(["-keyout", &format!("{here}/key.pem"), "-out", &format!("{here}/cert.pem")])
-            .stderr(Stdio::null())
-            .status();
-        assert!(certificate.is_ok_and(|status| status.success()), "openssl makes a certificate");
-        let (tls, plain) = (free_port(), free_port());
-        let configuration = format!(
+        self_signed(folder.path(), "shop.test");
+        let http = format!(
             r#"
-daemon off;
-worker_processes 1;
-pid {here}/nginx.pid;
-error_log {here}/error.log;
-events {{}}
-http {{
-    log_format cookies '$request $http_cookie';
-    access_log {here}/access.log cookies;
-    client_body_temp_path {here}/body; proxy_temp_path {here}/proxy; fastcgi_temp_path {here}/fastcgi;
-    uwsgi_temp_path {here}/uwsgi; scgi_temp_path {here}/scgi;
-    server {{ listen 127.0.0.1:{plain}; server_name shop.test; return 308 https://$host$request_uri; }}
-    server {{
-        listen 127.0.0.1:{tls} ssl; server_name shop.test;
-        ssl_certificate {here}/cert.pem; ssl_certificate_key {here}/key.pem;
-        add_header Strict-Transport-Security "max-age=31536000; includeSubDomains" always;
-        add_header Content-Security-Policy "default-src 'self'; base-uri 'self'; form-action 'self'; object-src 'none'" always;
-        location / {{ proxy_pass http://127.0.0.1:{upstream}; proxy_set_header Host $host; }}
-    }}
+log_format cookies '$request $http_cookie';
+server {{ listen PORT2; server_name shop.test; return 308 https://$host$request_uri; }}
+server {{
+    listen PORT1 ssl; server_name shop.test; access_log access.log cookies;
+    ssl_certificate fullchain.pem; ssl_certificate_key privkey.pem;
+    add_header Strict-Transport-Security "max-age=31536000; includeSubDomains" always;
+    add_header Content-Security-Policy "default-src 'self'; base-uri 'self'; form-action 'self'; object-src 'none'" always;
+    location / {{ proxy_pass http://127.0.0.1:{upstream}; proxy_set_header Host $host; }}
 }}
 "#
         );
-        fs::write(folder.path().join("nginx.conf"), configuration).expect("the folder is writable");
-        let installed = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].map(PathBuf::from);
-        let unpacked = root().join("target/nginx/usr/sbin/nginx");
-        let program = installed.into_iter().find(|path| path.exists()).unwrap_or(unpacked);
-        let log = folder.path().join("error.log");
-        let mut child = Command::new(program)
-            .args([
-                "-p",
-                &format!("{here}"),
-                "-c",
-                &format!("{here}/nginx.conf"),
-                "-e",
-                &format!("{here}/error.log"),
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx starts");
-        wait_for(tls, &mut child, &log);
-        Self { child, tls, plain, folder }
+        let (server, ports) = Server::nginx(folder.path(), &http, 2);
+        let [tls, plain] = ports[..] else { panic!("two ports were asked for") };
+        Self { _server: server, tls, plain, folder }
     }
-}
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        end(&mut self.child);
+    fn authority(&self) -> String {
+        self.folder.path().join("fullchain.pem").display().to_string()
     }
-}
-
-/// Asks a server to end, and ends it if it does not.
-fn end(child: &mut Child) {
-    let pid = child.id().to_string();
-    let _ = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &pid]).status();
-    for _ in 0..50 {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
-        }
-        sleep(Duration::from_millis(100));
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }

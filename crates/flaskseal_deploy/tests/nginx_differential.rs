@@ -11,13 +11,14 @@ mod cases;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flaskseal_core::Tree;
 use flaskseal_deploy::nginx::{Configuration, Found, Request, Response};
+use flaskseal_servers::{Server, free_port, nginx};
 
 use self::cases::CASES;
 
@@ -37,7 +38,7 @@ fn the_model_answers_as_nginx_does() {
             .replace("ROOT", &folder.path().join("www").display().to_string());
         let configuration = configuration(folder.path(), &text);
         let model = model(&configuration);
-        let server = Nginx::start(&program, folder.path(), &configuration, port, name);
+        let server = start(&program, folder.path(), &configuration, port);
         let headers = added_names(&text);
         for line in *targets {
             requests += 1;
@@ -62,16 +63,6 @@ fn the_model_answers_as_nginx_does() {
     assert!(wrong.is_empty(), "{} wrong predictions:\n{}", wrong.len(), wrong.join("\n"));
     assert!(CASES.len() >= 60, "only {} configurations", CASES.len());
     assert!(unknown.len() * 10 <= requests, "{} of {requests} are unknown", unknown.len());
-}
-
-fn nginx() -> PathBuf {
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/nginx/usr/sbin/nginx");
-    let installed = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].map(PathBuf::from);
-    [unpacked]
-        .into_iter()
-        .chain(installed)
-        .find(|path| path.exists())
-        .expect("nginx is missing: run `cargo xtask test` once, it unpacks it")
 }
 
 /// Files for the sites to send.
@@ -238,11 +229,6 @@ fn difference(response: &Response, actual: &Answer, added: &[String]) -> Option<
     (!told.is_empty()).then(|| told.join("\n    "))
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
-}
-
 /// A server that says what it was asked; a path with `/status/404` gets that status.
 struct Upstream {
     port: u16,
@@ -281,38 +267,10 @@ fn echo(mut stream: TcpStream) {
     let _ = stream.write_all(body.as_bytes());
 }
 
-struct Nginx {
-    child: Child,
-}
-
-impl Nginx {
-    fn start(program: &Path, folder: &Path, configuration: &str, port: u16, name: &str) -> Self {
-        let file = folder.join("nginx.conf");
-        fs::write(&file, configuration).expect("a file can be written");
-        let mut child = Command::new(program)
-            .arg("-p")
-            .arg(folder)
-            .arg("-c")
-            .arg(&file)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx starts");
-        let begin = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = child.try_wait().expect("a process has a state").is_some();
-            if ended || begin.elapsed() > Duration::from_secs(10) {
-                let log = fs::read_to_string(folder.join("error.log")).unwrap_or_default();
-                panic!("nginx does not start with {name}:\n{configuration}\n{log}");
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        Self { child }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(program: &Path, folder: &Path, configuration: &str, port: u16) -> Server {
+    let file = folder.join("nginx.conf");
+    fs::write(&file, configuration).expect("a file can be written");
+    let mut command = Command::new(program);
+    command.arg("-p").arg(folder).arg("-c").arg(&file);
+    Server::start(command, port)
 }

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::process::Command;
 
 use flaskseal_core::Date;
+use flaskseal_servers::Server;
 use flaskseal_tls::{Chain, Key, Trust, roots_from_pem};
 
 use crate::credentials::{Credentials, Request, text};
-use crate::server::{Server, look};
+use crate::server::look;
 
 /// A chain as a server sends it: names of certificates, the host that is asked for, and how many days later.
 struct Case {

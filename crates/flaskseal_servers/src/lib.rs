@@ -1,0 +1,14 @@
+//! Real servers for tests: started on free ports of loopback, waited for, and ended by their own process id.
+//!
+//! `cargo xtask test` installs what they need: Python's environments, nginx, Caddy.
+
+#![allow(clippy::disallowed_methods, reason = "starts servers and makes files for tests")]
+#![allow(clippy::missing_panics_doc, reason = "a test whose server does not start has failed")]
+
+mod certificate;
+mod program;
+mod server;
+
+pub use certificate::{Authority, self_signed};
+pub use program::{caddy, nginx, python, root};
+pub use server::{Server, free_port};

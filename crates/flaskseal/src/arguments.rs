@@ -8,6 +8,7 @@ use flaskseal_core::Severity;
 use flaskseal_judge::Date;
 use flaskseal_probe::Mapping;
 use flaskseal_report::Format;
+use flaskseal_tls::Profile;
 use url::Url;
 
 /// Is this Flask app, as production runs it, safe to deploy?
@@ -109,6 +110,28 @@ pub struct ProbeArguments {
     pub url: Url,
     #[command(flatten)]
     pub site: SiteArguments,
+    #[command(flatten)]
+    pub gate: GateArguments,
+    #[command(flatten)]
+    pub run: RunArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+const PROBE_EXAMPLES: &str = "\
+Examples:
+  flaskseal probe https://staging.example.org
+  flaskseal probe https://shop.example/ --resolve shop.example:443:203.0.113.7
+  flaskseal probe https://intern.example/ --ca-file company.pem --header 'Authorization: Bearer …'
+  flaskseal check . --url https://staging.example.org    source, deployment files and the site together
+
+Ctrl-C ends the probe and reports what is known; twice, it ends the program.
+
+Exit status: 0 the gate passes; 1 it fails; 2 wrong usage, a site that does not answer, or an internal error.";
+
+/// What is judged, and what fails.
+#[derive(Args, Debug)]
+pub struct GateArguments {
     /// Judge only these items (key or number) or rules (id or name), comma-separated (repeatable)
     #[arg(
         long,
@@ -130,26 +153,18 @@ pub struct ProbeArguments {
     /// The least severity of a finding that fails its item: low, medium, high or critical [default: medium]
     #[arg(long, value_name = "SEVERITY", env = "FLASKSEAL_FAIL_ON", value_parser = severity, help_heading = "Gate")]
     pub fail_on: Option<Severity>,
+}
+
+/// What has to do with the run itself.
+#[derive(Args, Debug)]
+pub struct RunArguments {
     /// Draw no progress on standard error
     #[arg(long, env = "FLASKSEAL_NO_PROGRESS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Running")]
     pub no_progress: bool,
     /// The day to judge by
     #[arg(long, alias = "today", value_name = "YYYY-MM-DD", env = "FLASKSEAL_NOW", hide = true)]
     pub now: Option<Date>,
-    #[command(flatten)]
-    pub output: OutputArguments,
 }
-
-const PROBE_EXAMPLES: &str = "\
-Examples:
-  flaskseal probe https://staging.example.org
-  flaskseal probe https://shop.example/ --resolve shop.example:443:203.0.113.7
-  flaskseal probe https://intern.example/ --ca-file company.pem --header 'Authorization: Bearer …'
-  flaskseal check . --url https://staging.example.org    source, deployment files and the site together
-
-Ctrl-C ends the probe and reports what is known; twice, it ends the program.
-
-Exit status: 0 the gate passes; 1 it fails; 2 wrong usage, a site that does not answer, or an internal error.";
 
 /// How a running site is asked.
 #[derive(Args, Debug)]
@@ -169,6 +184,9 @@ pub struct SiteArguments {
     /// Trust the certificate authorities of a PEM file besides those of Mozilla
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Running site")]
     pub ca_file: Option<PathBuf>,
+    /// The profile of Mozilla's Server Side TLS that TLS is judged by: modern, intermediate or old
+    #[arg(long, value_name = "PROFILE", env = "FLASKSEAL_TLS_PROFILE", default_value = "intermediate", value_parser = tls_profile(), hide_possible_values = true, help_heading = "Running site")]
+    pub tls_profile: Profile,
     /// Send headers and cookies even where the certificate is not trusted; it is judged all the same
     #[arg(long, help_heading = "Running site")]
     pub insecure_ca: bool,
@@ -228,27 +246,8 @@ pub struct ProjectArguments {
     #[arg(long, env = "FLASKSEAL_FORCE", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Production")]
     pub force: bool,
 
-    /// Judge only these items (key or number) or rules (id or name), comma-separated (repeatable)
-    #[arg(
-        long,
-        value_name = "ITEM|RULE",
-        env = "FLASKSEAL_ONLY",
-        value_delimiter = ',',
-        help_heading = "Gate"
-    )]
-    pub only: Vec<String>,
-    /// Leave out these items or rules, comma-separated (repeatable)
-    #[arg(
-        long,
-        value_name = "ITEM|RULE",
-        env = "FLASKSEAL_SKIP",
-        value_delimiter = ',',
-        help_heading = "Gate"
-    )]
-    pub skip: Vec<String>,
-    /// The least severity of a finding that fails its item: low, medium, high or critical [default: medium]
-    #[arg(long, value_name = "SEVERITY", env = "FLASKSEAL_FAIL_ON", value_parser = severity, help_heading = "Gate")]
-    pub fail_on: Option<Severity>,
+    #[command(flatten)]
+    pub gate: GateArguments,
     /// Fail also when a selected item could not be verified
     #[arg(long, env = "FLASKSEAL_STRICT", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Gate")]
     pub strict: bool,
@@ -281,12 +280,8 @@ pub struct ProjectArguments {
     /// Threads to use [default: one for each processor]
     #[arg(long, short, value_name = "N", env = "FLASKSEAL_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Running")]
     pub jobs: Option<u16>,
-    /// Draw no progress on standard error
-    #[arg(long, env = "FLASKSEAL_NO_PROGRESS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Running")]
-    pub no_progress: bool,
-    /// The day to judge by
-    #[arg(long, alias = "today", value_name = "YYYY-MM-DD", env = "FLASKSEAL_NOW", hide = true)]
-    pub now: Option<Date>,
+    #[command(flatten)]
+    pub run: RunArguments,
 }
 
 /// What to write, and where.
@@ -468,6 +463,11 @@ fn printable_value(text: &str) -> Result<String, String> {
 
 fn report_format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::key)).try_map(|text| text.parse::<Format>())
+}
+
+fn tls_profile() -> impl TypedValueParser<Value = Profile> {
+    PossibleValuesParser::new(Profile::ALL.map(Profile::name))
+        .map(|name| Profile::named(&name).unwrap_or_default())
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

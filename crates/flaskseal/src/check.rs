@@ -72,7 +72,7 @@ impl Request {
             .map(|path| Ok((flaskseal_system::read_to_string(path)?, path.display().to_string())))
             .collect::<Result<_, InputError>>()
             .context("an environment file cannot be used")?;
-        let today = day(arguments.now)?;
+        let today = day(arguments.run.now)?;
         let (advisories, complaint) = database::open(arguments.db.as_deref())?;
         Ok(Self {
             root: arguments.path.clone(),
@@ -197,6 +197,19 @@ fn observed<'s>(tree: &Tree, site: &'s Site) -> Live<'s> {
 
 fn note_site(site: &Site, ledger: &mut Ledger) {
     ledger.answers = site.exchanges.len();
+    if let Some(Ok(offer)) = &site.offer {
+        let beyond: Vec<String> = flaskseal_tls::deviations(&offer.facts, site.profile)
+            .into_iter()
+            .map(|one| one.message)
+            .collect();
+        let beyond = if beyond.is_empty() { "as it asks".to_owned() } else { beyond.join("; ") };
+        ledger.entries.push(LedgerEntry {
+            kind: LedgerKind::Note,
+            path: site.url.to_string(),
+            span: None,
+            message: format!("TLS, judged by {}: {beyond}", flaskseal_tls::source(site.profile)),
+        });
+    }
     ledger.entries.extend(site.missed.iter().map(|missed| LedgerEntry {
         kind: LedgerKind::Incomplete,
         path: site.url.to_string(),

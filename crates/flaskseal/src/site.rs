@@ -37,6 +37,7 @@ pub(crate) fn options(url: &Url, arguments: &SiteArguments, today: Date) -> anyh
         roots: Arc::new(roots),
         own_roots: own.as_deref().map(flaskseal_tls::roots_from_pem).unwrap_or_default(),
         today,
+        profile: arguments.tls_profile,
         trust_anybody: arguments.insecure_ca,
         timeout: Duration::from_secs(arguments.timeout.into()),
         total: TOTAL,

@@ -1,7 +1,7 @@
 //! Everything that a site showed, and where rules find it.
 
 use flaskseal_core::{Evidence, FileId, Layer, SourceFile, Span, TextRange};
-use flaskseal_tls::{Fact, Offer, ScanError, TlsFacts, Transcript};
+use flaskseal_tls::{Fact, Offer, Profile, ScanError, TlsFacts, Transcript};
 use url::Url;
 
 use crate::{Exchange, Header, Purpose};
@@ -17,6 +17,8 @@ pub struct Site {
     pub tls: Tls,
     /// What its TLS offers, or why that could not be found out; none where it was not asked.
     pub offer: Option<Result<Transcript, ScanError>>,
+    /// What its TLS is to be judged by: the user's choice.
+    pub profile: Profile,
     /// What was not asked or not answered, and why. A site that was not seen whole proves less.
     pub missed: Vec<String>,
 }
@@ -96,7 +98,8 @@ impl Site {
             None => Tls::Failed("connection refused".to_owned()),
         };
         let plain = if is_plain { Plain::Answered } else { Plain::NotAsked("not asked".to_owned()) };
-        Ok(Self { url, plain, tls, offer, missed: Vec::new(), exchanges })
+        let profile = Profile::default();
+        Ok(Self { url, plain, tls, offer, profile, missed: Vec::new(), exchanges })
     }
 
     pub fn host(&self) -> &str {

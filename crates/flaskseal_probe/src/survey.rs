@@ -84,7 +84,8 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
                 let url = options.url.clone();
                 let missed = vec![format!("no page was asked for: {reason}")];
                 let plain = Plain::NotAsked("there is no connection over TLS".to_owned());
-                let site = Site { url, exchanges: Vec::new(), plain, tls, offer, missed };
+                let profile = options.profile;
+                let site = Site { url, exchanges: Vec::new(), plain, tls, offer, profile, missed };
                 Ok(Outcome { site, requests: 0 })
             }
             _ => Err(reason.clone()),
@@ -106,7 +107,8 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
     survey.routes(&options.routes);
     survey.conclude();
     let Survey { exchanges, missed, requests, .. } = survey;
-    Ok(Outcome { site: Site { url: options.url.clone(), exchanges, plain, tls, offer, missed }, requests })
+    let (url, profile) = (options.url.clone(), options.profile);
+    Ok(Outcome { site: Site { url, exchanges, plain, tls, offer, profile, missed }, requests })
 }
 
 struct Survey<'o> {

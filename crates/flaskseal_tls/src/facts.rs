@@ -29,6 +29,9 @@ pub struct TlsFacts {
     /// It answers heartbeats (RFC 6520).
     pub heartbeat: Option<bool>,
     pub resumption: Resumption,
+    /// It takes requests in the first message of a resumed session of TLS 1.3 (0-RTT), which can be sent again by whoever
+    /// records them: it was tried.
+    pub early_data: Option<bool>,
     /// It sent an OCSP response with its certificate.
     pub stapling: Option<bool>,
     /// The chains that it shows for the host: one for each key that it has. The first is what current clients get.

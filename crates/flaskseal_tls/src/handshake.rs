@@ -35,6 +35,8 @@ pub(crate) struct Shown {
     pub(crate) has_staple: bool,
     pub(crate) protocol: Option<String>,
     pub(crate) is_resumed: bool,
+    /// The server would have read a request in the first message. None was in it.
+    pub(crate) takes_early_data: bool,
 }
 
 /// A client that keeps its sessions from one handshake to the next.
@@ -59,6 +61,7 @@ impl Client {
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         config.resumption =
             Resumption::in_memory_sessions(4).tls12_resumption(Tls12Resumption::SessionIdOnly);
+        config.enable_early_data = is_tls13;
         let name = ServerName::try_from(name.unwrap_or("nobody.invalid").to_owned()).ok()?;
         Some(Self { config: Arc::new(config), recorder, name })
     }
@@ -91,7 +94,8 @@ impl Client {
         let (certificates, has_staple) = self.recorder.take();
         let protocol = client.alpn_protocol().map(|name| name.escape_ascii().to_string());
         let is_resumed = client.handshake_kind() == Some(HandshakeKind::Resumed);
-        Ok(Shown { certificates, has_staple, protocol, is_resumed })
+        let takes_early_data = client.is_early_data_accepted();
+        Ok(Shown { certificates, has_staple, protocol, is_resumed, takes_early_data })
     }
 }
 

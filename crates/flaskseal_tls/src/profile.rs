@@ -33,6 +33,10 @@ impl Profile {
         }
     }
 
+    pub fn has_version(self, version: Version) -> bool {
+        has(&self.row().versions, version.name())
+    }
+
     /// Whether it has a suite, under any version.
     pub fn has_suite(self, suite: &Suite) -> bool {
         has(&self.row().suites, suite.name)

@@ -130,6 +130,7 @@ struct Shaken {
     /// TLS 1.3 with any key, then by kind of key.
     shown: Vec<Shown>,
     tls13: Option<bool>,
+    early_data: Option<bool>,
     ids: Option<bool>,
     gaps: Vec<String>,
 }
@@ -370,6 +371,7 @@ where
                 ids: shaken.ids,
                 tls13: shaken.tls13,
             },
+            early_data: shaken.early_data,
             stapling: (!chains.is_empty()).then_some(staples),
             without_name: sni(features.without_name),
             wrong_name: sni(features.wrong_name),
@@ -468,9 +470,12 @@ where
         if is_accepted(Version::Tls13) {
             for keys in [Keys::Any, Keys::Rsa, Keys::Ecdsa] {
                 match self.shake(true, self.name.as_deref(), keys, &[]) {
-                    Ok((shown, resumed)) => {
+                    Ok((shown, again)) => {
                         shaken.shown.push(shown);
-                        shaken.tls13 = shaken.tls13.or(resumed);
+                        if let Some(again) = again {
+                            shaken.tls13 = Some(again.is_resumed);
+                            shaken.early_data = Some(again.takes_early_data);
+                        }
                     }
                     Err(reason) if keys == Keys::Any => {
                         shaken.gaps.push(format!("TLS 1.3: the handshake does not succeed: {reason}"));
@@ -483,8 +488,10 @@ where
         }
         if is_accepted(Version::Tls12) {
             // rustls lacks the old suites: no answer says nothing.
-            shaken.ids =
-                self.shake(false, self.name.as_deref(), Keys::Any, &[]).ok().and_then(|(_, resumed)| resumed);
+            shaken.ids = self
+                .shake(false, self.name.as_deref(), Keys::Any, &[])
+                .ok()
+                .and_then(|(_, again)| again.map(|again| again.is_resumed));
         }
         shaken
     }
@@ -496,7 +503,7 @@ where
         name: Option<&str>,
         keys: Keys,
         protocols: &[&str],
-    ) -> Result<(Shown, Option<bool>), String> {
+    ) -> Result<(Shown, Option<Shown>), String> {
         let client = Client::new(is_tls13, name.or(self.address()), keys, protocols)
             .ok_or_else(|| "the host is no name".to_owned())?;
         let shake = |waits| {
@@ -505,8 +512,8 @@ where
         };
         let resumes = keys == Keys::Any && name == self.name.as_deref() && protocols.is_empty();
         let shown = shake(is_tls13 && resumes)?;
-        let resumed = if resumes { shake(false).ok().map(|again| again.is_resumed) } else { None };
-        Ok((shown, resumed))
+        let again = if resumes { shake(false).ok() } else { None };
+        Ok((shown, again))
     }
 
     /// The host, where it is an address: rustls sends no name for one.

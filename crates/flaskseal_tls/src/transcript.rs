@@ -44,6 +44,7 @@ pub enum Fact {
     Compression,
     Renegotiation,
     Heartbeat,
+    EarlyData,
     /// The line of the chain with this index.
     Chain(usize),
     /// A certificate of a chain.
@@ -121,6 +122,7 @@ fn write(facts: &TlsFacts) -> String {
         (TICKETS, facts.resumption.tickets),
         (IDS, facts.resumption.ids),
         (RESUMPTION, facts.resumption.tls13),
+        (EARLY_DATA, facts.early_data),
         (STAPLING, facts.stapling),
     ] {
         if let Some(value) = value {
@@ -152,6 +154,7 @@ const HEARTBEAT: &str = "heartbeat";
 const TICKETS: &str = "tickets";
 const IDS: &str = "session ids";
 const RESUMPTION: &str = "resumption of TLS 1.3";
+const EARLY_DATA: &str = "early data";
 const STAPLING: &str = "stapling";
 
 fn write_chain(chain: &Chain, line: &mut dyn FnMut(&str)) {
@@ -226,6 +229,7 @@ fn parse(text: &str) -> Result<Result<Transcript, ScanError>, Malformed> {
         fallback_protection: None,
         heartbeat: None,
         resumption: Resumption::default(),
+        early_data: None,
         stapling: None,
         chains: Vec::new(),
         without_name: Sni::Unknown("not asked".to_owned()),
@@ -321,6 +325,10 @@ fn read_line(line: &str, range: TextRange, version: &mut Option<usize>, read: &m
         TICKETS => facts.resumption.tickets = yes()?,
         IDS => facts.resumption.ids = yes()?,
         RESUMPTION => facts.resumption.tls13 = yes()?,
+        EARLY_DATA => {
+            facts.early_data = yes()?;
+            place = Some(Fact::EarlyData);
+        }
         STAPLING => facts.stapling = yes()?,
         "without name" => facts.without_name = sni(value)?,
         "wrong name" => facts.wrong_name = sni(value)?,

@@ -10,7 +10,7 @@ use flaskseal_live::Live;
 use flaskseal_project::deploy::web::{Program, Site};
 use flaskseal_project::{Context, Project};
 
-use flaskseal_tls::{Fact, Offer, Version};
+use flaskseal_tls::{Fact, Offer, Version, source};
 
 use super::SOUND_TLS;
 use crate::{Rule, nginx};
@@ -39,6 +39,7 @@ impl Rule for WeakTlsProtocol {
 
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
         let Some(facts) = live.offer() else { return };
+        let profile = live.site.profile;
         let newest = facts.accepts(Version::Tls13);
         let mut is_sound = newest == Some(true);
         for one in &facts.versions {
@@ -48,7 +49,13 @@ impl Rule for WeakTlsProtocol {
                 Offer::Accepted if version <= Version::Ssl3 => {
                     (Severity::High, format!("{version} is accepted"))
                 }
-                Offer::Accepted if version.is_old() => (META.severity, format!("{version} is accepted")),
+                Offer::Accepted if version.is_old() && !profile.has_version(version) => {
+                    (META.severity, format!("{version} is accepted"))
+                }
+                Offer::Accepted if !profile.has_version(version) => (
+                    META.severity,
+                    format!("{version} is accepted, which Mozilla's {profile} profile does not have"),
+                ),
                 Offer::Refused(_) if version == Version::Tls13 => {
                     (Severity::Low, "TLS 1.3 is not offered".to_owned())
                 }
@@ -67,7 +74,10 @@ impl Rule for WeakTlsProtocol {
             out.fail(finding.with_fix(Fix::advice("accept TLS 1.2 and TLS 1.3, and nothing older")));
         }
         if is_sound {
-            let claim = "nothing older than TLS 1.2 is accepted, and TLS 1.3 is";
+            let oldest = facts.versions.iter().find(|one| one.offer == Offer::Accepted);
+            let oldest = oldest.map_or(Version::Tls13, |one| one.version);
+            let claim =
+                format!("nothing older than {oldest} is accepted, and TLS 1.3 is: {}", source(profile));
             out.support(SOUND_TLS, live.tls(Fact::Version(Version::Tls13), claim));
         }
     }

@@ -10,7 +10,7 @@ use flaskseal_live::Live;
 use flaskseal_project::deploy::web::Program;
 use flaskseal_project::{Context, Project};
 
-use flaskseal_tls::{Fact, Profile, Strength, Version};
+use flaskseal_tls::{Fact, Profile, Strength, Version, source};
 
 use super::cipher::{Suite, chosen};
 use super::{SOUND_TLS, front};
@@ -48,34 +48,35 @@ impl Rule for WeakTlsCipher {
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
         let Some(facts) = live.offer() else { return };
         // TLS 1.3 has no weak suites, and SSL 2 and 3 no others: FS221 says so.
+        let profile = live.site.profile;
         let older: Vec<_> = facts
             .suites()
             .filter(|(version, _)| (Version::Tls10..=Version::Tls12).contains(version))
             .collect();
+        // Whoever asks for the profile of old clients has its suites on purpose.
+        let is_wanted = |suite: &flaskseal_tls::Suite| profile == Profile::Old && profile.has_suite(suite);
         let only_newest = older.is_empty() && facts.accepts(Version::Tls13) == Some(true);
         let first = |is: &dyn Fn(&flaskseal_tls::Suite) -> bool| older.iter().find(|(_, suite)| is(suite));
+        let lacks = format!("which Mozilla's {profile} profile does not have");
         let flaw = if let Some(found) = first(&|suite| suite.strength() == Strength::Broken) {
             Some((found, Severity::High, "which is broken"))
-        } else if let Some(found) = first(&|suite| !suite.has_forward_secrecy()) {
+        } else if let Some(found) = first(&|suite| !suite.has_forward_secrecy() && !is_wanted(suite)) {
             Some((found, META.severity, "which has no forward secrecy"))
         } else if let Some(found) = first(&|_| true)
             && !older.iter().any(|(_, suite)| suite.is_aead())
         {
             Some((found, META.severity, "and nothing with authenticated encryption"))
-        } else if let Some(found) = first(&|suite| suite.is_ephemeral_prime()) {
+        } else if let Some(found) = first(&|suite| suite.is_ephemeral_prime() && !is_wanted(suite)) {
             Some((found, Severity::Low, "which is slow and seldom set up well"))
         } else {
-            let beyond = first(&|suite| !Profile::Intermediate.has_suite(suite));
-            beyond.map(|found| (found, Severity::Low, "which Mozilla's intermediate profile does not have"))
+            let beyond = first(&|suite| !profile.has_suite(suite));
+            beyond.map(|found| (found, Severity::Low, lacks.as_str()))
         };
         match flaw {
             Some(((version, suite), severity, what)) => {
                 let primary = live.tls(Fact::Suite(*version, suite.id), format!("{version} uses it"));
                 let message = format!("`{}` is accepted, {what}", suite.name);
-                let advice = format!(
-                    "accept what {} has, and nothing else",
-                    flaskseal_tls::source(Profile::Intermediate)
-                );
+                let advice = format!("accept what {} has, and nothing else", source(profile));
                 out.fail(
                     Finding::new(META.id, severity, META.confidence, primary, message)
                         .with_scope(facts.host.clone())
@@ -84,7 +85,8 @@ impl Rule for WeakTlsCipher {
             }
             None if only_newest || !older.is_empty() => {
                 let version = older.first().map_or(Version::Tls13, |(version, _)| *version);
-                out.support(SOUND_TLS, live.tls(Fact::Version(version), "only sound ciphers are accepted"));
+                let claim = format!("only sound ciphers are accepted: {}", source(profile));
+                out.support(SOUND_TLS, live.tls(Fact::Version(version), claim));
             }
             None => {}
         }

@@ -71,6 +71,17 @@ impl Rule for RiskyTlsFeature {
                 "take a TLS library with RFC 5746, of 2010",
             );
         }
+        if facts.early_data == Some(true) {
+            // Whether the application answers 425 to what may not be sent twice, nobody can see from here.
+            let message = "requests in early data can be sent again by whoever records them".to_owned();
+            fail(
+                Fact::EarlyData,
+                META.severity,
+                Confidence::Tentative,
+                message,
+                "turn early data off, or pass `Early-Data` on and answer 425",
+            );
+        }
         if let Some(bits) = facts.prime_bits.filter(|bits| *bits < 2048) {
             let message = format!("keys are exchanged with a prime of {bits} bits");
             fail(

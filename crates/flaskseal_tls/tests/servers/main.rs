@@ -12,12 +12,13 @@ mod sslyze;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use flaskseal_servers::Server;
 use flaskseal_tls::{
     Offer, Preference, Profile, Sni, Strength, Subject, TlsFacts, Trust, Version, deviations, roots_from_pem,
 };
 
 use self::credentials::{Credentials, Request, text};
-use self::server::{Server, look};
+use self::server::look;
 use self::sslyze::Opinion;
 
 /// The name that all of them have.
@@ -55,6 +56,7 @@ const OPENSSL: &[&str] = &[
     "RSA -alpn h2,http/1.1",
     "RSA -serverpref -prioritize_chacha",
     "RSA -no_middlebox",
+    "RSA -early_data",
 ];
 
 /// Server blocks of nginx, by port.
@@ -66,7 +68,7 @@ server { listen PORT2 ssl http2; server_name shop.example; ssl_protocols TLSv1.2
   ssl_prefer_server_ciphers off; ssl_ecdh_curve X25519:prime256v1:secp384r1; }
 server { listen PORT3 ssl; server_name shop.example; ssl_protocols TLSv1 TLSv1.1 TLSv1.2; ssl_ciphers ALL:@SECLEVEL=0;
   ssl_prefer_server_ciphers on; }
-server { listen PORT4 ssl; server_name shop.example; ssl_protocols TLSv1.3; ssl_session_cache shared:a:1m; }
+server { listen PORT4 ssl; server_name shop.example; ssl_protocols TLSv1.3; ssl_session_cache shared:a:1m; ssl_early_data on; }
 server { listen PORT5 ssl; server_name shop.example; ssl_certificate ecdsa-chain.pem; ssl_certificate_key p256.key;
   ssl_certificate rsa-chain.pem; ssl_certificate_key rsa.key; ssl_session_cache shared:b:1m; ssl_session_tickets off; }
 server { listen PORT6 ssl default_server; ssl_reject_handshake on; }
@@ -93,7 +95,7 @@ fn sslyze_finds_the_same() {
         servers.push((format!("openssl {line}"), server.port, Some(server)));
     }
     for [oldest, newest, ciphers] in OLD {
-        let server = Server::old(
+        let server = server::old(
             &credentials.path("rsa-own.pem"),
             &credentials.path("rsa.key"),
             oldest,
@@ -155,6 +157,7 @@ fn differences(facts: &TlsFacts, opinion: &Opinion, port: u16) -> Vec<String> {
     };
     compare("compression", facts.compression, opinion.compression);
     compare("secure renegotiation", facts.secure_renegotiation, opinion.secure_renegotiation);
+    compare("early data", facts.early_data, opinion.early_data);
     compare("fallback protection", facts.fallback_protection, opinion.fallback_protection);
     // sslyze resumes no version older than TLS 1.2 beside TLS 1.3.
     if facts.accepts(Version::Tls12) == Some(true) {
@@ -288,6 +291,7 @@ fn nginx_is_described_as_it_is_configured() {
     assert_eq!(newest.chain().map(|chain| &chain.trust), Some(&Trust::Trusted));
     assert_eq!((newest.resumption.tls13, newest.resumption.tickets), (Some(true), None));
     assert_eq!(newest.wrong_name, Sni::SameChain);
+    assert_eq!((newest.early_data, good.early_data), (Some(true), Some(false)));
 
     let two = at(5);
     assert_eq!(two.chains.len(), 2, "one for each key");

@@ -5,10 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use flaskseal_servers::python;
 use flaskseal_tls::Version;
 use serde_json::Value;
-
-use crate::server::python;
 
 /// What sslyze says of one server.
 #[derive(Debug, Default)]
@@ -21,9 +20,10 @@ pub(crate) struct Opinion {
     pub(crate) fallback_protection: Option<bool>,
     pub(crate) tickets: Option<bool>,
     pub(crate) ids: Option<bool>,
+    pub(crate) early_data: Option<bool>,
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "--sslv2",
     "--sslv3",
     "--tlsv1",
@@ -35,6 +35,7 @@ const COMMANDS: [&str; 11] = [
     "--reneg",
     "--fallback",
     "--resum",
+    "--early_data",
 ];
 
 /// Asks about ports of loopback, by port.
@@ -81,6 +82,7 @@ fn opinion(result: &Value) -> Opinion {
     opinion.compression = flag("tls_compression", "supports_compression");
     opinion.secure_renegotiation = flag("session_renegotiation", "supports_secure_renegotiation");
     opinion.fallback_protection = flag("tls_fallback_scsv", "supports_fallback_scsv");
+    opinion.early_data = flag("tls_1_3_early_data", "supports_early_data");
     let word = |key: &str| {
         result["session_resumption"]["result"][key].as_str().map(|word| word == "FULLY_SUPPORTED")
     };

@@ -163,11 +163,11 @@ fn probe(
     let named = |words: &[String]| -> anyhow::Result<Vec<Selector>> {
         words.iter().map(|word| Selector::parse(word, rules).map_err(anyhow::Error::msg)).collect()
     };
-    let selection = Selection { only: named(&arguments.only)?, skip: named(&arguments.skip)? };
+    let selection = Selection { only: named(&arguments.gate.only)?, skip: named(&arguments.gate.skip)? };
     let mut policy = Policy { root: arguments.url.to_string(), ..Policy::default() };
-    policy.fail_on = arguments.fail_on.unwrap_or(policy.fail_on);
-    let today = check::day(arguments.now)?;
-    let progress = Progress::start(!arguments.no_progress);
+    policy.fail_on = arguments.gate.fail_on.unwrap_or(policy.fail_on);
+    let today = check::day(arguments.run.now)?;
+    let progress = Progress::start(!arguments.run.no_progress);
     let options = site::options(&arguments.url, &arguments.site, today)?;
     let site = site::look(&options, &|text| progress.say(text))?;
     progress.phase("judging");
@@ -235,7 +235,7 @@ fn judge(
     let request = Request::new(configuration, arguments, baseline)?;
     let options = site.map(|(url, arguments)| site::options(url, arguments, request.today)).transpose()?;
     let pool = workers(arguments)?;
-    let progress = Progress::start(!arguments.no_progress);
+    let progress = Progress::start(!arguments.run.no_progress);
     let look = options.map(|options| {
         let progress = &progress;
         move |routes| site::look(&Options { routes, ..options.clone() }, &|text| progress.say(text))
@@ -298,7 +298,7 @@ fn write_baseline(
     rules: &[&'static RuleMeta],
     accept: Option<&str>,
 ) -> anyhow::Result<Exit> {
-    if !arguments.only.is_empty() || !arguments.skip.is_empty() {
+    if !arguments.gate.only.is_empty() || !arguments.gate.skip.is_empty() {
         bail!("a baseline records all that the configuration selects: leave out --only and --skip");
     }
     let configuration = Configuration::resolve(arguments, matches, rules)?;

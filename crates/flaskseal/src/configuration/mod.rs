@@ -146,8 +146,8 @@ impl Configuration {
                 .collect::<Result<_, _>>()
                 .map_err(|message| anyhow::anyhow!("{option}: {message}"))
         };
-        let only = selectors(&arguments.only, "--only")?;
-        let skip = selectors(&arguments.skip, "--skip")?;
+        let only = selectors(&arguments.gate.only, "--only")?;
+        let skip = selectors(&arguments.gate.skip, "--skip")?;
         let mut configuration = Self {
             entry: given.or("entry", arguments.entry.clone(), settings.entry, Vec::new()),
             env_file: given.or("env_file", arguments.env_file.clone(), settings.env_file, Vec::new()),
@@ -156,7 +156,7 @@ impl Configuration {
             skip: given.or("skip", skip, settings.skip, Vec::new()),
             fail_on: given.or(
                 "fail_on",
-                arguments.fail_on.unwrap_or(Severity::Medium),
+                arguments.gate.fail_on.unwrap_or(Severity::Medium),
                 settings.fail_on,
                 Severity::Medium,
             ),

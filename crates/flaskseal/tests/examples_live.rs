@@ -1,0 +1,284 @@
+//! Both example shops as they are deployed: gunicorn as the unit starts it, nginx with the example's own configuration
+//! in front, a certificate of the test's own authority. `flaskseal check EXAMPLE --url` has to see what was planted, and
+//! nothing where nothing is.
+
+#![allow(clippy::disallowed_methods, reason = "tests copy the examples and start real servers")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flaskseal_servers::{Authority, Server, free_port, root};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const HOST: &str = "juniper.example";
+
+/// Debian's `/etc/nginx/proxy_params`.
+const PROXY_PARAMS: &str = "proxy_set_header Host $http_host;\nproxy_set_header X-Real-IP $remote_addr;\n\
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\nproxy_set_header X-Forwarded-Proto $scheme;\n";
+
+#[test]
+fn the_hardened_shop_passes_with_all_layers() {
+    let key = "5f0c".repeat(16);
+    let words = ["--config", "gunicorn.conf.py", "wsgi:app"];
+    let site = Deployed::start("shop-hardened", "target/venv", &words, &[("SECRET_KEY", &key)]);
+    let report = site.check(&example("shop-hardened"));
+    assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
+    assert_eq!(missed(&report), [""; 0], "everything was asked and answered");
+    for item in ["debug", "https", "session", "headers"] {
+        assert_eq!(verdict(&report, item), "pass", "{item}: {report:#}");
+    }
+    // What a client sees rests on what was seen, and what files declare agrees with it.
+    for (control, declared) in [
+        ("C2.1", "deploy"),
+        ("C2.2", "deploy"),
+        ("C2.5", "deploy"),
+        ("C3.3", "source"),
+        ("C3.4", "source"),
+        ("C3.5", "source"),
+        ("C5.1", "source"),
+        ("C5.2", "source"),
+        ("C5.3", "source"),
+        ("C5.4", "source"),
+    ] {
+        let layers = layers(&report, control);
+        for layer in ["live", declared] {
+            assert!(
+                layers.iter().any(|known| known == layer),
+                "{control} does not rest on {layer}: {layers:?}"
+            );
+        }
+    }
+    // Trust is a matter of the handshake alone: without the authority the certificate is nobody's.
+    let strangers = site.check_without_authority(&example("shop-hardened"));
+    assert_eq!(verdict(&strangers, "https"), "fail");
+    assert!(rules(&strangers).iter().any(|rule| rule == "FS207"), "{strangers:#}");
+}
+
+#[test]
+fn the_shop_shows_what_was_planted() {
+    let words = ["-c", "gunicorn.conf.py", "shop:create_app()"];
+    let site = Deployed::start("shop", "target/venv-shop", &words, &[("FLASK_ENV", "production")]);
+    let report = site.check(&example("shop"));
+    for item in ["debug", "https", "session", "headers"] {
+        assert_eq!(verdict(&report, item), "fail", "{item}");
+    }
+    // What only the running site can show, and what it confirms, each at a place of the answer.
+    for (rule, severity, part) in LIVE {
+        let found = findings(&report).any(|finding| {
+            finding["rule"] == *rule
+                && finding["severity"] == *severity
+                && finding["primary"]["layer"] == "live"
+                && finding.to_string().contains(part)
+        });
+        assert!(found, "{rule} {severity} {part:?} was not seen live: {:#?}", seen(&report));
+    }
+    // A key that the code holds forges the sessions of the running site, and is printed nowhere.
+    assert!(!report.to_string().contains("default_key") && !report.to_string().contains("your-secret-key"));
+}
+
+/// Rules, severities and a part of what is said, of the flaws of `examples/shop/planted.toml` that a client sees.
+const LIVE: &[(&str, &str, &str)] = &[
+    ("FS122", "critical", "/debug/config"),
+    ("FS138", "low", "header `Server`"),
+    ("FS309", "critical", "session"),
+    ("FS321", "medium", "session"),
+    ("FS323", "medium", "session"),
+    ("FS501", "medium", "Content-Security-Policy"),
+    ("FS511", "medium", "fram"),
+    ("FS513", "medium", "nosniff"),
+    ("FS514", "low", "Referrer-Policy"),
+    ("FS515", "low", "Permissions-Policy"),
+    ("FS521", "medium", "Strict-Transport-Security"),
+];
+
+#[test]
+fn a_promise_that_is_not_kept_names_both_places() {
+    let key = "5f0c".repeat(16);
+    let words = ["--config", "gunicorn.conf.py", "wsgi:app"];
+    // nginx takes away what the application promises, and answers where its file says that it redirects.
+    let spoiled = |text: String| {
+        text.replace("return 308 https://$host$request_uri;", "return 200 here;").replace(
+            "proxy_set_header Host $host;",
+            "proxy_hide_header Strict-Transport-Security; proxy_hide_header Content-Security-Policy;\n\
+             proxy_cookie_flags ~ nosecure;\nproxy_set_header Host $host;",
+        )
+    };
+    let site = Deployed::spoiled("shop-hardened", "target/venv", &words, &[("SECRET_KEY", &key)], &spoiled);
+    // The files are those of the example, which promise all of it.
+    let report = site.check(&example("shop-hardened"));
+    for (rule, file) in
+        [("FS501", "shop/"), ("FS521", "shop/"), ("FS321", "shop/"), ("FS202", "nginx/shop.conf")]
+    {
+        let finding = findings(&report)
+            .find(|finding| finding["rule"] == rule && finding["primary"]["layer"] == "live")
+            .unwrap_or_else(|| panic!("{rule} is missing: {:#?}", seen(&report)));
+        assert!(finding["primary"]["location"]["path"].as_str().is_some_and(|path| path.contains(HOST)));
+        let declared = finding["trail"].as_array().into_iter().flatten().find(|step| {
+            step["claim"].as_str().is_some_and(|claim| claim.starts_with("declared otherwise"))
+                && step["location"]["path"].as_str().is_some_and(|path| path.starts_with(file))
+        });
+        assert!(declared.is_some(), "{rule} does not name {file}: {finding:#}");
+    }
+}
+
+/// An example that runs: gunicorn, and nginx before it. Both end when this is dropped.
+struct Deployed {
+    _nginx: Server,
+    _gunicorn: Server,
+    tls: u16,
+    plain: u16,
+    folder: TempDir,
+}
+
+impl Deployed {
+    fn start(name: &str, venv: &str, words: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spoiled(name, venv, words, variables, &|text| text)
+    }
+
+    /// Starts an example whose nginx has another configuration than its file says.
+    fn spoiled(
+        name: &str,
+        venv: &str,
+        words: &[&str],
+        variables: &[(&str, &str)],
+        change: &dyn Fn(String) -> String,
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let program = root().join(venv).join("bin/gunicorn");
+        assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
+        let copy = folder.path().join("copy");
+        copy_folder(&example(name), &copy);
+        let upstream = free_port();
+        let mut gunicorn = Command::new(program);
+        gunicorn
+            .args(words)
+            .args(["--bind", &format!("127.0.0.1:{upstream}")])
+            .current_dir(&copy)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("SHOP_DATA", folder.path().join("data"))
+            .envs(variables.iter().copied());
+        let gunicorn = Server::start(gunicorn, upstream);
+
+        let letsencrypt = folder.path().join("live").join(HOST);
+        Authority::make(folder.path()).issue(&letsencrypt, &[HOST, "www.juniper.example"]);
+        fs::write(folder.path().join("proxy_params"), PROXY_PARAMS).expect("a file can be written");
+        let text = fs::read_to_string(example(name).join("nginx/shop.conf")).expect("the example has one");
+        let (server, ports) = Server::nginx(folder.path(), &change(here(&text, folder.path(), upstream)), 2);
+        let [tls, plain] = ports[..] else { panic!("two ports were asked for") };
+        Self { _nginx: server, _gunicorn: gunicorn, tls, plain, folder }
+    }
+
+    /// The report on the tree and this site together.
+    fn check(&self, tree: &Path) -> Value {
+        let authority = self.folder.path().join("authority.pem").display().to_string();
+        self.report(tree, &["--ca-file", &authority])
+    }
+
+    fn check_without_authority(&self, tree: &Path) -> Value {
+        self.report(tree, &[])
+    }
+
+    fn report(&self, tree: &Path, more: &[&str]) -> Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_flaskseal"))
+            .arg("check")
+            .arg(tree)
+            .args(["--url", &format!("https://{HOST}/"), "--isolated", "--format", "json"])
+            .args(["--only", "debug,https,session,headers", "--max-requests", "100"])
+            .args(["--resolve", &format!("{HOST}:443:127.0.0.1:{}", self.tls)])
+            .args(["--resolve", &format!("{HOST}:80:127.0.0.1:{}", self.plain)])
+            .args(more)
+            .output()
+            .expect("the command runs");
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
+/// The configuration of an example with the ports and folders of a test.
+fn here(text: &str, folder: &Path, upstream: u16) -> String {
+    let text = text
+        .replace("/etc/letsencrypt/live/", &format!("{}/live/", folder.display()))
+        .replace("127.0.0.1:8000", &format!("127.0.0.1:{upstream}"))
+        .replace("127.0.0.1:5000", &format!("127.0.0.1:{upstream}"));
+    // Not every machine has IPv6.
+    let ports = [("443 ssl", "PORT1 ssl"), ("80", "PORT2")];
+    ports.iter().fold(text, |text, (port, here)| {
+        text.replace(&format!("listen {port}"), &format!("listen {here}"))
+            .lines()
+            .filter(|line| !line.contains(&format!("listen [::]:{port}")))
+            .map(|line| format!("{line}\n"))
+            .collect()
+    })
+}
+
+fn example(name: &str) -> PathBuf {
+    root().join("examples").join(name)
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("the copy is writable");
+    for entry in fs::read_dir(from).expect("the example can be read") {
+        let entry = entry.expect("the example can be read");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).expect("the copy is writable");
+        }
+    }
+}
+
+fn item<'r>(report: &'r Value, key: &str) -> &'r Value {
+    let items = report["apps"][0]["items"].as_array().expect("an application has items");
+    items.iter().find(|known| known["key"] == key).expect("every item is there")
+}
+
+fn verdict<'r>(report: &'r Value, key: &str) -> &'r str {
+    item(report, key)["verdict"].as_str().expect("a verdict is text")
+}
+
+/// The layers that a control's evidence comes from.
+fn layers(report: &Value, control: &str) -> Vec<String> {
+    let items = report["apps"][0]["items"].as_array().expect("an application has items");
+    let controls = items.iter().flat_map(|item| item["controls"].as_array().expect("an item has controls"));
+    let control = controls.into_iter().find(|known| known["id"] == control).expect("the control is there");
+    let evidence = control["support"].as_array().expect("a control has support");
+    evidence.iter().map(|one| one["layer"].as_str().expect("evidence has a layer").to_owned()).collect()
+}
+
+fn findings(report: &Value) -> impl Iterator<Item = &Value> {
+    report["findings"].as_array().expect("a report lists its findings").iter()
+}
+
+fn rules(report: &Value) -> Vec<String> {
+    findings(report).map(|finding| finding["rule"].as_str().expect("a rule").to_owned()).collect()
+}
+
+/// What failed, in short.
+fn seen(report: &Value) -> Vec<String> {
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or("").to_owned();
+    findings(report)
+        .map(|finding| {
+            let layer = finding["primary"]["layer"].as_str().unwrap_or("");
+            format!(
+                "{layer} {}[{}] {}",
+                text(finding, "severity"),
+                text(finding, "rule"),
+                text(finding, "message")
+            )
+        })
+        .collect()
+}
+
+/// What the survey could not ask.
+fn missed(report: &Value) -> Vec<String> {
+    let entries = report["ledger"]["entries"].as_array().into_iter().flatten();
+    let entries = entries.filter(|entry| {
+        entry["kind"] == "incomplete" && entry["path"].as_str().is_some_and(|path| path.contains(HOST))
+    });
+    entries.map(|entry| entry["message"].as_str().unwrap_or("").to_owned()).collect()
+}

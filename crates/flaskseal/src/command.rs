@@ -389,8 +389,9 @@ fn shown(configuration: &Configuration) -> String {
         .iter()
         .map(|ignore| {
             let until = ignore.until.map_or_else(String::new, |until| format!(", until = {until}"));
-            let (rule, path, reason) = (&ignore.rule, &ignore.path_glob, &ignore.reason);
-            format!("{{ rule = {rule:?}, path = {path:?}, reason = {reason:?}{until} }}")
+            let key = if flaskseal_judge::is_advisory_id(&ignore.what) { "advisory" } else { "rule" };
+            let (what, path, reason) = (&ignore.what, &ignore.path_glob, &ignore.reason);
+            format!("{{ {key} = {what:?}, path = {path:?}, reason = {reason:?}{until} }}")
         })
         .collect();
     row("ignore", format!("[{}]", ignores.join(", ")), &c.ignore.origin);

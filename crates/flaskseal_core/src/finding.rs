@@ -22,6 +22,26 @@ pub struct Finding {
     /// A stronger layer shows that it is not so, with this: the finding stays as a note, because what contradicts it is
     /// all that protects.
     pub overruled: Option<Evidence>,
+    /// What is published against the thing that the finding is about; nothing for findings of any other kind.
+    pub flaws: Flaws,
+}
+
+/// The published flaws of a thing, the worst first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Flaws {
+    /// As the message names it: "`flask` 2.0.1".
+    pub thing: String,
+    pub list: Vec<Flaw>,
+}
+
+/// A published flaw of a package. Each can be accepted under any of its names, and the rest of the finding stays.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Flaw {
+    /// All ids of the advisory; the one to print comes first.
+    pub names: Vec<String>,
+    pub severity: Severity,
+    /// Goes into the trail.
+    pub claim: Evidence,
 }
 
 impl Finding {
@@ -43,7 +63,35 @@ impl Finding {
             fix: None,
             redact: Vec::new(),
             overruled: None,
+            flaws: Flaws::default(),
         }
+    }
+
+    /// That a thing has published flaws. The worst of them says how bad it is.
+    pub fn of_flaws(rule: RuleId, confidence: Confidence, primary: Evidence, flaws: Flaws) -> Self {
+        let severity = flaws.list.iter().map(|flaw| flaw.severity).max().unwrap_or(Severity::Low);
+        let worst = flaws.list.first().and_then(|flaw| flaw.names.first()).map_or("", String::as_str);
+        let message = match flaws.list.len() {
+            1 => format!("{} is affected by {worst}", flaws.thing),
+            count => format!("{} is affected by {count} advisories, {worst} among them", flaws.thing),
+        };
+        let trail = flaws.list.iter().map(|flaw| flaw.claim.clone()).collect();
+        Self { trail, flaws, ..Self::new(rule, severity, confidence, primary, message) }
+    }
+
+    /// The finding with those of its flaws alone that the test holds for; `None` where there is none.
+    pub fn with_flaws_that(&self, test: &dyn Fn(&Flaw) -> bool) -> Option<Self> {
+        let list: Vec<Flaw> = self.flaws.list.iter().filter(|flaw| test(flaw)).cloned().collect();
+        if list.is_empty() {
+            return None;
+        }
+        let flaws = Flaws { thing: self.flaws.thing.clone(), list };
+        let Self { severity, message, mut trail, flaws, .. } =
+            Self::of_flaws(self.rule, self.confidence, self.primary.clone(), flaws);
+        // What does not speak of a flaw stays.
+        let is_claim = |evidence: &Evidence| self.flaws.list.iter().any(|flaw| flaw.claim == *evidence);
+        trail.extend(self.trail.iter().filter(|evidence| !is_claim(evidence)).cloned());
+        Some(Self { severity, message, trail, flaws, ..self.clone() })
     }
 
     pub fn with_trail(mut self, trail: impl IntoIterator<Item = Evidence>) -> Self {

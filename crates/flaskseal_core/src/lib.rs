@@ -26,7 +26,7 @@ mod evidence;
 pub use evidence::{Evidence, Gap};
 
 mod finding;
-pub use finding::{Applicability, Edit, Finding, Fix};
+pub use finding::{Applicability, Edit, Finding, Fix, Flaw, Flaws};
 
 mod assessment;
 pub use assessment::{AppAssessment, Assessment};

@@ -29,9 +29,13 @@ pub fn judge(
     today: Date,
     comment_ranges: &dyn Fn(FileId) -> Option<Vec<TextRange>>,
 ) -> GateReport {
+    let mut suppressions = Suppressions::read(tree, rules, policy, today, comment_ranges);
     let apps = sorted(apps);
+    let divided = |findings: &[Finding]| -> Vec<Finding> {
+        findings.iter().flat_map(|finding| suppressions.divided(tree, finding)).collect()
+    };
     let per_app: Vec<BTreeMap<Place, Finding>> =
-        apps.iter().map(|app| merged(&app.assessment.findings)).collect();
+        apps.iter().map(|app| merged(&divided(&app.assessment.findings))).collect();
 
     let mut all: BTreeMap<&Place, (Finding, Vec<usize>)> = BTreeMap::new();
     for (index, findings) in per_app.iter().enumerate() {
@@ -48,7 +52,6 @@ pub fn judge(
         }
     }
 
-    let mut suppressions = Suppressions::read(tree, rules, policy, today, comment_ranges);
     let mut known = Known::new(baseline);
     let mut fingerprints = Fingerprints::default();
     let mut weighing: BTreeMap<&Place, Weighing> = BTreeMap::new();
@@ -122,18 +125,22 @@ fn gate(apps: &[AppReport], policy: &Policy) -> Gate {
     Gate { passed: !failed && unverified_required.is_empty(), fail_on: policy.fail_on, unverified_required }
 }
 
-/// What makes two findings the same. Findings without a place differ by what they say.
+/// What makes two findings the same. Findings without a place differ by what they say, and those about published flaws
+/// by which.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     rule: RuleId,
     span: Option<Span>,
     message: Option<String>,
+    flaws: Vec<Vec<String>>,
 }
 
 impl Place {
     fn of(finding: &Finding) -> Self {
         let span = finding.primary.span;
-        Self { rule: finding.rule, span, message: span.is_none().then(|| finding.message.clone()) }
+        let mut flaws: Vec<Vec<String>> = finding.flaws.list.iter().map(|flaw| flaw.names.clone()).collect();
+        flaws.sort();
+        Self { rule: finding.rule, span, message: span.is_none().then(|| finding.message.clone()), flaws }
     }
 }
 

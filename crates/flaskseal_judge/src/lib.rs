@@ -14,6 +14,7 @@ pub use judge::judge;
 mod verdict;
 
 mod suppression;
+pub use suppression::is_advisory_id;
 
 mod baseline;
 pub use baseline::{Baseline, BaselineEntry, BaselineError};

@@ -31,11 +31,11 @@ impl Default for Policy {
     }
 }
 
-/// A rule silenced by configuration below some paths.
+/// A rule or an advisory silenced by configuration below some paths.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ignore {
-    /// Id or name.
-    pub rule: String,
+    /// Id or name of a rule, or any id of an advisory: `CVE-2023-30861`.
+    pub what: String,
     /// A glob over paths relative to the root: `legacy/**`. A `*` does not cross a `/`.
     pub path_glob: String,
     /// Why. An ignore without a reason silences nothing and is reported.

@@ -5,11 +5,15 @@
 //! ```
 //!
 //! A comment behind code speaks for its line; a comment alone on its line speaks for the next line that is not one.
+//! An advisory is silenced by any of its ids, `ignore[CVE-2023-30861]`, and the others on the same package stay.
+//!
 //! The word must open the comment. A suppression silences only with a reason and until its last day; one that gives
 //! no reason, has expired, names no rule of ours or silences nothing is reported.
 
+use std::collections::BTreeSet;
+
 use flaskseal_core::{
-    FileId, Finding, LedgerEntry, LedgerKind, RuleId, RuleMeta, SourceFile, Span, TextRange, Tree,
+    FileId, Finding, Flaw, LedgerEntry, LedgerKind, RuleId, RuleMeta, SourceFile, Span, TextRange, Tree,
 };
 use globset::{GlobBuilder, GlobMatcher};
 use memchr::memmem;
@@ -20,28 +24,39 @@ const WORD: &str = "flaskseal:";
 
 /// Every suppression of the tree and the configuration, with what it silenced so far.
 pub(crate) struct Suppressions {
-    inline: Vec<Inline>,
-    configured: Vec<Configured>,
+    /// Those in comments first.
+    all: Vec<Suppression>,
     complaints: Vec<LedgerEntry>,
 }
 
-/// One rule named in one comment.
-struct Inline {
-    rule: RuleId,
-    name: String,
-    file: FileId,
-    /// The line that it speaks for, from 1.
-    line: u32,
+/// One thing that is silenced in one place.
+struct Suppression {
+    what: What,
+    place: Place,
     reason: String,
-    span: Span,
     used: bool,
 }
 
-struct Configured {
-    rule: RuleId,
-    paths: GlobMatcher,
-    ignore: Ignore,
-    used: bool,
+/// What can be silenced.
+#[derive(PartialEq, Eq)]
+enum What {
+    Rule(RuleId),
+    /// Any id of an advisory.
+    Advisory(String),
+}
+
+enum Place {
+    /// A comment speaks for a line, counted from 1.
+    Line {
+        file: FileId,
+        line: u32,
+        name: String,
+        span: Span,
+    },
+    Paths {
+        paths: GlobMatcher,
+        ignore: Ignore,
+    },
 }
 
 /// Who silenced a finding, and why.
@@ -49,6 +64,47 @@ pub(crate) struct Silence {
     pub(crate) reason: String,
     pub(crate) by: String,
     pub(crate) span: Option<Span>,
+}
+
+/// Whether a text is an id of an advisory by the look of it: those of the databases that speak of Python packages
+/// (ossf.github.io/osv-schema, "id").
+pub fn is_advisory_id(text: &str) -> bool {
+    let Some((database, number)) = text.split_once('-') else { return false };
+    ["CVE", "GHSA", "PYSEC", "OSV", "MAL"].iter().any(|known| known.eq_ignore_ascii_case(database))
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+impl What {
+    fn is_flaw(&self, flaw: &Flaw) -> bool {
+        match self {
+            Self::Rule(_) => false,
+            Self::Advisory(id) => flaw.names.iter().any(|name| name.eq_ignore_ascii_case(id)),
+        }
+    }
+}
+
+impl Suppression {
+    fn speaks_for(&self, tree: &Tree, finding: &Finding) -> bool {
+        let span = finding.primary.span;
+        let found = span.and_then(|span| tree.get(span.file));
+        match &self.place {
+            Place::Line { file, line, .. } => span.zip(found).is_some_and(|(span, found)| {
+                let first = found.lines().line(span.range.start);
+                let last = found.lines().line(span.range.end.saturating_sub(1).max(span.range.start));
+                span.file == *file && (first..=last).contains(line)
+            }),
+            Place::Paths { paths, .. } => paths.is_match(found.map_or("", |file| &*file.path)),
+        }
+    }
+
+    fn silence(&self) -> Silence {
+        let (by, span) = match &self.place {
+            Place::Line { span, .. } => ("comment".to_owned(), Some(*span)),
+            Place::Paths { ignore, .. } => (ignore.origin.clone(), None),
+        };
+        Silence { reason: self.reason.clone(), by, span }
+    }
 }
 
 impl Suppressions {
@@ -59,7 +115,7 @@ impl Suppressions {
         today: Date,
         comment_ranges: &dyn Fn(FileId) -> Option<Vec<TextRange>>,
     ) -> Self {
-        let mut all = Self { inline: Vec::new(), configured: Vec::new(), complaints: Vec::new() };
+        let mut all = Self { all: Vec::new(), complaints: Vec::new() };
         let mut dishonoured = 0_usize;
         for id in tree.ids() {
             let Some(file) = tree.get(id) else { continue };
@@ -86,58 +142,58 @@ impl Suppressions {
         all
     }
 
-    /// Whoever silences this finding, and marks all who do as used.
+    /// The finding, taken apart by who silences which of its flaws; whole where nobody silences any.
+    pub(crate) fn divided(&self, tree: &Tree, finding: &Finding) -> Vec<Finding> {
+        let by = |flaw: &Flaw| {
+            let silences = |one: &Suppression| one.what.is_flaw(flaw) && one.speaks_for(tree, finding);
+            self.all.iter().position(silences)
+        };
+        let groups: BTreeSet<Option<usize>> = finding.flaws.list.iter().map(by).collect();
+        if groups.len() < 2 {
+            return vec![finding.clone()];
+        }
+        groups.iter().filter_map(|group| finding.with_flaws_that(&|flaw| by(flaw) == *group)).collect()
+    }
+
+    /// Whoever silences this finding, and marks all who do as used: the rule's, or somebody for each of its flaws.
     pub(crate) fn silence(&mut self, tree: &Tree, finding: &Finding) -> Option<Silence> {
-        let span = finding.primary.span;
-        let file = span.and_then(|span| tree.get(span.file));
-        let mut silence = None;
-        if let (Some(span), Some(file)) = (span, file) {
-            let first = file.lines().line(span.range.start);
-            let last = file.lines().line(span.range.end.saturating_sub(1).max(span.range.start));
-            for inline in &mut self.inline {
-                if inline.rule == finding.rule
-                    && inline.file == span.file
-                    && (first..=last).contains(&inline.line)
-                {
-                    inline.used = true;
-                    silence.get_or_insert_with(|| Silence {
-                        reason: inline.reason.clone(),
-                        by: "comment".to_owned(),
-                        span: Some(inline.span),
-                    });
+        let flaws = &finding.flaws.list;
+        let mut whole = None;
+        let mut silenced = vec![None; flaws.len()];
+        for (index, one) in self.all.iter_mut().enumerate() {
+            let is_rule = one.what == What::Rule(finding.rule);
+            if !(is_rule || flaws.iter().any(|flaw| one.what.is_flaw(flaw))) || !one.speaks_for(tree, finding)
+            {
+                continue;
+            }
+            one.used = true;
+            if is_rule {
+                whole.get_or_insert(index);
+            }
+            for (flaw, by) in flaws.iter().zip(&mut silenced) {
+                if one.what.is_flaw(flaw) {
+                    by.get_or_insert(index);
                 }
             }
         }
-        let path = file.map_or("", |file| &*file.path);
-        for configured in &mut self.configured {
-            if configured.rule == finding.rule && configured.paths.is_match(path) {
-                configured.used = true;
-                silence.get_or_insert_with(|| Silence {
-                    reason: configured.ignore.reason.trim().to_owned(),
-                    by: configured.ignore.origin.clone(),
-                    span: None,
-                });
-            }
-        }
-        silence
+        let by_flaws = || silenced.iter().copied().collect::<Option<Vec<usize>>>()?.first().copied();
+        whole.or_else(by_flaws).map(|index| self.all[index].silence())
     }
 
     /// What is wrong with the suppressions themselves, once every finding has been asked for.
     pub(crate) fn into_complaints(self) -> Vec<LedgerEntry> {
         let mut complaints = self.complaints;
-        for inline in self.inline.into_iter().filter(|inline| !inline.used) {
-            complaints.push(complaint(
-                inline.span,
-                format!("`ignore[{}]` silences nothing: remove it", inline.name),
-            ));
-        }
-        for configured in self.configured.into_iter().filter(|configured| !configured.used) {
-            let Ignore { rule, path_glob, origin, .. } = configured.ignore;
-            complaints.push(LedgerEntry {
-                kind: LedgerKind::Suppression,
-                path: origin,
-                span: None,
-                message: format!("the ignore of {rule} in `{path_glob}` silences nothing: remove it"),
+        for one in self.all.into_iter().filter(|one| !one.used) {
+            complaints.push(match one.place {
+                Place::Line { name, span, .. } => {
+                    complaint(span, format!("`ignore[{name}]` silences nothing: remove it"))
+                }
+                Place::Paths { ignore: Ignore { what, path_glob, origin, .. }, .. } => LedgerEntry {
+                    kind: LedgerKind::Suppression,
+                    path: origin,
+                    span: None,
+                    message: format!("the ignore of {what} in `{path_glob}` silences nothing: remove it"),
+                },
             });
         }
         complaints
@@ -156,7 +212,7 @@ impl Suppressions {
         let mut named = 0;
         for name in names {
             named += 1;
-            let Some(rule) = resolve(name, rules) else {
+            let Some(what) = resolve(name, rules) else {
                 self.complaints
                     .push(complaint(marker.span, format!("`{name}` is none of the rules that ran")));
                 continue;
@@ -168,15 +224,13 @@ impl Suppressions {
                 let message = format!("`ignore[{name}]` expired on {until}: nothing is silenced");
                 self.complaints.push(complaint(marker.span, message));
             } else {
-                self.inline.push(Inline {
-                    rule,
-                    name: name.to_owned(),
+                let place = Place::Line {
                     file: marker.span.file,
                     line: target_line(file, marker),
-                    reason: reason.clone(),
+                    name: name.to_owned(),
                     span: marker.span,
-                    used: false,
-                });
+                };
+                self.all.push(Suppression { what, place, reason: reason.clone(), used: false });
             }
         }
         if named == 0 {
@@ -186,19 +240,21 @@ impl Suppressions {
     }
 
     fn add_configured(&mut self, ignore: &Ignore, rules: &[&'static RuleMeta], today: Date) {
-        let what = format!("the ignore of {} in `{}`", ignore.rule, ignore.path_glob);
+        let which = format!("the ignore of {} in `{}`", ignore.what, ignore.path_glob);
         let glob = GlobBuilder::new(&ignore.path_glob).literal_separator(true).build();
-        let problem = match (resolve(ignore.rule.trim(), rules), glob) {
-            (None, _) => format!("`{}` is none of the rules that ran", ignore.rule),
+        let problem = match (resolve(ignore.what.trim(), rules), glob) {
+            (None, _) => format!("`{}` is none of the rules that ran", ignore.what),
             (_, Err(error)) => format!("`{}` is not a path pattern: {}", ignore.path_glob, error.kind()),
-            _ if ignore.reason.trim().is_empty() => format!("{what} gives no reason: nothing is silenced"),
-            (Some(rule), Ok(glob)) => {
+            _ if ignore.reason.trim().is_empty() => format!("{which} gives no reason: nothing is silenced"),
+            (Some(what), Ok(glob)) => {
                 let Some(until) = ignore.until.filter(|&until| until < today) else {
                     let paths = glob.compile_matcher();
-                    self.configured.push(Configured { rule, paths, ignore: ignore.clone(), used: false });
+                    let reason = ignore.reason.trim().to_owned();
+                    let place = Place::Paths { paths, ignore: ignore.clone() };
+                    self.all.push(Suppression { what, place, reason, used: false });
                     return;
                 };
-                format!("{what} expired on {until}: nothing is silenced")
+                format!("{which} expired on {until}: nothing is silenced")
             }
         };
         self.complaints.push(LedgerEntry {
@@ -214,9 +270,12 @@ fn complaint(span: Span, message: String) -> LedgerEntry {
     LedgerEntry { kind: LedgerKind::Suppression, path: String::new(), span: Some(span), message }
 }
 
-fn resolve(name: &str, rules: &[&'static RuleMeta]) -> Option<RuleId> {
+fn resolve(name: &str, rules: &[&'static RuleMeta]) -> Option<What> {
+    if is_advisory_id(name) {
+        return Some(What::Advisory(name.to_owned()));
+    }
     let id = name.parse::<RuleId>().ok();
-    rules.iter().find(|rule| Some(rule.id) == id || rule.name == name).map(|rule| rule.id)
+    rules.iter().find(|rule| Some(rule.id) == id || rule.name == name).map(|rule| What::Rule(rule.id))
 }
 
 /// Takes `until=…` out of the words after the bracket. The error is the text that should have been a date.
@@ -494,7 +553,7 @@ mod tests {
     #[test]
     fn configuration_silences_paths_for_a_reason() {
         let ignore = Ignore {
-            rule: "FS301".to_owned(),
+            what: "FS301".to_owned(),
             path_glob: "legacy/**".to_owned(),
             reason: "rewritten in spring".to_owned(),
             until: None,
@@ -509,7 +568,7 @@ mod tests {
         for (broken, complaint) in [
             (Ignore { reason: " ".to_owned(), ..ignore.clone() }, "no reason"),
             (Ignore { until: Date::new(2026, 1, 1), ..ignore.clone() }, "expired"),
-            (Ignore { rule: "FS3".to_owned(), ..ignore.clone() }, "none of the rules"),
+            (Ignore { what: "FS3".to_owned(), ..ignore.clone() }, "none of the rules"),
             (Ignore { path_glob: "a[".to_owned(), ..ignore }, "not a path pattern"),
         ] {
             let (reason, complaints) = with(&broken, "legacy/a.py");
@@ -525,5 +584,70 @@ mod tests {
         let (reason, complaints) = run_with("a.py", text, "KEY", &policy, &|_| None);
         assert_eq!(reason, None);
         assert!(complaints[0].contains("not honoured: 1 found"));
+    }
+
+    /// A finding of two flaws on line 1, and what is silenced of it.
+    fn accepted(text: &str, policy: &Policy) -> (Vec<(String, Option<String>)>, Vec<String>) {
+        let tree = Tree::from_texts([("requirements.txt".to_owned(), text.to_owned())]);
+        let flaw = |names: &[&str], severity| Flaw {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            severity,
+            claim: Evidence::general(Layer::Deps, names[0]),
+        };
+        let list = vec![
+            flaw(&["CVE-2023-1", "GHSA-aaaa-bbbb-cccc"], Severity::High),
+            flaw(&["CVE-2024-2"], Severity::Low),
+        ];
+        let flaws = flaskseal_core::Flaws { thing: "`flask` 2.0.1".to_owned(), list };
+        let place = Evidence::at(Layer::Deps, Span::new(FileId(0), 0, 5), "");
+        let finding = Finding::of_flaws(KEY.id, Confidence::Certain, place, flaws);
+        let today = Date { year: 2026, month: 11, day: 22 };
+        let mut all = Suppressions::read(&tree, &[&KEY], policy, today, &|_| None);
+        let parts = all.divided(&tree, &finding);
+        let told = parts.iter().map(|part| {
+            let reason = all.silence(&tree, part).map(|silence| silence.reason);
+            (format!("{:?} {}", part.severity, part.message), reason)
+        });
+        let told = told.collect();
+        (told, all.into_complaints().into_iter().map(|entry| entry.message).collect())
+    }
+
+    #[test]
+    fn an_advisory_is_accepted_by_any_of_its_names_and_hides_no_other() {
+        let said = |message: &str, reason: Option<&str>| (message.to_owned(), reason.map(str::to_owned));
+        let text = "flask==2.0.1  # flaskseal: ignore[ghsa-aaaa-bbbb-cccc] not reachable until=2026-12-31\n";
+        let (told, complaints) = accepted(text, &Policy::default());
+        assert_eq!(
+            told,
+            [
+                said("Low `flask` 2.0.1 is affected by CVE-2024-2", None),
+                said("High `flask` 2.0.1 is affected by CVE-2023-1", Some("not reachable")),
+            ],
+            "{complaints:?}"
+        );
+        let both = accepted("flask  # flaskseal: ignore[CVE-2023-1,CVE-2024-2] no\n", &Policy::default());
+        let whole = "High `flask` 2.0.1 is affected by 2 advisories, CVE-2023-1 among them";
+        assert_eq!(both.0.iter().filter(|(_, reason)| reason.is_some()).count(), both.0.len());
+        for (text, complaint) in [
+            ("flask  # flaskseal: ignore[CVE-2023-1]\n", "gives no reason"),
+            ("flask  # flaskseal: ignore[CVE-2023-1] why until=2026-11-21\n", "expired on 2026-11-21"),
+            ("flask  # flaskseal: ignore[CVE-2023-11] why\n", "silences nothing"),
+            ("flask\nx  # flaskseal: ignore[CVE-2023-1] why\n", "silences nothing"),
+        ] {
+            let (told, complaints) = accepted(text, &Policy::default());
+            assert_eq!(told, [said(whole, None)], "{text}");
+            assert!(complaints.len() == 1 && complaints[0].contains(complaint), "{text}: {complaints:?}");
+        }
+        let ignore = Ignore {
+            what: "CVE-2024-2".to_owned(),
+            path_glob: "**".to_owned(),
+            reason: "why".to_owned(),
+            until: None,
+            origin: "pyproject.toml:3".to_owned(),
+        };
+        let policy = Policy { ignores: vec![ignore], ..Policy::default() };
+        let (told, complaints) = accepted("flask\n", &policy);
+        assert_eq!(told.iter().filter(|(_, reason)| reason.as_deref() == Some("why")).count(), 1);
+        assert!(told.len() == 2 && complaints.is_empty(), "{complaints:?}");
     }
 }

@@ -154,18 +154,34 @@ pub(super) fn severity(value: &Value<'_>) -> Result<Severity, ConfigurationError
 
 fn ignore(element: &Value<'_>, rules: &[&'static RuleMeta]) -> Result<Ignore, ConfigurationError> {
     let mut table = element.table(" in an element of `ignore`")?;
-    let (rule, path) = (table.take("rule"), table.take("path"));
+    let (rule, advisory) = (table.take("rule"), table.take("advisory"));
+    let path = table.take("path");
     let (reason, until) = (table.take("reason"), table.take("until"));
     table.finish()?;
     let missing = |key| element.error(format!("an element of `ignore` needs `{key}`"));
-    let rule = rule.ok_or_else(|| missing("rule"))?;
-    let meta = find_rule(rule.string()?, rules).map_err(|message| rule.error(message))?;
+    let what = match (rule, advisory) {
+        (Some(_), Some(advisory)) => {
+            return Err(advisory.error("an element of `ignore` names a rule or an advisory, not both"));
+        }
+        (Some(rule), None) => {
+            find_rule(rule.string()?, rules).map_err(|message| rule.error(message))?.id.to_string()
+        }
+        (None, Some(advisory)) => {
+            let id = advisory.string()?.trim();
+            if !flaskseal_judge::is_advisory_id(id) {
+                let message = format!("`{id}` is no id of an advisory, such as CVE-2023-30861");
+                return Err(advisory.error(message));
+            }
+            id.to_owned()
+        }
+        (None, None) => return Err(missing("rule` or `advisory")),
+    };
     let reason = reason.ok_or_else(|| missing("reason"))?;
     if reason.string()?.trim().is_empty() {
         return Err(reason.error("`reason` must say why"));
     }
     Ok(Ignore {
-        rule: meta.id.to_string(),
+        what,
         path_glob: path.map_or(Ok("**"), |path| path.string())?.to_owned(),
         reason: reason.string()?.to_owned(),
         until: until.map(|until| until.date()).transpose()?,
@@ -201,6 +217,9 @@ mod tests {
         assert_eq!(ignores[0].until.unwrap().to_string(), "2027-05-01");
         assert_eq!(ignores[0].origin, "pyproject.toml:9");
         assert!(settings.exclude.is_none());
+        let text = "ignore = [{ advisory = 'CVE-2023-30861', reason = 'no shared cache' }]";
+        let ignores = read_text("flaskseal.toml", text).unwrap().ignore.unwrap().value;
+        assert_eq!((ignores[0].what.as_str(), ignores[0].path_glob.as_str()), ("CVE-2023-30861", "**"));
     }
 
     #[test]
@@ -230,6 +249,13 @@ mod tests {
         assert_eq!(
             complaint("ignore = [{ rule = 'FS301' }]"),
             "flaskseal.toml:1:11: an element of `ignore` needs `reason`"
+        );
+        assert_eq!(
+            complaint("ignore = [{ reason = 'x' }]"),
+            "flaskseal.toml:1:11: an element of `ignore` needs `rule` or `advisory`"
+        );
+        assert!(
+            complaint("ignore = [{ advisory = 'FS601', reason = 'x' }]").contains("no id of an advisory")
         );
         assert_eq!(
             complaint("ignore = [{ rule = 'FS301', reasn = 'x' }]"),

@@ -1,7 +1,8 @@
 //! FS601: a version that production installs is affected by a published advisory.
 
 use flaskseal_core::{
-    Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
+    Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Flaw, Flaws, Gap, Layer, RuleId,
+    RuleMeta, Severity,
 };
 use flaskseal_project::deps::{
     Advisory, Condition, Source, Version, affecting, condition_of, fixed_versions,
@@ -156,39 +157,33 @@ fn finding(
     upgrade: Option<&Upgrade>,
 ) -> Finding {
     let reach = project.reach(package);
-    let weighed: Vec<(Severity, &Advisory, Option<bool>)> = advisories
+    let mut weighed: Vec<(Flaw, f64)> = advisories
         .iter()
         .map(|advisory| {
             let met = condition_of(advisory).and_then(|condition| is_met(project, condition));
             // One step at most, however many reasons there are (catalogue, section 1.4).
             let lower = met == Some(false) || reach.is_remote() || !package.certain;
             let severity = severity_of(advisory);
-            (if lower { severity.lowered() } else { severity }, advisory, met)
+            let best = advisory.best_id();
+            let others = advisory.ids().filter(|id| *id != best);
+            let flaw = Flaw {
+                names: std::iter::once(best).chain(others).map(str::to_owned).collect(),
+                severity: if lower { severity.lowered() } else { severity },
+                claim: Evidence::general(Layer::Deps, described(advisory, version, met)),
+            };
+            (flaw, advisory.score.as_ref().map_or(0.0, |score| score.value))
         })
         .collect();
-    let worst = weighed.iter().max_by(|a, b| {
-        let value = |advisory: &Advisory| advisory.score.as_ref().map_or(0.0, |score| score.value);
-        a.0.cmp(&b.0).then(value(a.1).total_cmp(&value(b.1))).then(b.1.id.cmp(&a.1.id))
+    weighed.sort_by(|(a, a_score), (b, b_score)| {
+        b.severity.cmp(&a.severity).then(b_score.total_cmp(a_score)).then(a.names.cmp(&b.names))
     });
-    let (severity, worst) =
-        worst.map_or((META.severity, None), |(severity, advisory, _)| (*severity, Some(*advisory)));
-    let worst = worst.map(Advisory::best_id).unwrap_or_default();
-    let message = match advisories {
-        [_] => format!("`{}` is affected by {worst}", display(package)),
-        _ => format!(
-            "`{}` is affected by {} advisories, {worst} among them",
-            display(package),
-            advisories.len()
-        ),
-    };
+    let list = weighed.into_iter().map(|(flaw, _)| flaw).collect();
+    let flaws = Flaws { thing: format!("`{}`", display(package)), list };
     let place = match upgrade {
         Some(upgrade) => format!("fixed in {}", upgrade.version),
         None => "no fixed version is known".to_owned(),
     };
-    let mut trail: Vec<Evidence> = weighed
-        .iter()
-        .map(|(_, advisory, met)| Evidence::general(Layer::Deps, described(advisory, version, *met)))
-        .collect();
+    let mut trail: Vec<Evidence> = Vec::new();
     if !package.path.is_empty() {
         let claim = format!("wanted by {}", package.path.join(" > "));
         trail.push(Evidence::general(Layer::Deps, claim));
@@ -201,7 +196,7 @@ fn finding(
         ));
     }
     trail.push(Evidence::general(Layer::Deps, format!("according to {}", source_of(project))));
-    Finding::new(META.id, severity, META.confidence, at(package.span, place), message)
+    Finding::of_flaws(META.id, META.confidence, at(package.span, place), flaws)
         .with_trail(trail)
         .with_fix(Fix::advice(advice(package, advisories, upgrade)))
 }
@@ -283,8 +278,8 @@ fn advice(package: &Package, advisories: &[Advisory], upgrade: Option<&Upgrade>)
         return format!("replace `{name}`, or find out whether the flaw can be reached");
     };
     let closes = match advisories.len() {
-        1 => String::new(),
-        count => format!(": it closes all {count}"),
+        1 => "",
+        _ => ": nothing known affects it",
     };
     if !obstacles.is_empty() {
         let listed: Vec<String> = obstacles.iter().map(|obstacle| obstacle.describe(name)).collect();

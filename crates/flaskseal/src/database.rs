@@ -139,10 +139,15 @@ pub(crate) fn update(named: Option<&Path>, url: Option<&str>, progress: &Progres
     let _ = remove_file(&part);
     match fetched {
         Fetched::Unchanged => Ok(format!("{} is up to date\n", path.display())),
-        Fetched::New { bytes, etag } => {
+        Fetched::New { bytes, etag, verified } => {
             progress.say("reading the advisories".to_owned());
             let dump = read_zip(&bytes, url).map_err(|error| anyhow::anyhow!("what {url} sent {error}"))?;
-            write(Some(&path), dump, etag)
+            let mut said = write(Some(&path), dump, etag)?;
+            if !verified.is_empty() {
+                let _ =
+                    writeln!(said, "the download has the {} that the server names", verified.join(" and "));
+            }
+            Ok(said)
         }
     }
 }

@@ -1,7 +1,8 @@
 //! One file over HTTPS, for `db update`. The other place that opens connections is `flaskseal_probe`.
 //!
 //! Proxies are those of the environment. A connection that breaks is taken up again where it broke, if the server
-//! still has the same file; so is one that an earlier run began.
+//! still has the same file; so is one that an earlier run began. What has other checksums than the server names is
+//! fetched again from the start.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::checksum;
+
 pub(crate) enum Fetched {
     /// The server has what we have.
     Unchanged,
@@ -18,6 +21,8 @@ pub(crate) enum Fetched {
         bytes: Vec<u8>,
         /// What the server calls this version; empty where it does not say.
         etag: String,
+        /// The kinds of checksum that the server named and that the bytes have.
+        verified: Vec<&'static str>,
     },
 }
 
@@ -76,7 +81,10 @@ pub(crate) fn fetch(
         }
         let broken = match request.call() {
             Ok(response) => match take(response, url, limit, &mut partial, listener)? {
-                Taken::All => return Ok(Fetched::New { bytes: partial.bytes, etag: partial.etag }),
+                Taken::All(verified) => {
+                    let Partial { bytes, etag } = partial;
+                    return Ok(Fetched::New { bytes, etag, verified });
+                }
                 Taken::Unchanged => return Ok(Fetched::Unchanged),
                 Taken::Broken(error) => error,
             },
@@ -96,7 +104,8 @@ pub(crate) fn fetch(
 }
 
 enum Taken {
-    All,
+    /// With the kinds of checksum that agree.
+    All(Vec<&'static str>),
     Unchanged,
     /// The connection broke; what was received is kept.
     Broken(anyhow::Error),
@@ -111,10 +120,10 @@ fn take(
 ) -> anyhow::Result<Taken> {
     match response.status().as_u16() {
         304 => return Ok(Taken::Unchanged),
-        206 if !partial.bytes.is_empty() => {}
+        206 if !partial.bytes.is_empty() && continues(&response, partial) => {}
         200 => partial.bytes.clear(),
         // There is no such rest: the file is another one by now.
-        416 if !partial.bytes.is_empty() => {
+        206 | 416 if !partial.bytes.is_empty() => {
             partial.bytes.clear();
             return Ok(Taken::Broken(anyhow::anyhow!("the server has no rest of the file")));
         }
@@ -122,7 +131,11 @@ fn take(
         status => bail!("{url} answers {status}, and nothing was changed"),
     }
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    header("etag").unwrap_or_default().clone_into(&mut partial.etag);
+    // The rest of a file may come without its name.
+    if let Some(etag) = header("etag").or(partial.bytes.is_empty().then_some("")) {
+        etag.clone_into(&mut partial.etag);
+    }
+    let sums = checksum::named(response.headers());
     let announced = header("content-length").and_then(|length| length.parse::<u64>().ok());
     let expected = announced.map(|length| length.saturating_add(partial.bytes.len() as u64));
     ensure!(expected.is_none_or(|size| size <= limit), "{url} is larger than {} MiB", limit >> 20);
@@ -148,10 +161,24 @@ fn take(
     }
     match expected {
         Some(size) if size != partial.bytes.len() as u64 => {
-            Ok(Taken::Broken(anyhow::anyhow!("the connection ended early")))
+            return Ok(Taken::Broken(anyhow::anyhow!("the connection ended early")));
         }
-        _ => Ok(Taken::All),
+        _ => {}
     }
+    if let Some(wrong) = sums.iter().find(|sum| !sum.is_of(&partial.bytes)) {
+        partial.bytes.clear();
+        let name = wrong.name();
+        return Ok(Taken::Broken(anyhow::anyhow!("what arrived has another {name} than the server names")));
+    }
+    Ok(Taken::All(sums.iter().map(checksum::Checksum::name).collect()))
+}
+
+/// Whether the answer is the rest of the same file.
+fn continues(response: &Response<ureq::Body>, partial: &Partial) -> bool {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let start = format!("bytes {}-", partial.bytes.len());
+    header("etag").is_none_or(|etag| etag == partial.etag)
+        && header("content-range").is_none_or(|range| range.starts_with(&start))
 }
 
 fn mebibytes(bytes: u64) -> f64 {

@@ -18,6 +18,8 @@ mod baseline;
 
 mod database;
 
+mod checksum;
+
 mod download;
 
 mod explain;

@@ -197,6 +197,105 @@ fn a_later_run_goes_on_where_an_earlier_one_gave_up() {
 }
 
 #[test]
+fn what_was_damaged_on_the_way_is_fetched_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("advisories.db");
+    let body = archive();
+    let sum = base64_of(&crc32c::crc32c(&body).to_be_bytes());
+    let answer = |body: &[u8]| {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nx-goog-hash: crc32c={sum}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        [head.into_bytes(), body.to_vec()].concat()
+    };
+    let mut damaged = body.clone();
+    damaged[body.len() / 2] ^= 1;
+    let (url, requests, server) = serve(vec![answer(&damaged), answer(&body)]);
+    let words = ["db", "update", "--no-progress", "--url", &url];
+    let output = flaskseal(&words, &db);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("the download has the crc32c that the server names"), "{}", said(&output));
+    server.join().unwrap();
+    assert!(!requests.lock().unwrap()[1].contains("range:"), "nothing of the first is kept");
+    let before = std::fs::read(&db).unwrap();
+    // Damaged each time: an error, and the old database stays.
+    let (url, _, server) = serve(vec![answer(&damaged); 5]);
+    let output = flaskseal(&["db", "update", "--no-progress", "--url", &url], &db);
+    server.join().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("another crc32c than the server names"), "{}", said(&output));
+    assert_eq!(std::fs::read(&db).unwrap(), before);
+}
+
+fn base64_of(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// A proxy that tunnels one connection to `target`, whatever host was asked for, and says what was.
+fn proxy(target: String) -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        let mut lines = BufReader::new(client.try_clone().unwrap());
+        while lines.read_line(&mut request).unwrap() > 2 {}
+        if target.is_empty() {
+            client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").unwrap();
+            return request;
+        }
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+        let mut server = std::net::TcpStream::connect(target).unwrap();
+        let mut up = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        let sending = std::thread::spawn(move || std::io::copy(&mut up.0, &mut up.1));
+        let _ = std::io::copy(&mut server, &mut client);
+        let _ = client.shutdown(std::net::Shutdown::Both);
+        let _ = sending.join().unwrap();
+        request
+    });
+    (url, server)
+}
+
+#[test]
+fn proxies_of_the_environment_are_used_and_passed_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("advisories.db");
+    let body = archive();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let answer = || vec![[head.clone().into_bytes(), body.clone()].concat()];
+    let update = |url: &str, variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flaskseal"));
+        command.args(["db", "update", "--no-progress", "--url", url]).env("FLASKSEAL_DB", &db);
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
+        command.envs(variables.iter().copied()).output().unwrap()
+    };
+    for variable in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+        let (url, _, server) = serve(answer());
+        let target = url.trim_start_matches("http://").trim_end_matches("/all.zip").to_owned();
+        let (proxy, asked) = proxy(target.clone());
+        let output = update(&url, &[(variable, &proxy)]);
+        assert!(output.status.success(), "{variable}: {}", said(&output));
+        assert!(asked.join().unwrap().starts_with(&format!("CONNECT {target} ")), "{variable}");
+        server.join().unwrap();
+    }
+    // Where the proxy is to be passed by, nobody listens at the proxy's address.
+    let (url, _, server) = serve(answer());
+    let dead = "http://127.0.0.1:9";
+    let output = update(&url, &[("HTTP_PROXY", dead), ("NO_PROXY", "example.org,127.0.0.1")]);
+    assert!(output.status.success(), "{}", said(&output));
+    server.join().unwrap();
+    // A name that only the proxy could know, over TLS.
+    let (proxy, asked) = proxy(String::new());
+    let output = update("https://osv.invalid/all.zip", &[("HTTPS_PROXY", &proxy)]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(asked.join().unwrap().starts_with("CONNECT osv.invalid:443 "));
+}
+
+#[test]
 fn two_that_write_at_once_leave_one_whole_database() {
     let folder = tempfile::tempdir().unwrap();
     let db = folder.path().join("advisories.db");

@@ -502,7 +502,10 @@ impl<'a> Machine<'a> {
                     Some(Value { kind: Kind::Tuple(values), .. }) => {
                         Elements { known: values.to_vec(), rest: None }
                     }
-                    _ => unknown(Value::UNKNOWN),
+                    _ => match crate::stdlib::lines_of_file(self, *id) {
+                        Some(lines) => Elements { known: lines, rest: None },
+                        None => unknown(Value::UNKNOWN),
+                    },
                 },
                 _ => unknown(Value::UNKNOWN),
             },

@@ -163,6 +163,9 @@ impl App {
     }
 }
 
+/// Elements of a list in a script's calls.
+const MAX_SCRIPT_ELEMENTS: usize = 10_000;
+
 /// Evaluates the start-up from an entry, then every function that requests can reach, then what only `python FILE`
 /// would run: in the loaded files and in `scripts`.
 pub fn evaluate(
@@ -742,4 +745,16 @@ pub fn evaluate_file(
         .filter(|(name, _)| !name.starts_with(['_', '@']))
         .map(|(name, value)| (Arc::from(name.as_str()), machine.fact(value)))
         .collect()
+}
+
+/// The calls with a role that a file makes which runs as a script, from the first working directory of the program.
+/// Lists in them are whole, however long.
+pub fn evaluate_script(program: &Program<'_>, environment: &Environment, file: FileId) -> Vec<Event> {
+    let mut machine = Machine::new(program, environment);
+    machine.max_elements = MAX_SCRIPT_ELEMENTS;
+    machine.main = Some(file);
+    begin(&mut machine);
+    // However it ends: what was called until then was called.
+    let _ = machine.run_file(file, "__main__");
+    machine.events
 }

@@ -288,8 +288,8 @@ impl Machine<'_> {
 
     fn sequence_fact(&self, values: &[Value], open: bool, depth: usize) -> FactKind {
         let items =
-            values.iter().take(MAX_ELEMENTS).map(|value| self.fact_at_depth(value, depth + 1)).collect();
-        FactKind::Sequence { items, open: open || values.len() > MAX_ELEMENTS }
+            values.iter().take(self.max_elements).map(|value| self.fact_at_depth(value, depth + 1)).collect();
+        FactKind::Sequence { items, open: open || values.len() > self.max_elements }
     }
 
     fn object_fact(&self, id: ObjectId, depth: usize) -> FactKind {
@@ -303,10 +303,10 @@ impl Machine<'_> {
                 entries: dict
                     .entries
                     .iter()
-                    .take(MAX_ELEMENTS)
+                    .take(self.max_elements)
                     .map(|(key, value)| (self.fact(&key.to_value()), self.fact_at_depth(value, depth + 1)))
                     .collect(),
-                open: dict.rest.is_some() || dict.entries.len() > MAX_ELEMENTS,
+                open: dict.rest.is_some() || dict.entries.len() > self.max_elements,
             },
             Shape::Function(function) => FactKind::Function(Arc::new(FunctionFact {
                 qualified_name: function.qualified_name.clone(),
@@ -317,7 +317,7 @@ impl Machine<'_> {
                 let attributes = object
                     .attributes
                     .iter()
-                    .take(MAX_ELEMENTS)
+                    .take(self.max_elements)
                     .map(|(name, value)| (Arc::from(name.as_str()), self.fact_at_depth(value, depth + 1)))
                     .collect();
                 FactKind::Instance(self.class_fact(class), attributes)

@@ -62,7 +62,7 @@ pub use connexion::Operation;
 pub use environment::{Environment, Variable, VariableValue};
 pub use evaluate::{
     App, Evaluation, FunctionResult, Hook, Outcome, Overlay, Route, SettingFact, Target, evaluate,
-    evaluate_file,
+    evaluate_file, evaluate_script,
 };
 pub use event::{Context, Decorated, Event, Incomplete};
 pub use fact::{ClassFact, Fact, FactKind, FunctionFact};

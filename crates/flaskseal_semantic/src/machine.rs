@@ -98,6 +98,8 @@ pub(crate) struct Machine<'a> {
     /// Calls are followed this deep.
     pub max_depth: usize,
     pub events: Vec<Event>,
+    /// Containers in facts are cut after this many elements.
+    pub max_elements: usize,
     pub incomplete: IndexSet<Incomplete, FxBuildHasher>,
     /// Calls whose effect is not known, counted: each may raise.
     pub opaque_calls: usize,
@@ -152,6 +154,7 @@ impl<'a> Machine<'a> {
             base_guard: Guard::ALWAYS,
             max_depth: MAX_START_DEPTH,
             events: Vec::new(),
+            max_elements: crate::fact::MAX_ELEMENTS,
             incomplete: IndexSet::default(),
             opaque_calls: 0,
             calls_resolved: 0,

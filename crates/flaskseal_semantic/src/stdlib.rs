@@ -357,6 +357,15 @@ pub(crate) fn open_file(machine: &mut Machine<'_>, path: &Value) -> Value {
     machine.library_instance("io.TextIOWrapper", &[("@content", content)])
 }
 
+/// The lines that iterating over an open file gives, with their ends, where its text is known.
+pub(crate) fn lines_of_file(machine: &Machine<'_>, file: ObjectId) -> Option<Vec<Value>> {
+    const MAX_LINES: usize = 10_000;
+    let content = machine.heap.attribute(file, "@content")?;
+    let text = content.as_str()?;
+    let lines = text.split_inclusive('\n').map(|line| Value::str(line).at(content.at));
+    (text.lines().count() <= MAX_LINES).then(|| lines.collect())
+}
+
 fn timedelta(machine: &mut Machine<'_>, arguments: &Arguments) -> Value {
     const UNITS: [(&str, f64); 7] = [
         ("days", 86_400.0),

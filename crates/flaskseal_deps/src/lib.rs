@@ -9,7 +9,7 @@ mod name;
 pub use name::{is_name, normalize};
 
 mod specifier;
-pub use specifier::admits;
+pub use specifier::{admits, have_common_version};
 
 mod marker;
 pub use marker::{Marker, Target};
@@ -50,8 +50,15 @@ pub use lock_toml::{read_pdm_lock, read_poetry_lock, read_pylock, read_uv_lock};
 mod pipfile_lock;
 pub use pipfile_lock::read_pipfile_lock;
 
+mod content_hash;
+pub use content_hash::is_made_from;
+
 mod sbom;
 pub use sbom::{is_bill_of_materials, read_bill_of_materials};
+
+mod sbom_tags;
+
+mod sbom_xml;
 
 mod environment;
 pub use environment::read_environment;

@@ -15,6 +15,8 @@ pub enum LockTool {
     Pipenv,
     /// `pylock.toml`, PEP 751.
     Standard,
+    /// `conda-lock.yml` and Conda's explicit lists.
+    Conda,
     /// No lock, and as exact as one: a bill of materials.
     CycloneDx,
     Spdx,
@@ -29,8 +31,10 @@ pub struct Lock {
     pub packages: Vec<Locked>,
     /// What the project itself depends on, where the lock says so.
     pub roots: Vec<(Group, Dependency)>,
-    /// The digest of the manifest that it was made from, as written.
-    pub content_hash: Option<String>,
+    /// The digest of the manifest that it was made from, as written, and where.
+    pub content_hash: Option<(String, TextRange)>,
+    /// What the project asked for when the lock was made, where the lock repeats it.
+    pub made_from: Option<Vec<Dependency>>,
     pub requires_python: Option<VersionSpecifiers>,
     /// Dependency groups that are installed unless somebody says otherwise, normalised.
     pub default_groups: Vec<String>,
@@ -111,12 +115,14 @@ pub struct Selected {
 }
 
 impl Lock {
-    pub(crate) fn new(tool: LockTool) -> Self {
+    /// An empty one.
+    pub fn new(tool: LockTool) -> Self {
         Self {
             tool,
             packages: Vec::new(),
             roots: Vec::new(),
             content_hash: None,
+            made_from: None,
             requires_python: None,
             default_groups: Vec::new(),
             known_format: true,

@@ -41,8 +41,13 @@ pub fn read_uv_lock(source: &str) -> Lock {
                 let wanted = uv_dependencies(items_of(list), None);
                 lock.roots.extend(wanted.map(|dependency| (group.clone(), dependency)));
             }
+            lock.made_from = table(entry, "metadata").map(uv_requirements);
         }
         lock.packages.push(package);
+    }
+    if lock.packages.iter().filter(|package| package.source == Source::Project).count() > 1 {
+        // Which member of a workspace the manifest beside the lock is, is not known.
+        lock.made_from = None;
     }
     lock
 }
@@ -82,13 +87,25 @@ fn uv_dependencies<'a>(
     })
 }
 
+/// What the project's own metadata asked for, extras left out.
+fn uv_requirements(metadata: &DeTable<'_>) -> Vec<Dependency> {
+    let wanted = tables(metadata, "requires-dist")
+        .filter(|(entry, _)| !text(entry, "marker").is_some_and(|marker| marker.contains("extra")));
+    let wanted = wanted.filter_map(|(entry, _)| {
+        let specifiers = text(entry, "specifier")
+            .map_or(Some(VersionSpecifiers::empty()), |written| VersionSpecifiers::from_str(written).ok())?;
+        Some(Dependency { specifiers, ..Dependency::new(text(entry, "name")?) })
+    });
+    wanted.collect()
+}
+
 /// `poetry.lock`, versions 1 and 2 of its format.
 pub fn read_poetry_lock(source: &str) -> Lock {
     let (parsed, problems) = document::parse(source);
     let root = parsed.get_ref();
     let mut lock = Lock { problems, ..Lock::new(LockTool::Poetry) };
     if let Some(metadata) = table(root, "metadata") {
-        lock.content_hash = text(metadata, "content-hash").map(str::to_owned);
+        lock.content_hash = content_hash(metadata, "content-hash");
         lock.known_format = text(metadata, "lock-version")
             .is_none_or(|version| matches!(version.split('.').next(), Some("1" | "2")));
         lock.requires_python = text(metadata, "python-versions").and_then(crate::poetry_constraint::read);
@@ -184,7 +201,7 @@ pub fn read_pdm_lock(source: &str) -> Lock {
     let root = parsed.get_ref();
     let mut lock = Lock { problems, ..Lock::new(LockTool::Pdm) };
     if let Some(metadata) = table(root, "metadata") {
-        lock.content_hash = text(metadata, "content_hash").map(str::to_owned);
+        lock.content_hash = content_hash(metadata, "content_hash");
         lock.known_format =
             text(metadata, "lock_version").is_none_or(|version| version.split('.').next() == Some("4"));
     }
@@ -253,6 +270,11 @@ pub fn read_pylock(source: &str) -> Lock {
         lock.packages.push(package);
     }
     lock
+}
+
+fn content_hash(metadata: &DeTable<'_>, key: &str) -> Option<(String, TextRange)> {
+    let written = metadata.get(key)?;
+    Some((written.get_ref().as_str()?.to_owned(), range(written)))
 }
 
 /// Name and version, and where they stand.

@@ -20,7 +20,10 @@ pub fn read_pipfile_lock(source: &str) -> Lock {
         }
     };
     let meta = &root["_meta"];
-    lock.content_hash = meta["hash"]["sha256"].as_str().map(str::to_owned);
+    lock.content_hash = meta["hash"]["sha256"].as_str().map(|hash| {
+        let start = source.find(hash).unwrap_or(0) as u32;
+        (hash.to_owned(), TextRange::new(start, start + hash.len() as u32))
+    });
     lock.known_format = meta["pipfile-spec"].as_u64().is_none_or(|version| version <= 6);
     for (section, group) in [("default", Group::Main), ("develop", Group::Dev("dev".to_owned()))] {
         let Some(packages) = root[section].as_object() else { continue };

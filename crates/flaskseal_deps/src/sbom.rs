@@ -1,4 +1,5 @@
-//! Bills of materials as JSON: CycloneDX 1.x and SPDX 2 and 3. Of all that they list, what comes from PyPI.
+//! Bills of materials: CycloneDX 1.x as JSON and XML, SPDX 2 as JSON and tags, SPDX 3 as JSON. Of all that they list,
+//! what comes from PyPI. JSON is read here; `sbom_xml` and `sbom_tags` fill in the same `Bill`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
@@ -8,33 +9,47 @@ use pep440_rs::Version;
 use serde_json::Value;
 
 use crate::lock::{Dependency, Lock, LockTool, Locked, Source};
-use crate::{Group, Marker, Problem, normalize};
+use crate::{Group, Marker, Problem, normalize, sbom_tags, sbom_xml};
 
 /// Components inside components inside components; JSON itself ends not much deeper.
-const MAX_DEPTH: u32 = 32;
+pub(crate) const MAX_DEPTH: u32 = 32;
 
-/// Whether files of this name are bills of materials: `bom.json`, `shop.cdx.json`, `sbom.spdx.json`.
+/// Whether files of this name are bills of materials: `bom.json`, `shop.cdx.xml`, `shop.spdx`.
 pub fn is_bill_of_materials(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let Some(stem) = lower.strip_suffix(".json") else { return false };
-    stem.ends_with(".cdx")
-        || stem.ends_with(".spdx")
-        || stem.split(['.', '-', '_']).any(|part| matches!(part, "bom" | "sbom" | "cyclonedx" | "spdx"))
+    let Some((stem, ending)) = lower.rsplit_once('.') else { return false };
+    match ending {
+        "spdx" => true,
+        "json" | "xml" => {
+            stem.ends_with(".cdx")
+                || stem.ends_with(".spdx")
+                || stem
+                    .split(['.', '-', '_'])
+                    .any(|part| matches!(part, "bom" | "sbom" | "cyclonedx" | "spdx"))
+        }
+        _ => false,
+    }
 }
 
-/// Reads a bill of either kind; `None` for JSON that is neither.
+/// Reads a bill of any kind; `None` for what is none.
 pub fn read_bill_of_materials(source: &str) -> Option<Lock> {
+    let mut bill = Bill::new(source);
+    let start = source.trim_start_matches('\u{feff}').trim_start();
+    if start.starts_with('<') {
+        return sbom_xml::read(source, bill);
+    }
+    if sbom_tags::is_one(source) {
+        return Some(sbom_tags::read(source, bill));
+    }
     let root: Value = match serde_json::from_str(source) {
         Ok(root) => root,
         Err(error) => {
-            let mut lock = Lock::new(LockTool::CycloneDx);
-            let range = TextRange::default();
-            lock.problems.push(Problem { range, message: format!("is not JSON: {error}") });
-            return Some(lock);
+            bill.lock
+                .problems
+                .push(Problem { range: TextRange::default(), message: format!("is not JSON: {error}") });
+            return Some(bill.lock);
         }
     };
-    let mut bill =
-        Bill { source, from: 0, lock: Lock::new(LockTool::CycloneDx), by_reference: BTreeMap::new() };
     if root["bomFormat"] == "CycloneDX" {
         bill.cyclonedx(&root);
     } else if let Some(version) = root["spdxVersion"].as_str() {
@@ -45,7 +60,8 @@ pub fn read_bill_of_materials(source: &str) -> Option<Lock> {
         bill.lock.tool = LockTool::Spdx;
         for element in graph {
             if let Some(url) = element["software_packageUrl"].as_str() {
-                bill.add(url, element["spdxId"].as_str(), Group::Main);
+                let range = bill.quoted(url);
+                bill.add(url, element["spdxId"].as_str(), Group::Main, range);
             }
         }
     } else {
@@ -54,15 +70,69 @@ pub fn read_bill_of_materials(source: &str) -> Option<Lock> {
     Some(bill.lock)
 }
 
-struct Bill<'s> {
+/// A bill in the making.
+pub(crate) struct Bill<'s> {
     source: &'s str,
     /// Where the search for the next place begins.
     from: usize,
-    lock: Lock,
+    pub(crate) lock: Lock,
     /// What the document calls a component, and which package that is.
     by_reference: BTreeMap<String, usize>,
 }
 
+impl<'s> Bill<'s> {
+    fn new(source: &'s str) -> Self {
+        Self { source, from: 0, lock: Lock::new(LockTool::CycloneDx), by_reference: BTreeMap::new() }
+    }
+
+    /// A component with a package URL; nothing where it is of another kind than PyPI's.
+    pub(crate) fn add(&mut self, url: &str, reference: Option<&str>, group: Group, range: TextRange) {
+        let Some((name, version)) = of_pypi(url) else { return };
+        if let Some(reference) = reference {
+            self.by_reference.insert(reference.to_owned(), self.lock.packages.len());
+        }
+        self.lock.packages.push(Locked {
+            name,
+            version,
+            source: Source::Index(None),
+            depends: Vec::new(),
+            groups: vec![group],
+            marker: None::<Marker>,
+            hashes: 0,
+            range,
+        });
+    }
+
+    /// That one component wants another; a root is the application itself.
+    pub(crate) fn depends(&mut self, from: &str, wanted: &str, is_root: bool) {
+        let Some(wanted) = self.by_reference.get(wanted).and_then(|at| self.lock.packages.get(*at)) else {
+            return;
+        };
+        let dependency = Dependency { version: wanted.version.clone(), ..Dependency::new(&wanted.name) };
+        if is_root {
+            self.lock.roots.push((Group::Main, dependency));
+        } else if let Some(package) =
+            self.by_reference.get(from).copied().and_then(|at| self.lock.packages.get_mut(at))
+        {
+            package.depends.push(dependency);
+        }
+    }
+
+    /// Relationships of SPDX 2: from, kind, to. The document describes the application, which depends on its packages.
+    pub(crate) fn relate(&mut self, relations: &[(&str, &str, &str)]) {
+        let described: Vec<&str> =
+            relations.iter().filter(|one| one.1 == "DESCRIBES").map(|one| one.2).collect();
+        for (from, kind, to) in relations {
+            match *kind {
+                "DEPENDS_ON" => self.depends(from, to, described.contains(from)),
+                "DEPENDENCY_OF" => self.depends(to, from, described.contains(to)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// JSON.
 impl Bill<'_> {
     fn cyclonedx(&mut self, root: &Value) {
         self.lock.known_format = root["specVersion"].as_str().is_none_or(|version| version.starts_with("1."));
@@ -84,7 +154,8 @@ impl Bill<'_> {
             if let Some(url) = component["purl"].as_str() {
                 let is_excluded = component["scope"] == "excluded";
                 let group = if is_excluded { Group::Dev("excluded".to_owned()) } else { Group::Main };
-                self.add(url, component["bom-ref"].as_str(), group);
+                let range = self.quoted(url);
+                self.add(url, component["bom-ref"].as_str(), group, range);
             }
             self.components(&component["components"], depth + 1);
         }
@@ -95,7 +166,8 @@ impl Bill<'_> {
             let references = package["externalRefs"].as_array().into_iter().flatten();
             let mut urls = references.filter(|one| one["referenceType"] == "purl");
             if let Some(url) = urls.find_map(|one| one["referenceLocator"].as_str()) {
-                self.add(url, package["SPDXID"].as_str(), Group::Main);
+                let range = self.quoted(url);
+                self.add(url, package["SPDXID"].as_str(), Group::Main, range);
             }
         }
         let relations: Vec<(&str, &str, &str)> = root["relationships"]
@@ -107,55 +179,19 @@ impl Bill<'_> {
                 Some((id("spdxElementId")?, id("relationshipType")?, id("relatedSpdxElement")?))
             })
             .collect();
-        // The document describes the application, which depends on its packages.
-        let described: Vec<&str> =
-            relations.iter().filter(|one| one.1 == "DESCRIBES").map(|one| one.2).collect();
-        for (from, kind, to) in relations {
-            match kind {
-                "DEPENDS_ON" => self.depends(from, to, described.contains(&from)),
-                "DEPENDENCY_OF" => self.depends(to, from, described.contains(&to)),
-                _ => {}
-            }
-        }
+        self.relate(&relations);
     }
 
-    fn add(&mut self, url: &str, reference: Option<&str>, group: Group) {
-        let Some((name, version)) = of_pypi(url) else { return };
-        let quoted = format!("\"{url}\"");
+    /// Where a text stands in quotes. The parser keeps no places, but bills are written in order more often than not.
+    fn quoted(&mut self, text: &str) -> TextRange {
+        let quoted = format!("\"{text}\"");
         let found = self.source.get(self.from..).and_then(|rest| rest.find(&quoted)).map(|at| at + self.from);
-        // Bills are written in order more often than not, and a URL can be written with escapes.
+        // It can be written with escapes.
         let at = found.or_else(|| self.source.find(&quoted));
-        let range = at.map_or_else(TextRange::default, |at| {
-            TextRange::new((at + 1) as u32, (at + quoted.len() - 1) as u32)
-        });
         self.from = found.unwrap_or(self.from);
-        if let Some(reference) = reference {
-            self.by_reference.insert(reference.to_owned(), self.lock.packages.len());
-        }
-        self.lock.packages.push(Locked {
-            name,
-            version,
-            source: Source::Index(None),
-            depends: Vec::new(),
-            groups: vec![group],
-            marker: None::<Marker>,
-            hashes: 0,
-            range,
-        });
-    }
-
-    fn depends(&mut self, from: &str, wanted: &str, is_root: bool) {
-        let Some(wanted) = self.by_reference.get(wanted).and_then(|at| self.lock.packages.get(*at)) else {
-            return;
-        };
-        let dependency = Dependency { version: wanted.version.clone(), ..Dependency::new(&wanted.name) };
-        if is_root {
-            self.lock.roots.push((Group::Main, dependency));
-        } else if let Some(package) =
-            self.by_reference.get(from).copied().and_then(|at| self.lock.packages.get_mut(at))
-        {
-            package.depends.push(dependency);
-        }
+        at.map_or_else(TextRange::default, |at| {
+            TextRange::new((at + 1) as u32, (at + quoted.len() - 1) as u32)
+        })
     }
 }
 
@@ -245,6 +281,53 @@ mod tests {
         assert!(read_bill_of_materials("[1]").is_none());
         assert_eq!(read_bill_of_materials("{").unwrap().problems.len(), 1);
         assert!(is_bill_of_materials("sbom.json") && is_bill_of_materials("shop.cdx.json"));
-        assert!(!is_bill_of_materials("bombay.json") && !is_bill_of_materials("bom.xml"));
+        assert!(!is_bill_of_materials("bombay.json") && !is_bill_of_materials("pom.xml"));
+        assert!(is_bill_of_materials("bom.xml") && is_bill_of_materials("shop.spdx"));
+    }
+
+    #[test]
+    fn cyclonedx_as_xml() {
+        let source = r#"<?xml version="1.0"?>
+<bom xmlns="http://cyclonedx.org/schema/bom/1.6" version="1">
+  <metadata><component type="application" bom-ref="app"><name>shop</name></component></metadata>
+  <components>
+    <component type="library" bom-ref="f"><name>flask</name><purl>pkg:pypi/flask@2.0.1</purl>
+      <components><component bom-ref="w"><purl> pkg:pypi/Werkzeug@2.0.0 </purl></component></components>
+    </component>
+    <component bom-ref="t"><scope>excluded</scope><purl>pkg:pypi/pytest@8.0</purl></component>
+    <component><purl>pkg:npm/react@1</purl></component>
+  </components>
+  <dependencies>
+    <dependency ref="app"><dependency ref="f"/><dependency ref="t"/></dependency>
+    <dependency ref="f"><dependency ref="w"/></dependency>
+  </dependencies>
+</bom>"#;
+        assert_eq!(
+            shown(source),
+            [
+                "flask 2.0.1  Main pkg:pypi/flask@2.0.1",
+                "werkzeug 2.0.0 flask Main pkg:pypi/Werkzeug@2.0.0",
+                "pytest 8.0  Main pkg:pypi/pytest@8.0",
+            ]
+        );
+        assert!(read_bill_of_materials("<project/>").is_none());
+        assert_eq!(read_bill_of_materials("<bom").unwrap().problems.len(), 1);
+        let bomb = "<!DOCTYPE bom [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><bom>&b;</bom>";
+        assert_eq!(read_bill_of_materials(bomb).unwrap().problems.len(), 1, "no declarations are read");
+        let newer = "<bom xmlns='http://cyclonedx.org/schema/bom/2.0'/>";
+        assert!(!read_bill_of_materials(newer).unwrap().known_format);
+    }
+
+    #[test]
+    fn spdx_as_tags() {
+        let source = "SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0\nSPDXID: SPDXRef-DOCUMENT\nDocumentComment: <text>PackageName: no\nExternalRef: PACKAGE-MANAGER purl pkg:pypi/no@1\n</text>\n\nPackageName: shop\nSPDXID: SPDXRef-app\n\nPackageName: flask\nSPDXID: SPDXRef-f\nExternalRef: PACKAGE-MANAGER purl pkg:pypi/flask@2.0.1\n# Package\nPackageName: werkzeug\nSPDXID: SPDXRef-w\nExternalRef: PACKAGE_MANAGER purl pkg:pypi/werkzeug@2.0.0\nExternalRef: SECURITY cpe23Type cpe:2.3:x\nRelationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-app\nRelationship: SPDXRef-app DEPENDS_ON SPDXRef-f\nRelationship: SPDXRef-w DEPENDENCY_OF SPDXRef-f\n";
+        assert_eq!(
+            shown(source),
+            ["flask 2.0.1  Main pkg:pypi/flask@2.0.1", "werkzeug 2.0.0 flask Main pkg:pypi/werkzeug@2.0.0"]
+        );
+        assert!(!read_bill_of_materials("SPDXVersion: SPDX-3.0\n").unwrap().known_format);
+        let open =
+            "SPDXVersion: SPDX-2.2\nPackageComment: <text>never ends\nExternalRef: x purl pkg:pypi/a@1\n";
+        assert!(read_bill_of_materials(open).unwrap().packages.is_empty());
     }
 }

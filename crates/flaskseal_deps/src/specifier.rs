@@ -3,11 +3,33 @@
 //! `pep440_rs` 0.7 decides two things otherwise than the standard and Python's `packaging` do: `==1.1.*` admits 1, and
 //! `<` forgets epochs and pre-releases of a bound that is one itself. A test beside `packaging` found both.
 
+use std::str::FromStr as _;
+
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
 /// Whether all of the constraints admit the version. Pre-releases are admitted like others.
 pub fn admits(specifiers: &VersionSpecifiers, version: &Version) -> bool {
     specifiers.iter().all(|specifier| admits_one(specifier, version))
+}
+
+/// Whether some version could satisfy both. Versions are tried at each bound, close to it on both sides, and beyond all
+/// of them: between two neighbouring bounds the answer does not change.
+pub fn have_common_version(a: &VersionSpecifiers, b: &VersionSpecifiers) -> bool {
+    let bounds = a.iter().chain(b.iter()).map(VersionSpecifier::version);
+    let near = bounds.flat_map(|bound| {
+        let release = bound.release();
+        let with = |release: Vec<u64>| Version::new(release).with_epoch(bound.epoch());
+        let after = [release, &[0, 0, 1]].concat();
+        let mut next = release.to_vec();
+        if let Some(last) = next.last_mut() {
+            *last = last.saturating_add(1);
+        }
+        let before = Version::from_str(&format!("{}!{}.dev0", bound.epoch(), bound.only_release()));
+        let candidate = Version::from_str(&format!("{}!{}rc1", bound.epoch(), bound.only_release()));
+        [bound.clone(), with(after), with(next)].into_iter().chain(before).chain(candidate)
+    });
+    let ends = [Version::new([0]), Version::new([u64::from(u32::MAX)])];
+    near.chain(ends).any(|version| admits(a, &version) && admits(b, &version))
 }
 
 pub(crate) fn admits_one(specifier: &VersionSpecifier, version: &Version) -> bool {
@@ -35,8 +57,6 @@ fn begins_with(version: &Version, prefix: &Version) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::str::FromStr as _;
-
     use super::*;
 
     #[test]
@@ -57,6 +77,43 @@ mod tests {
             ("<2,>=1", "1.9", true),
         ] {
             assert_eq!(admits(specifiers, version), answer, "{specifiers} {version}");
+        }
+    }
+
+    #[test]
+    fn ranges_that_meet_and_ranges_that_do_not() {
+        let meet = |a: &str, b: &str| {
+            let read = |text: &str| VersionSpecifiers::from_str(text).unwrap();
+            let answer = have_common_version(&read(a), &read(b));
+            assert_eq!(answer, have_common_version(&read(b), &read(a)), "{a} {b}");
+            answer
+        };
+        for (a, b) in [
+            ("", ""),
+            ("", "==2"),
+            (">=2", "<3"),
+            (">2", "<2.0.1"),
+            (">=2", "<=2"),
+            ("~=2.2", ">=2.9"),
+            ("==2.*", "!=2.0,>1.9"),
+            ("==2.0.1", "==2.0.1.0"),
+            (">=1!1", "<1!2"),
+            (">=2,<3", ">1"),
+        ] {
+            assert!(meet(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            (">=3", "<3"),
+            (">=3.1", "<2.3"),
+            ("~=2.2", ">=3"),
+            ("==2.*", ">=3"),
+            ("==2.0", "!=2.0"),
+            (">2", "<2"),
+            ("==1.0", "==2.0"),
+            ("<1", ">=1!0"),
+            (">=3.0.dev1", "<3.0"),
+        ] {
+            assert!(!meet(a, b), "{a} {b}");
         }
     }
 }

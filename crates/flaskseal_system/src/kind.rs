@@ -82,12 +82,17 @@ fn is_bundle(lower: &str) -> bool {
         && lower.split(['.', '-']).any(|part| MARKS.contains(&part) || is_hash(part))
 }
 
-/// Lists of packages in formats of wider use: `pylock.toml`, `sbom.json`, `shop.cdx.json`.
+/// Lists of packages in formats of wider use: `pylock.toml`, `sbom.json`, `shop.cdx.xml`, `shop.spdx`.
 fn is_inventory(lower: &str) -> bool {
     let is_bill = |stem: &str| {
         stem.split(['.', '-', '_']).any(|part| matches!(part, "bom" | "sbom" | "cdx" | "cyclonedx" | "spdx"))
     };
-    lower.strip_suffix(".json").is_some_and(is_bill)
+    ["json", "xml"]
+        .iter()
+        .any(|ending| lower.strip_suffix(ending).and_then(|rest| rest.strip_suffix('.')).is_some_and(is_bill))
+        || extension(lower) == Some("spdx")
+        || lower.ends_with("conda-lock.yml")
+        || lower.ends_with("conda-lock.yaml")
         || (lower.starts_with("pylock.") && extension(lower) == Some("toml"))
 }
 
@@ -196,6 +201,10 @@ mod tests {
             ("uv.lock", Some(Kind::Lock)),
             ("Pipfile.lock", Some(Kind::Lock)),
             ("web/yarn.lock", None),
+            ("conda-lock.yml", Some(Kind::Lock)),
+            ("sbom/shop.cdx.xml", Some(Kind::Lock)),
+            ("shop.spdx", Some(Kind::Lock)),
+            ("pom.xml", Some(Kind::Data)),
             ("nginx/sites-available/default", Some(Kind::Deployment)),
             ("bin/start", Some(Kind::Script)),
             ("templates/a.html", Some(Kind::Template)),

@@ -1,9 +1,10 @@
 //! Which files of a tree speak of packages, and for whom, by their names.
 
 use flaskseal_core::{FileId, Tree};
-use flaskseal_deps::{Lock, Manifest, ManifestKind};
+use flaskseal_deps::{Include, Lock, Manifest, ManifestKind};
 
-use super::conda;
+use super::install::joined;
+use super::{conda, conda_lock};
 use crate::{Role, role_of};
 
 /// A manifest of the tree.
@@ -60,6 +61,7 @@ pub(super) fn read(tree: &Tree) -> Found {
             _ if name == "pylock.toml" || (name.starts_with("pylock.") && name.ends_with(".toml")) => {
                 Some(flaskseal_deps::read_pylock(&file.text))
             }
+            _ if conda_lock::is_lock(name) => conda_lock::read(name, &file.text),
             _ => None,
         };
         if let Some(lock) = lock {
@@ -173,6 +175,14 @@ impl ManifestFile {
 
     pub fn is_requirements(&self) -> bool {
         self.manifest.kind == ManifestKind::Requirements
+    }
+
+    /// The files of the tree that it includes, and whether only for their versions.
+    pub fn included<'a>(&'a self, tree: &'a Tree) -> impl Iterator<Item = (FileId, bool)> + 'a {
+        let folder = tree.file(self.file).folder();
+        let found =
+            |include: &Include| Some((tree.find(&joined(folder, &include.path))?, include.constraint));
+        self.manifest.includes.iter().filter_map(found)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Everything is read from the tree; nothing asks an index.
 
 mod conda;
+mod conda_lock;
 mod files;
 mod imports;
 mod install;
@@ -70,9 +71,7 @@ impl Packages {
     ) -> Self {
         let files::Found { mut manifests, locks, bills } = files::read(tree);
         for id in tree.ids().filter(|id| tree.file(*id).name() == "setup.py") {
-            if let Some(module) = parsed.modules.get(id.0 as usize).and_then(Option::as_ref)
-                && let Some(manifest) = setup_py::read(module)
-            {
+            if let Some(manifest) = setup_py::read(tree, parsed, id) {
                 let audience = files::audience_of(&tree.file(id).path);
                 manifests.push(ManifestFile { file: id, audience, manifest });
             }

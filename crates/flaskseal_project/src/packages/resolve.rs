@@ -8,7 +8,7 @@ use flaskseal_deps::{
 };
 
 use super::files::{Audience, LockFile, ManifestFile, is_constraints};
-use super::install::{Install, InstallTool, joined};
+use super::install::{Install, InstallTool};
 
 /// A package that is installed.
 #[derive(Clone, Debug)]
@@ -243,12 +243,9 @@ impl Resolver<'_> {
         }
         let file = &self.manifests[index];
         requirements.extend(file.manifest.requirements.iter().map(|requirement| (file.file, requirement)));
-        let folder = self.tree.file(file.file).folder();
-        for include in &file.manifest.includes {
-            let found =
-                self.tree.find(&joined(folder, &include.path)).and_then(|file| self.manifest_of(file));
-            let Some(other) = found else { continue };
-            if include.constraint {
+        for (other, is_constraint) in file.included(self.tree) {
+            let Some(other) = self.manifest_of(other) else { continue };
+            if is_constraint {
                 self.flatten(other, seen, constraints, &mut Vec::new());
             } else {
                 self.flatten(other, seen, requirements, constraints);

@@ -1,11 +1,16 @@
 //! FS606: the lock and the manifest that it is for, or two locks of one folder, contradict each other.
 
+use std::collections::BTreeSet;
+
 use flaskseal_core::{
     Assessment, Confidence, Evidence, FileId, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta,
     Severity, Span,
 };
-use flaskseal_project::deps::{Group, Version, admits};
-use flaskseal_project::{Audience, ManifestFile, Project};
+use flaskseal_project::deps::{
+    Group, LockTool, ManifestKind, Requirement, Version, VersionSpecifiers, admits, have_common_version,
+    is_made_from,
+};
+use flaskseal_project::{Audience, LockFile, ManifestFile, Project};
 
 use super::FIXED;
 use super::applicable::at;
@@ -53,34 +58,28 @@ impl Rule for LockDrift {
                         && project.tree.file(manifest.file).folder() == folder
                 })
             };
-            let versions: Versions<'_> = lock
-                .lock
-                .packages
-                .iter()
-                .map(|package| {
-                    (
-                        package.name.as_str(),
-                        package.version.as_ref(),
-                        Span { file: lock.file, range: package.range },
-                    )
-                })
-                .collect();
+            let versions = versions_of(lock);
             for manifest in beside().filter(|manifest| !manifest.is_requirements()) {
-                compare(project, manifest, &versions, lock.file, out);
+                if !compare(project, manifest, &versions, lock.file, out) {
+                    age(project, manifest, lock, out);
+                }
             }
             // A requirements file that a resolver wrote is another lock of the same packages.
             for exported in beside().filter(|manifest| manifest.manifest.resolved) {
-                disagree(project, exported, &versions, lock.file, out);
+                disagree(project, &pins_of(exported), &versions, out);
+            }
+            let others = project.packages.locks.iter().filter(|other| {
+                other.file > lock.file
+                    && other.audience == Audience::Production
+                    && project.tree.file(other.file).folder() == folder
+            });
+            for other in others {
+                disagree(project, &versions_of(other), &versions, out);
             }
         }
         for compiled in project.packages.manifests.iter().filter(|manifest| is_compiled(project, manifest)) {
             let path = &project.tree.file(compiled.file).path;
-            let versions: Versions<'_> = compiled
-                .manifest
-                .requirements
-                .iter()
-                .map(|one| (one.name.as_str(), one.pinned(), Span { file: compiled.file, range: one.range }))
-                .collect();
+            let versions = pins_of(compiled);
             // `requirements.txt` is compiled from `requirements.in`, `requirements.lock` from `requirements.txt`.
             let stem = path.rsplit_once('.').map_or(&**path, |(stem, _)| stem);
             for source in project.packages.manifests.iter().filter(|manifest| !manifest.manifest.resolved) {
@@ -94,59 +93,138 @@ impl Rule for LockDrift {
     }
 }
 
-/// Versions that a requirements file pins and that the project beside it does not admit.
+/// Manifests that are used together and that no set of versions satisfies: of one folder, where one is what the project
+/// declares, and of requirements files that include each other.
 fn contradictions(project: &Project<'_>, out: &mut Assessment) {
     let folder_of = |manifest: &ManifestFile| project.tree.file(manifest.file).folder();
-    let production =
-        || project.packages.manifests.iter().filter(|manifest| manifest.audience == Audience::Production);
-    for list in production().filter(|list| list.is_requirements() && !is_compiled(project, list)) {
-        let beside =
-            production().filter(|other| !other.is_requirements() && folder_of(other) == folder_of(list));
-        for declared in
-            beside.flat_map(|other| other.manifest.requirements.iter().map(move |one| (other, one)))
-        {
-            let (other, declared) = declared;
-            if declared.group != Group::Main || declared.marker.is_some() {
-                continue;
-            }
-            let pins = list.manifest.requirements.iter().filter(|one| one.name == declared.name);
-            for (requirement, pin) in pins.filter_map(|one| Some((one, one.pinned()?))) {
-                if requirement.marker.is_some() || admits(&declared.specifiers, pin) {
-                    continue;
+    let production: Vec<&ManifestFile> = project
+        .packages
+        .manifests
+        .iter()
+        .filter(|manifest| manifest.audience == Audience::Production && !is_compiled(project, manifest))
+        .collect();
+    for (index, first) in production.iter().enumerate() {
+        for second in production.iter().skip(index + 1) {
+            let are_lists = first.is_requirements() && second.is_requirements();
+            for (list, declared) in [(first, second), (second, first)] {
+                let are_together = if are_lists {
+                    list.included(project.tree).any(|(file, _)| file == declared.file)
+                } else {
+                    !declared.is_requirements() && folder_of(list) == folder_of(declared)
+                };
+                if are_together {
+                    contradict(project, list, declared, out);
+                    break;
                 }
-                let path = &project.tree.file(other.file).path;
-                let message = format!(
-                    "`{}` is pinned to {pin} here, and `{path}` wants `{}`",
-                    declared.name, declared.specifiers
-                );
-                let place = at(Span { file: list.file, range: requirement.range }, "pinned here");
-                let trail = at(Span { file: other.file, range: declared.range }, "declared otherwise here");
-                out.fail(finding(place, message).with_trail([trail]));
             }
         }
     }
 }
 
+fn contradict(project: &Project<'_>, list: &ManifestFile, other: &ManifestFile, out: &mut Assessment) {
+    let counts = |one: &&Requirement| one.group == Group::Main && one.marker.is_none() && one.url.is_none();
+    for declared in other.manifest.requirements.iter().filter(counts) {
+        let same = list.manifest.requirements.iter().filter(counts).filter(|one| one.name == declared.name);
+        for requirement in same {
+            let path = &project.tree.file(other.file).path;
+            let name = &declared.name;
+            let message = match requirement.pinned() {
+                Some(pin) if admits(&declared.specifiers, pin) => continue,
+                Some(pin) => {
+                    format!("`{name}` is pinned to {pin} here, and `{path}` wants `{}`", declared.specifiers)
+                }
+                None if have_common_version(&requirement.specifiers, &declared.specifiers) => continue,
+                None => format!(
+                    "`{name}` is wanted as `{}` here and as `{}` in `{path}`, and no version is both",
+                    requirement.specifiers, declared.specifiers
+                ),
+            };
+            let place = at(Span { file: list.file, range: requirement.range }, "declared here");
+            let trail = at(Span { file: other.file, range: declared.range }, "declared otherwise here");
+            out.fail(finding(place, message).with_trail([trail]));
+        }
+    }
+}
+
+/// Whether the lock is of another state of its manifest, though all versions still fit.
+fn age(project: &Project<'_>, manifest: &ManifestFile, lock: &LockFile, out: &mut Assessment) {
+    let wanted_kind = match lock.lock.tool {
+        LockTool::Pipenv => ManifestKind::Pipfile,
+        LockTool::Uv | LockTool::Poetry | LockTool::Pdm => ManifestKind::Pyproject,
+        _ => return,
+    };
+    if manifest.manifest.kind != wanted_kind {
+        return;
+    }
+    let lock_path = &project.tree.file(lock.file).path;
+    let file = project.tree.file(manifest.file);
+    let path = &file.path;
+    if let Some((_, range)) = &lock.lock.content_hash
+        && is_made_from(&lock.lock, &file.text) == Some(false)
+    {
+        let place = at(Span { file: lock.file, range: *range }, "the digest of what it was made from");
+        let message = format!("`{lock_path}` was made from another state of `{path}`");
+        out.fail(finding(place, message));
+    }
+    let Some(made_from) = &lock.lock.made_from else { return };
+    for requirement in &manifest.manifest.requirements {
+        if requirement.group != Group::Main || requirement.url.is_some() {
+            continue;
+        }
+        let mut known = made_from.iter().filter(|known| known.name == requirement.name);
+        if known.clone().next().is_some()
+            && !known.any(|known| are_equal(&known.specifiers, &requirement.specifiers))
+        {
+            let place = at(Span { file: manifest.file, range: requirement.range }, "declared here");
+            let message =
+                format!("`{lock_path}` was made when `{path}` wanted `{}` otherwise", requirement.name);
+            out.fail(finding(place, message));
+        }
+    }
+}
+
+fn are_equal(a: &VersionSpecifiers, b: &VersionSpecifiers) -> bool {
+    let sorted = |all: &VersionSpecifiers| {
+        let mut all: Vec<String> = all.iter().map(ToString::to_string).collect();
+        all.sort();
+        all
+    };
+    sorted(a) == sorted(b)
+}
+
 /// Name, version and place of everything that is locked.
 type Versions<'a> = Vec<(&'a str, Option<&'a Version>, Span)>;
+
+fn versions_of(lock: &LockFile) -> Versions<'_> {
+    let packages = lock.lock.packages.iter();
+    let place = |range| Span { file: lock.file, range };
+    packages.map(|one| (one.name.as_str(), one.version.as_ref(), place(one.range))).collect()
+}
+
+fn pins_of(manifest: &ManifestFile) -> Versions<'_> {
+    let requirements = manifest.manifest.requirements.iter();
+    let place = |range| Span { file: manifest.file, range };
+    requirements.map(|one| (one.name.as_str(), one.pinned(), place(one.range))).collect()
+}
 
 fn is_compiled(project: &Project<'_>, manifest: &ManifestFile) -> bool {
     manifest.audience == Audience::Production
         && (manifest.manifest.resolved || project.tree.file(manifest.file).name().ends_with(".lock"))
 }
 
-/// What is declared, and locked not at all or at a version that is not admitted.
+/// What is declared, and locked not at all or at a version that is not admitted; whether anything was found.
 fn compare(
     project: &Project<'_>,
     manifest: &ManifestFile,
     locked: &Versions<'_>,
     lock: FileId,
     out: &mut Assessment,
-) {
+) -> bool {
     let lock_path = &project.tree.file(lock).path;
     if locked.is_empty() {
-        return;
+        return false;
     }
+    let mut any = false;
     for requirement in &manifest.manifest.requirements {
         let holds =
             requirement.marker.as_ref().map_or(Some(true), |marker| marker.holds(&project.packages.target));
@@ -158,6 +236,7 @@ fn compare(
         if same.is_empty() {
             let message = format!("`{}` is declared and not in `{lock_path}`", requirement.name);
             out.fail(finding(at(span, "declared here"), message));
+            any = true;
             continue;
         }
         let known: Vec<_> = same.iter().filter_map(|(_, version, span)| Some(((*version)?, *span))).collect();
@@ -171,33 +250,33 @@ fn compare(
             );
             let finding = finding(at(span, "declared here"), message);
             out.fail(finding.with_trail([at(*place, "locked here")]));
+            any = true;
         }
     }
+    any
 }
 
 /// What two lock files of one folder fix at different versions.
-fn disagree(
-    project: &Project<'_>,
-    exported: &ManifestFile,
-    locked: &Versions<'_>,
-    lock: FileId,
-    out: &mut Assessment,
-) {
-    for requirement in &exported.manifest.requirements {
-        let Some(pin) = requirement.pinned() else { continue };
-        let same = locked.iter().filter(|(name, ..)| *name == requirement.name);
-        let known: Vec<_> = same.filter_map(|(_, version, span)| Some(((*version)?, *span))).collect();
+fn disagree(project: &Project<'_>, here: &Versions<'_>, there: &Versions<'_>, out: &mut Assessment) {
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for (name, pin, span) in here {
+        let Some(pin) = pin else { continue };
+        let of_name = |all: &Versions<'_>| -> Vec<(Version, Span)> {
+            let same = all.iter().filter(|(known, ..)| known == name);
+            same.filter_map(|(_, version, span)| Some(((*version)?.clone(), *span))).collect()
+        };
+        let known = of_name(there);
         let Some((version, place)) = known.first() else { continue };
-        if known.iter().any(|(version, _)| *version == pin) {
+        // A package can stand in a lock once for each platform.
+        let agree = of_name(here).iter().any(|(one, _)| known.iter().any(|(other, _)| one == other));
+        if agree || !told.insert(name) {
             continue;
         }
         let message = format!(
-            "two lock files disagree on `{}`: {pin} here, {version} in `{}`",
-            requirement.name,
-            project.tree.file(lock).path
+            "two lock files disagree on `{name}`: {pin} here, {version} in `{}`",
+            project.tree.file(place.file).path
         );
-        let span = Span { file: exported.file, range: requirement.range };
-        out.fail(finding(at(span, "locked here"), message).with_trail([at(*place, "and otherwise here")]));
+        out.fail(finding(at(*span, "locked here"), message).with_trail([at(*place, "and otherwise here")]));
     }
 }
 

@@ -12,13 +12,14 @@
 mod advisories;
 mod bench;
 mod bench_deps;
+mod bench_probe;
 mod browser;
+mod debian;
 mod difftest;
 mod docs;
 mod fuzz;
 mod hostile;
 mod lint;
-mod nginx;
 mod python;
 mod step;
 mod test;
@@ -58,6 +59,11 @@ const COMMANDS: &[Command] = &[
         name: "bench-deps",
         about: "looking up advisories beside pip-audit: ALL.zip [--rounds N] [--program PATH] [--write]",
         run: bench_deps::run,
+    },
+    Command {
+        name: "bench-probe",
+        about: "trying keys beside flask-unsign, and probing a local site: [--rounds N] [--programs FOLDER] [--write]",
+        run: bench_probe::run,
     },
     Command {
         name: "difftest",

@@ -3,12 +3,12 @@
 use anyhow::Result;
 
 use crate::step::{cargo, ensure_cargo_tool, run as run_step};
-use crate::{browser, nginx, python};
+use crate::{browser, debian, python};
 
-/// Installs the Python environments, nginx, Chromium and the test runner; does nothing when they are there.
+/// Installs the Python environments, nginx, Caddy, Chromium and the test runner; does nothing when they are there.
 pub(crate) fn setup(_: &[String]) -> Result<()> {
     python::ensure_environments()?;
-    nginx::ensure()?;
+    debian::ensure()?;
     browser::ensure()?;
     ensure_cargo_tool("nextest")
 }

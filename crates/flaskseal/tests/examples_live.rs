@@ -4,26 +4,15 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests copy the examples and start real servers")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flaskseal_servers::{Authority, Server, free_port, root};
+use flaskseal_servers::{Shop, example};
 use serde_json::Value;
-use tempfile::TempDir;
-
-const HOST: &str = "juniper.example";
-
-/// Debian's `/etc/nginx/proxy_params`.
-const PROXY_PARAMS: &str = "proxy_set_header Host $http_host;\nproxy_set_header X-Real-IP $remote_addr;\n\
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\nproxy_set_header X-Forwarded-Proto $scheme;\n";
 
 #[test]
 fn the_hardened_shop_passes_with_all_layers() {
-    let key = "5f0c".repeat(16);
-    let words = ["--config", "gunicorn.conf.py", "wsgi:app"];
-    let site = Deployed::start("shop-hardened", "target/venv", &words, &[("SECRET_KEY", &key)]);
-    let report = site.check(&example("shop-hardened"));
+    let shop = Shop::hardened(&|text| text);
+    let report = check("shop-hardened", &shop, &[shop.trust()]);
     assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
     assert_eq!(missed(&report), [""; 0], "everything was asked and answered");
     for item in ["debug", "https", "session", "headers"] {
@@ -51,16 +40,15 @@ fn the_hardened_shop_passes_with_all_layers() {
         }
     }
     // Trust is a matter of the handshake alone: without the authority the certificate is nobody's.
-    let strangers = site.check_without_authority(&example("shop-hardened"));
+    let strangers = check("shop-hardened", &shop, &[]);
     assert_eq!(verdict(&strangers, "https"), "fail");
     assert!(rules(&strangers).iter().any(|rule| rule == "FS207"), "{strangers:#}");
 }
 
 #[test]
 fn the_shop_shows_what_was_planted() {
-    let words = ["-c", "gunicorn.conf.py", "shop:create_app()"];
-    let site = Deployed::start("shop", "target/venv-shop", &words, &[("FLASK_ENV", "production")]);
-    let report = site.check(&example("shop"));
+    let shop = Shop::usual();
+    let report = check("shop", &shop, &[shop.trust()]);
     for item in ["debug", "https", "session", "headers"] {
         assert_eq!(verdict(&report, item), "fail", "{item}");
     }
@@ -95,8 +83,6 @@ const LIVE: &[(&str, &str, &str)] = &[
 
 #[test]
 fn a_promise_that_is_not_kept_names_both_places() {
-    let key = "5f0c".repeat(16);
-    let words = ["--config", "gunicorn.conf.py", "wsgi:app"];
     // nginx takes away what the application promises, and answers where its file says that it redirects.
     let spoiled = |text: String| {
         text.replace("return 308 https://$host$request_uri;", "return 200 here;").replace(
@@ -105,16 +91,18 @@ fn a_promise_that_is_not_kept_names_both_places() {
              proxy_cookie_flags ~ nosecure;\nproxy_set_header Host $host;",
         )
     };
-    let site = Deployed::spoiled("shop-hardened", "target/venv", &words, &[("SECRET_KEY", &key)], &spoiled);
+    let shop = Shop::hardened(&spoiled);
     // The files are those of the example, which promise all of it.
-    let report = site.check(&example("shop-hardened"));
+    let report = check("shop-hardened", &shop, &[shop.trust()]);
     for (rule, file) in
         [("FS501", "shop/"), ("FS521", "shop/"), ("FS321", "shop/"), ("FS202", "nginx/shop.conf")]
     {
         let finding = findings(&report)
             .find(|finding| finding["rule"] == rule && finding["primary"]["layer"] == "live")
             .unwrap_or_else(|| panic!("{rule} is missing: {:#?}", seen(&report)));
-        assert!(finding["primary"]["location"]["path"].as_str().is_some_and(|path| path.contains(HOST)));
+        assert!(
+            finding["primary"]["location"]["path"].as_str().is_some_and(|path| path.contains(Shop::HOST))
+        );
         let declared = finding["trail"].as_array().into_iter().flatten().find(|step| {
             step["claim"].as_str().is_some_and(|claim| claim.starts_with("declared otherwise"))
                 && step["location"]["path"].as_str().is_some_and(|path| path.starts_with(file))
@@ -123,113 +111,19 @@ fn a_promise_that_is_not_kept_names_both_places() {
     }
 }
 
-/// An example that runs: gunicorn, and nginx before it. Both end when this is dropped.
-struct Deployed {
-    _nginx: Server,
-    _gunicorn: Server,
-    tls: u16,
-    plain: u16,
-    folder: TempDir,
-}
-
-impl Deployed {
-    fn start(name: &str, venv: &str, words: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::spoiled(name, venv, words, variables, &|text| text)
-    }
-
-    /// Starts an example whose nginx has another configuration than its file says.
-    fn spoiled(
-        name: &str,
-        venv: &str,
-        words: &[&str],
-        variables: &[(&str, &str)],
-        change: &dyn Fn(String) -> String,
-    ) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let program = root().join(venv).join("bin/gunicorn");
-        assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
-        let copy = folder.path().join("copy");
-        copy_folder(&example(name), &copy);
-        let upstream = free_port();
-        let mut gunicorn = Command::new(program);
-        gunicorn
-            .args(words)
-            .args(["--bind", &format!("127.0.0.1:{upstream}")])
-            .current_dir(&copy)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("SHOP_DATA", folder.path().join("data"))
-            .envs(variables.iter().copied());
-        let gunicorn = Server::start(gunicorn, upstream);
-
-        let letsencrypt = folder.path().join("live").join(HOST);
-        Authority::make(folder.path()).issue(&letsencrypt, &[HOST, "www.juniper.example"]);
-        fs::write(folder.path().join("proxy_params"), PROXY_PARAMS).expect("a file can be written");
-        let text = fs::read_to_string(example(name).join("nginx/shop.conf")).expect("the example has one");
-        let (server, ports) = Server::nginx(folder.path(), &change(here(&text, folder.path(), upstream)), 2);
-        let [tls, plain] = ports[..] else { panic!("two ports were asked for") };
-        Self { _nginx: server, _gunicorn: gunicorn, tls, plain, folder }
-    }
-
-    /// The report on the tree and this site together.
-    fn check(&self, tree: &Path) -> Value {
-        let authority = self.folder.path().join("authority.pem").display().to_string();
-        self.report(tree, &["--ca-file", &authority])
-    }
-
-    fn check_without_authority(&self, tree: &Path) -> Value {
-        self.report(tree, &[])
-    }
-
-    fn report(&self, tree: &Path, more: &[&str]) -> Value {
-        let output = Command::new(env!("CARGO_BIN_EXE_flaskseal"))
-            .arg("check")
-            .arg(tree)
-            .args(["--url", &format!("https://{HOST}/"), "--isolated", "--format", "json"])
-            .args(["--only", "debug,https,session,headers", "--max-requests", "100"])
-            .args(["--resolve", &format!("{HOST}:443:127.0.0.1:{}", self.tls)])
-            .args(["--resolve", &format!("{HOST}:80:127.0.0.1:{}", self.plain)])
-            .args(more)
-            .output()
-            .expect("the command runs");
-        serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
-    }
-}
-
-/// The configuration of an example with the ports and folders of a test.
-fn here(text: &str, folder: &Path, upstream: u16) -> String {
-    let text = text
-        .replace("/etc/letsencrypt/live/", &format!("{}/live/", folder.display()))
-        .replace("127.0.0.1:8000", &format!("127.0.0.1:{upstream}"))
-        .replace("127.0.0.1:5000", &format!("127.0.0.1:{upstream}"));
-    // Not every machine has IPv6.
-    let ports = [("443 ssl", "PORT1 ssl"), ("80", "PORT2")];
-    ports.iter().fold(text, |text, (port, here)| {
-        text.replace(&format!("listen {port}"), &format!("listen {here}"))
-            .lines()
-            .filter(|line| !line.contains(&format!("listen [::]:{port}")))
-            .map(|line| format!("{line}\n"))
-            .collect()
-    })
-}
-
-fn example(name: &str) -> PathBuf {
-    root().join("examples").join(name)
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("the copy is writable");
-    for entry in fs::read_dir(from).expect("the example can be read") {
-        let entry = entry.expect("the example can be read");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), &target).expect("the copy is writable");
-        }
-    }
+/// The report on an example and its site together, with the authority or without.
+fn check(name: &str, shop: &Shop, more: &[String]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_flaskseal"))
+        .arg("check")
+        .arg(example(name))
+        .args(["--url", &Shop::url(), "--isolated", "--format", "json"])
+        .args(["--only", "debug,https,session,headers", "--max-requests", "100"])
+        .args(shop.way())
+        .args(more)
+        .output()
+        .expect("the command runs");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn item<'r>(report: &'r Value, key: &str) -> &'r Value {
@@ -278,7 +172,7 @@ fn seen(report: &Value) -> Vec<String> {
 fn missed(report: &Value) -> Vec<String> {
     let entries = report["ledger"]["entries"].as_array().into_iter().flatten();
     let entries = entries.filter(|entry| {
-        entry["kind"] == "incomplete" && entry["path"].as_str().is_some_and(|path| path.contains(HOST))
+        entry["kind"] == "incomplete" && entry["path"].as_str().is_some_and(|path| path.contains(Shop::HOST))
     });
     entries.map(|entry| entry["message"].as_str().unwrap_or("").to_owned()).collect()
 }

@@ -8,7 +8,9 @@
 mod certificate;
 mod program;
 mod server;
+mod shop;
 
 pub use certificate::{Authority, self_signed};
 pub use program::{caddy, nginx, python, root};
 pub use server::{Server, free_port};
+pub use shop::{Shop, example};

@@ -184,6 +184,9 @@ pub struct SiteArguments {
     /// Trust the certificate authorities of a PEM file besides those of Mozilla
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Running site")]
     pub ca_file: Option<PathBuf>,
+    /// Try the lines of a file as keys of signed cookies, besides keys that everybody knows
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Running site")]
+    pub keys: Option<PathBuf>,
     /// The profile of Mozilla's Server Side TLS that TLS is judged by: modern, intermediate or old
     #[arg(long, value_name = "PROFILE", env = "FLASKSEAL_TLS_PROFILE", default_value = "intermediate", value_parser = tls_profile(), hide_possible_values = true, help_heading = "Running site")]
     pub tls_profile: Profile,

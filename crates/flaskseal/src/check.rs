@@ -8,7 +8,7 @@ use flaskseal_core::{
     FileId, GateReport, Ledger, LedgerEntry, LedgerKind, RuleId, RuleMeta, SourceFile, TextRange, Tree,
 };
 use flaskseal_judge::{Baseline, Date, Policy};
-use flaskseal_live::{Live, Site};
+use flaskseal_live::{Live, Site, Watch};
 use flaskseal_probe::Route;
 use flaskseal_project::host::Host;
 use flaskseal_project::{BuildOptions, Project};
@@ -119,8 +119,14 @@ pub(crate) fn day(named: Option<Date>) -> anyhow::Result<Date> {
     today.context("the clock names a day that no calendar has; use --now YYYY-MM-DD")
 }
 
-/// Looks at a running site, told which addresses the application is known to have.
-pub type Look<'l> = &'l (dyn Fn(Vec<Route>) -> anyhow::Result<Site> + Sync);
+/// How a running site is looked at.
+#[derive(Clone, Copy)]
+pub struct Look<'l> {
+    /// Asks it, told which addresses the application is known to have.
+    pub ask: &'l (dyn Fn(Vec<Route>) -> anyhow::Result<Site> + Sync),
+    /// Is told of the search for keys.
+    pub watch: Watch<'l>,
+}
 
 /// Reads the tree and judges it, with the running site where there is one to look at. `phase` is told what begins.
 pub fn run(
@@ -179,10 +185,16 @@ impl Seen {
 }
 
 /// Judges what a running site showed, without a tree: pure.
-pub fn judge_site(site: &Site, selection: &Selection, policy: &Policy, today: Date) -> Outcome {
+pub fn judge_site(
+    site: &Site,
+    selection: &Selection,
+    policy: &Policy,
+    today: Date,
+    watch: Watch<'_>,
+) -> Outcome {
     let tree = Tree::default();
     let selected = |rule: RuleId| selection.selects(rule);
-    let app = flaskseal_rules::assess_site(&observed(&tree, site), &selected);
+    let app = flaskseal_rules::assess_site(&observed(&tree, site, watch), &selected);
     let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
     let mut ledger = Ledger::default();
     note_site(site, &mut ledger);
@@ -191,14 +203,16 @@ pub fn judge_site(site: &Site, selection: &Selection, policy: &Policy, today: Da
 }
 
 /// Gives the site's answers their places in the tree.
-fn observed<'s>(tree: &Tree, site: &'s Site) -> Live<'s> {
-    Live::new(site, tree.answered(Live::texts(site)))
+fn observed<'s>(tree: &Tree, site: &'s Site, watch: Watch<'s>) -> Live<'s> {
+    let mut live = Live::new(site, tree.answered(Live::texts(site)));
+    live.watch = Some(watch);
+    live
 }
 
 fn note_site(site: &Site, ledger: &mut Ledger) {
     ledger.answers = site.exchanges.len();
     if let Some(Ok(offer)) = &site.offer {
-        let beyond: Vec<String> = flaskseal_tls::deviations(&offer.facts, site.profile)
+        let beyond: Vec<String> = flaskseal_tls::deviations(&offer.facts, site.terms.profile)
             .into_iter()
             .map(|one| one.message)
             .collect();
@@ -207,7 +221,7 @@ fn note_site(site: &Site, ledger: &mut Ledger) {
             kind: LedgerKind::Note,
             path: site.url.to_string(),
             span: None,
-            message: format!("TLS, judged by {}: {beyond}", flaskseal_tls::source(site.profile)),
+            message: format!("TLS, judged by {}: {beyond}", flaskseal_tls::source(site.terms.profile)),
         });
     }
     ledger.entries.extend(site.missed.iter().map(|missed| LedgerEntry {
@@ -262,8 +276,8 @@ pub fn gate(
     if !has_anything && !request.force && request.build.entries.is_empty() {
         bail!(NothingToJudge { root: request.policy.root.clone(), seen: what_was_seen(tree) });
     }
-    let site = look.map(|look| look(routes(&project))).transpose()?;
-    let live = site.as_ref().map(|site| observed(tree, site));
+    let site = look.map(|look| (look.ask)(routes(&project))).transpose()?;
+    let live = site.as_ref().zip(look).map(|(site, look)| observed(tree, site, look.watch));
     phase("checking");
     let selected = |rule: RuleId| request.selection.selects(rule);
     let parsed_host = seen.map(|seen| flaskseal_project::parse(&seen.texts));

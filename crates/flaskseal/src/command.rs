@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use flaskseal_core::RuleMeta;
 use flaskseal_judge::{Baseline, Policy};
+use flaskseal_live::Watch;
 use flaskseal_probe::Options;
 use flaskseal_report::{Format, RenderOptions};
 use flaskseal_system::{InputError, write_atomically};
@@ -171,7 +172,8 @@ fn probe(
     let options = site::options(&arguments.url, &arguments.site, today)?;
     let site = site::look(&options, &|text| progress.say(text))?;
     progress.phase("judging");
-    let outcome = check::judge_site(&site, &selection, &policy, today);
+    let watch = |tried, of| progress.keys(tried, of);
+    let outcome = check::judge_site(&site, &selection, &policy, today, Watch(&watch));
     drop(progress);
     write(&outcome, outputs, &arguments.output)
 }
@@ -240,7 +242,8 @@ fn judge(
         let progress = &progress;
         move |routes| site::look(&Options { routes, ..options.clone() }, &|text| progress.say(text))
     });
-    let look = look.as_ref().map(|look| look as check::Look<'_>);
+    let watch = |tried, of| progress.keys(tried, of);
+    let look = look.as_ref().map(|ask| check::Look { ask, watch: Watch(&watch) });
     pool.install(|| check::run(&request, look, &|phase| progress.phase(phase)))
 }
 

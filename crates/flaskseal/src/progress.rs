@@ -38,6 +38,17 @@ impl Progress {
         self.bar.set_message(text);
     }
 
+    /// How many keys were tried, and of how many.
+    pub(crate) fn keys(&self, tried: usize, of: usize) {
+        let template = "{spinner} {msg} {bar:30} {human_pos} of {human_len}, {per_sec}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        self.bar.set_message("trying keys of signed cookies");
+        self.bar.set_length(of as u64);
+        self.bar.set_position(tried as u64);
+    }
+
     pub(crate) fn phase(&self, name: &'static str) {
         self.bar.set_message(name);
     }

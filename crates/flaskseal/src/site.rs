@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use flaskseal_core::Date;
-use flaskseal_live::Site;
+use flaskseal_live::{Site, Terms};
 use flaskseal_probe::{Options, Stop};
 use url::Url;
 
@@ -15,6 +15,9 @@ use crate::arguments::SiteArguments;
 /// The shortest time from one request to the next, and the time for all together.
 const PAUSE: Duration = Duration::from_millis(20);
 const TOTAL: Duration = Duration::from_mins(3);
+
+/// Bytes of a file of keys.
+const MAX_KEYS: u64 = 1 << 30;
 
 pub(crate) fn options(url: &Url, arguments: &SiteArguments, today: Date) -> anyhow::Result<Options> {
     let own = arguments.ca_file.as_deref().map(flaskseal_system::read_to_string).transpose()?;
@@ -25,6 +28,11 @@ pub(crate) fn options(url: &Url, arguments: &SiteArguments, today: Date) -> anyh
             arguments.ca_file.as_deref().unwrap_or(std::path::Path::new("--ca-file")).display()
         )
     })?;
+    let keys =
+        arguments.keys.as_deref().map(|file| flaskseal_system::read_bytes(file, MAX_KEYS)).transpose()?;
+    let keys = keys.unwrap_or_default();
+    let cookies = arguments.cookie.iter().filter_map(|pair| pair.split_once('='));
+    let cookies = cookies.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
     let mut headers = arguments.header.clone();
     if !arguments.cookie.is_empty() {
         headers.push(("Cookie".to_owned(), arguments.cookie.join("; ")));
@@ -37,7 +45,7 @@ pub(crate) fn options(url: &Url, arguments: &SiteArguments, today: Date) -> anyh
         roots: Arc::new(roots),
         own_roots: own.as_deref().map(flaskseal_tls::roots_from_pem).unwrap_or_default(),
         today,
-        profile: arguments.tls_profile,
+        terms: Terms { profile: arguments.tls_profile, cookies, keys: keys.into() },
         trust_anybody: arguments.insecure_ca,
         timeout: Duration::from_secs(arguments.timeout.into()),
         total: TOTAL,

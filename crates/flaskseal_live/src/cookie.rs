@@ -86,6 +86,18 @@ impl Cookie {
         Some(cookie)
     }
 
+    /// Seconds for which browsers keep it, of an answer with this `Date`; `None` until they are closed, or where dates
+    /// cannot be read.
+    pub fn lifetime(&self, date: Option<&str>) -> Option<u64> {
+        // `Max-Age` counts before `Expires`.
+        if let Some(age) = self.max_age {
+            return u64::try_from(age).ok();
+        }
+        let now = httpdate::parse_http_date(date?).ok()?;
+        let end = httpdate::parse_http_date(self.expires.as_deref()?).ok()?;
+        end.duration_since(now).ok().map(|left| left.as_secs())
+    }
+
     /// Whether the answer takes the cookie away: an empty value, or an end in the past.
     pub fn is_removal(&self) -> bool {
         let epoch = self.expires.as_deref().is_some_and(|date| date.contains("1970"));
@@ -104,6 +116,19 @@ mod tests {
         assert_eq!((cookie.name.as_str(), cookie.value.as_str()), ("__Host-session", "a=b"));
         assert!(cookie.secure && cookie.http_only && !cookie.is_removal());
         assert_eq!((cookie.same_site, cookie.max_age), (Some(SameSite::Lax), Some(10)));
+    }
+
+    #[test]
+    fn a_lifetime_is_an_age_or_ends_on_a_day() {
+        let lifetime =
+            |text: &str| Cookie::parse(text).unwrap().lifetime(Some("Wed, 25 Nov 2026 05:00:00 GMT"));
+        assert_eq!(lifetime("a=1; Expires=Thu, 26 Nov 2026 05:00:00 GMT"), Some(86_400));
+        assert_eq!(lifetime("a=1; Expires=Thu, 26-Nov-26 05:00:00 GMT; Max-Age=60"), Some(60));
+        for none in
+            ["a=1", "a=1; Expires=soon", "a=1; Expires=Tue, 24 Nov 2026 05:00:00 GMT", "a=1; Max-Age=-5"]
+        {
+            assert_eq!(lifetime(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -40,6 +40,45 @@ pub fn is_traceback(text: &str) -> bool {
     is_start && frames.count() > 0
 }
 
+/// The name of the exception whose text an error page shows: of a library, in full, as programs print it. Text about
+/// errors stands on pages that are none.
+pub fn exception(status: u16, text: &str) -> Option<&str> {
+    if status < 400 {
+        return None;
+    }
+    const LIBRARIES: [&str; 12] = [
+        "sqlite3.",
+        "sqlalchemy.exc.",
+        "psycopg2.",
+        "psycopg.errors.",
+        "pymysql.err.",
+        "MySQLdb.",
+        "pymongo.errors.",
+        "redis.exceptions.",
+        "requests.exceptions.",
+        "jinja2.exceptions.",
+        "botocore.exceptions.",
+        "werkzeug.routing.",
+    ];
+    LIBRARIES.iter().find_map(|library| {
+        text.match_indices(library).find_map(|(at, _)| {
+            let before = text.get(..at).and_then(|before| before.chars().next_back());
+            let rest = text.get(at..)?;
+            let end =
+                rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_'))).unwrap_or(rest.len());
+            let name = rest.get(..end)?.trim_end_matches('.');
+            let is_whole =
+                before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | '-')));
+            let class = name.rsplit('.').next().unwrap_or("");
+            let is_class = class.starts_with(char::is_uppercase)
+                && ["Error", "Exception", "Timeout", "Undefined", "NotFound"]
+                    .iter()
+                    .any(|end| class.contains(end));
+            (is_whole && is_class).then_some(name)
+        })
+    })
+}
+
 /// Whether an answer is the debugger's own script or style.
 pub fn is_resource(body: &[u8], media_type: &str) -> bool {
     let text = String::from_utf8_lossy(body.get(..64 << 10).unwrap_or(body));
@@ -57,6 +96,16 @@ fn scripts(page: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exceptions_are_named_in_full_on_pages_of_errors() {
+        let text = "(sqlite3.OperationalError) near &#34;&#39;&#34;: syntax error [SQL: SELECT]";
+        assert_eq!(exception(500, text), Some("sqlite3.OperationalError"));
+        assert_eq!(exception(200, text), None);
+        for other in ["see sqlite3.connect", "docs/sqlite3.Error", "sqlite3. Error", "an Error", ""] {
+            assert_eq!(exception(500, other), None, "{other}");
+        }
+    }
 
     const CONSOLE: &str = "<html><head><link rel=\"stylesheet\" href=\"?__debugger__=yes&amp;cmd=resource&amp;f=style.css\">\
         <script>\n var CONSOLE_MODE = true,\n EVALEX = true,\n EVALEX_TRUSTED = false,\n SECRET = \"x\";\n</script>";

@@ -34,10 +34,16 @@ pub enum Purpose {
     ForeignHost,
     /// The start page, with a proxy's header that names a foreign host.
     ForwardedHost,
+    /// A page, by a client that takes compressed answers.
+    Compressed,
+    /// What maps a script of the start page to its source.
+    SourceMap,
+    /// A page that was seen with the user's own cookies, without them.
+    Stranger,
 }
 
 impl Purpose {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::Start,
         Self::Plain,
         Self::Missing,
@@ -50,6 +56,9 @@ impl Purpose {
         Self::NullOrigin,
         Self::ForeignHost,
         Self::ForwardedHost,
+        Self::Compressed,
+        Self::SourceMap,
+        Self::Stranger,
     ];
 
     pub const fn key(self) -> &'static str {
@@ -66,6 +75,9 @@ impl Purpose {
             Self::NullOrigin => "null-origin",
             Self::ForeignHost => "foreign-host",
             Self::ForwardedHost => "forwarded-host",
+            Self::Compressed => "compressed",
+            Self::SourceMap => "source-map",
+            Self::Stranger => "stranger",
         }
     }
 
@@ -128,6 +140,8 @@ pub struct Exchange {
 )]
 pub struct MalformedTranscript(&'static str);
 
+/// Bytes at the end of a script in which it names its source map.
+const SOURCE_MAP_LINE: usize = 2048;
 /// Bytes of a page that are shown and examined.
 const SHOWN: usize = 256 << 10;
 
@@ -260,6 +274,20 @@ impl Exchange {
 
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
+    }
+
+    /// Where a script or style says that its source map is: in a header, or in its last line (ECMA-426).
+    pub fn source_map(&self) -> Option<Url> {
+        let named = self.value("sourcemap").or_else(|| self.value("x-sourcemap")).map(str::to_owned);
+        let address = named.or_else(|| {
+            let end = self.body.len().saturating_sub(SOURCE_MAP_LINE);
+            let text = String::from_utf8_lossy(self.body.get(end..)?).into_owned();
+            let line = text.trim_end().lines().next_back()?.trim_end_matches("*/").trim_end();
+            let (_, address) = line.rsplit_once("# sourceMappingURL=")?;
+            Some(address.to_owned())
+        })?;
+        // A map inside the file has been delivered already.
+        self.url.join(address.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
     }
 
     /// The media type without its parameters, in lower case.

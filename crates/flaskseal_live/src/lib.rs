@@ -19,6 +19,12 @@ pub use cookie::{Cookie, SameSite};
 mod session;
 pub use session::SignedSession;
 
+mod remember;
+pub use remember::RememberToken;
+
+mod terms;
+pub use terms::{Terms, Watch};
+
 pub mod keys;
 
 pub mod page;

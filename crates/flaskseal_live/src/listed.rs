@@ -66,7 +66,9 @@ pub static LISTED: &[Listed] = &[
     entry("/server-status", Find::Tool, "the server's status page", is_server_status),
     entry("/metrics", Find::Tool, "metrics", is_metrics),
     entry("/swagger.json", Find::Tool, "an API description", is_api_description),
+    entry("/openapi.json", Find::Tool, "an API description", is_api_description),
     entry("/apidocs/", Find::Tool, "an API explorer", is_swagger),
+    entry("/docs", Find::Tool, "an API explorer", is_swagger),
     entry("/graphql", Find::Tool, "a GraphQL explorer", is_graphiql),
     entry("/flask-profiler/", Find::Tool, "a profiler", is_profiler),
     entry("/dashboard/", Find::Tool, "a monitoring dashboard", is_monitoring),
@@ -91,6 +93,24 @@ pub fn is_listing(body: &[u8], media_type: &str) -> bool {
         .iter()
         .any(|title| lower.contains(title));
     has_title && lower.contains("<a href=")
+}
+
+/// What a page lets developers explore, wherever it is.
+pub fn explorer(body: &[u8], media_type: &str) -> Option<&'static str> {
+    if is_swagger(body, media_type) {
+        Some("an API explorer")
+    } else {
+        is_graphiql(body, media_type).then_some("a GraphQL explorer")
+    }
+}
+
+/// The beginning of a source map of version 3.
+pub fn is_source_map(body: &[u8], media_type: &str) -> bool {
+    plain(body, media_type).is_some_and(|text| {
+        let text = text.trim_start();
+        let has = |key: &str| text.contains(&format!("\"{key}\""));
+        text.starts_with('{') && has("version") && (has("sources") || has("mappings") || has("sections"))
+    })
 }
 
 fn text(body: &[u8]) -> Option<&str> {
@@ -343,6 +363,10 @@ mod tests {
             b"{'SECRET_KEY': 'x', 'SESSION_COOKIE_NAME': 'y', 'MAX_CONTENT_LENGTH': None}",
             "text/html"
         ));
+        assert!(is_source_map(b"{\"version\":3,\"sources\":[\"app.ts\"],\"map", "application/json"));
+        assert!(
+            !is_source_map(b"{\"version\":\"1.2\"}", "application/json") && !is_source_map(PAGE, "text/html")
+        );
         assert!(is("/metrics", b"# HELP x y\n# TYPE x counter\n", "text/plain"));
         assert!(!is("/.env", b"Sorry, this = that page is missing\nGo home\n", "text/plain"));
         assert!(!is(

@@ -1,10 +1,10 @@
 //! Everything that a site showed, and where rules find it.
 
 use flaskseal_core::{Evidence, FileId, Layer, SourceFile, Span, TextRange};
-use flaskseal_tls::{Fact, Offer, Profile, ScanError, TlsFacts, Transcript};
+use flaskseal_tls::{Fact, Offer, ScanError, TlsFacts, Transcript};
 use url::Url;
 
-use crate::{Exchange, Header, Purpose};
+use crate::{Exchange, Header, Purpose, Terms, Watch};
 
 /// What was seen of one site.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct Site {
     pub tls: Tls,
     /// What its TLS offers, or why that could not be found out; none where it was not asked.
     pub offer: Option<Result<Transcript, ScanError>>,
-    /// What its TLS is to be judged by: the user's choice.
-    pub profile: Profile,
+    /// By what it is to be judged.
+    pub terms: Terms,
     /// What was not asked or not answered, and why. A site that was not seen whole proves less.
     pub missed: Vec<String>,
 }
@@ -98,8 +98,8 @@ impl Site {
             None => Tls::Failed("connection refused".to_owned()),
         };
         let plain = if is_plain { Plain::Answered } else { Plain::NotAsked("not asked".to_owned()) };
-        let profile = Profile::default();
-        Ok(Self { url, plain, tls, offer, profile, missed: Vec::new(), exchanges })
+        let terms = Terms::default();
+        Ok(Self { url, plain, tls, offer, terms, missed: Vec::new(), exchanges })
     }
 
     pub fn host(&self) -> &str {
@@ -112,12 +112,14 @@ impl Site {
 pub struct Live<'s> {
     pub site: &'s Site,
     first: FileId,
+    /// Who is told how far the search for a key is.
+    pub watch: Option<Watch<'s>>,
 }
 
 impl<'s> Live<'s> {
     /// `first` is the id of the text of the site's first exchange.
     pub fn new(site: &'s Site, first: FileId) -> Self {
-        Self { site, first }
+        Self { site, first, watch: None }
     }
 
     /// The texts of the exchanges, to be observed in their order, and behind them what TLS offers.

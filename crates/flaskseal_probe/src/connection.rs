@@ -179,14 +179,20 @@ fn addresses(
     if mapped.is_empty() { resolve(host, port, deadline) } else { Ok(mapped) }
 }
 
-/// Asks the system's resolver, which knows no deadline: a thread of its own waits for it.
 fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
-    let (sender, receiver) = channel();
     let name = host.to_owned();
+    answered(move || Ok((name.as_str(), port).to_socket_addrs()?.take(8).collect()), deadline)
+}
+
+/// Asks the system's resolver, which knows no deadline: a thread of its own waits for it.
+fn answered(
+    ask: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+    deadline: Instant,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let (sender, receiver) = channel();
     std::thread::spawn(move || {
-        let found = (name.as_str(), port).to_socket_addrs().map(|found| found.take(8).collect::<Vec<_>>());
         // Who asked may have gone.
-        let _ = sender.send(found);
+        let _ = sender.send(ask());
     });
     match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(Ok(found)) if !found.is_empty() => Ok(found),
@@ -309,5 +315,23 @@ impl Write for Wire {
 
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_that_hangs_is_not_waited_for() {
+        let begin = Instant::now();
+        let hangs = || {
+            std::thread::sleep(Duration::from_mins(10));
+            Ok(Vec::new())
+        };
+        let failure = answered(hangs, begin + Duration::from_millis(200)).expect_err("nobody answers");
+        assert!(matches!(failure, Failure::Late) && begin.elapsed() < Duration::from_secs(20));
+        let nothing = answered(|| Ok(Vec::new()), begin + Duration::from_secs(20)).expect_err("no address");
+        assert_eq!(nothing.to_string(), "its name is not known: it has no address");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flaskseal_core::Date;
-use flaskseal_tls::Profile;
+use flaskseal_live::Terms;
 use url::Url;
 
 #[derive(Clone, Debug)]
@@ -25,8 +25,8 @@ pub struct Options {
     pub own_roots: Vec<Vec<u8>>,
     /// The day on which certificates have to be valid.
     pub today: Date,
-    /// What TLS is to be judged by.
-    pub profile: Profile,
+    /// By what the site is to be judged.
+    pub terms: Terms,
     /// Send `headers` even to a server whose certificate is not trusted.
     pub trust_anybody: bool,
     /// For one request, from resolving the name to the last byte.

@@ -30,6 +30,9 @@ const OFFER: Duration = Duration::from_secs(30);
 const MAX_HOPS: usize = 5;
 const MAX_LINKS: usize = 4;
 const MAX_FILES: usize = 2;
+/// Pages beside the start that are asked for from a foreign site, and without the user's cookies.
+const MAX_CROSS: usize = 4;
+const MAX_STRANGE: usize = 3;
 /// Requests that may fail in a row before it is given up.
 const PATIENCE: usize = 3;
 
@@ -71,6 +74,7 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
         failures: 0,
         trusted: !origin.is_tls || options.trust_anybody,
         exchanges: Vec::new(),
+        landing: options.url.clone(),
         missed: Vec::new(),
         failed: None,
     };
@@ -84,8 +88,8 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
                 let url = options.url.clone();
                 let missed = vec![format!("no page was asked for: {reason}")];
                 let plain = Plain::NotAsked("there is no connection over TLS".to_owned());
-                let profile = options.profile;
-                let site = Site { url, exchanges: Vec::new(), plain, tls, offer, profile, missed };
+                let terms = options.terms.clone();
+                let site = Site { url, exchanges: Vec::new(), plain, tls, offer, terms, missed };
                 Ok(Outcome { site, requests: 0 })
             }
             _ => Err(reason.clone()),
@@ -97,6 +101,7 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
     }
     let plain = survey.plain(&origin);
     survey.follow();
+    survey.landing = survey.page_url();
     survey.special();
     survey.linked();
     for listed in LISTED {
@@ -105,10 +110,12 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
         }
     }
     survey.routes(&options.routes);
+    survey.cross_origin();
+    survey.strange();
     survey.conclude();
     let Survey { exchanges, missed, requests, .. } = survey;
-    let (url, profile) = (options.url.clone(), options.profile);
-    Ok(Outcome { site: Site { url, exchanges, plain, tls, offer, profile, missed }, requests })
+    let (url, terms) = (options.url.clone(), options.terms.clone());
+    Ok(Outcome { site: Site { url, exchanges, plain, tls, offer, terms, missed }, requests })
 }
 
 struct Survey<'o> {
@@ -123,6 +130,8 @@ struct Survey<'o> {
     /// Whether secrets may be sent.
     trusted: bool,
     exchanges: Vec<Exchange>,
+    /// The page by which the site is judged: where the start leads.
+    landing: Url,
     missed: Vec<String>,
     /// Why the last request failed.
     failed: Option<String>,
@@ -248,7 +257,7 @@ impl Survey<'_> {
 
     /// Requests that ask for something special of the start page.
     fn special(&mut self) {
-        let url = self.page_url();
+        let url = self.landing.clone();
         if let Ok(missing) = url.join(MISSING) {
             self.ask(Purpose::Missing, "GET", missing, &[], PAGE);
         }
@@ -262,6 +271,15 @@ impl Survey<'_> {
             GLIMPSE,
         );
         self.ask(Purpose::NullOrigin, "GET", url.clone(), &header("Origin", "null"), GLIMPSE);
+        if url.scheme() == "https" {
+            self.ask(
+                Purpose::Compressed,
+                "GET",
+                url.clone(),
+                &header("Accept-Encoding", "gzip, br"),
+                GLIMPSE,
+            );
+        }
         let start = self.options.url.clone();
         self.ask(Purpose::ForeignHost, "GET", start.clone(), &header("Host", FOREIGN), PAGE);
         self.ask(Purpose::ForwardedHost, "GET", start, &header("X-Forwarded-Host", FOREIGN), PAGE);
@@ -291,6 +309,42 @@ impl Survey<'_> {
         for url in pages {
             self.ask(Purpose::Page, "GET", url, &[], PAGE);
         }
+        let maps = self.exchanges.iter().filter(|answer| answer.purpose == Purpose::Static);
+        let maps: Vec<Url> = maps.filter_map(Exchange::source_map).filter(|url| self.is_own(url)).collect();
+        for url in maps {
+            self.ask(Purpose::SourceMap, "GET", url, &[], GLIMPSE);
+        }
+    }
+
+    /// Other pages, from a foreign site: those that programs read first.
+    fn cross_origin(&mut self) {
+        let mut pages: Vec<&Exchange> = self
+            .exchanges
+            .iter()
+            .filter(|page| page.purpose == Purpose::Page && page.status < 300 && page.url != self.landing)
+            .collect();
+        pages.sort_by_key(|page| page.is_html());
+        let pages: Vec<Url> = pages.iter().take(MAX_CROSS).map(|page| page.url.clone()).collect();
+        let origin = [("Origin".to_owned(), format!("https://{FOREIGN}"))];
+        for url in pages {
+            self.ask(Purpose::ForeignOrigin, "GET", url, &origin, GLIMPSE);
+        }
+    }
+
+    /// Pages that the user's own cookies opened, without them.
+    fn strange(&mut self) {
+        let has_cookies = self.options.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+        if !has_cookies || !self.trusted {
+            return;
+        }
+        let pages = self
+            .exchanges
+            .iter()
+            .filter(|page| matches!(page.purpose, Purpose::Start | Purpose::Page) && page.status == 200);
+        let pages: Vec<Url> = pages.take(MAX_STRANGE).map(|page| page.url.clone()).collect();
+        for url in pages {
+            self.ask(Purpose::Stranger, "GET", url, &[], GLIMPSE);
+        }
     }
 
     /// What the application is known to answer.
@@ -305,7 +359,7 @@ impl Survey<'_> {
         }
     }
 
-    /// The page by which the site is judged: where the start leads.
+    /// The last page that was shown.
     fn page_url(&self) -> Url {
         let last = self.exchanges.iter().rev().find(|exchange| {
             matches!(exchange.purpose, Purpose::Start | Purpose::Page) && !exchange.is_redirect()
@@ -372,7 +426,9 @@ impl Survey<'_> {
             sent.iter().filter(|(name, _)| name != "Host").cloned().collect();
         // A plain connection shows secrets to everybody, unless the user named it.
         if self.trusted && origin.is_tls == (self.options.url.scheme() == "https") {
-            headers.extend(self.options.headers.iter().cloned());
+            let own = self.options.headers.iter();
+            let is_sent = |name: &str| purpose != Purpose::Stranger || !name.eq_ignore_ascii_case("cookie");
+            headers.extend(own.filter(|(name, _)| is_sent(name)).cloned());
         }
         let host = sent.iter().find(|(name, _)| name == "Host").map(|(_, value)| value.clone());
         let host = host.unwrap_or_else(|| authority(&url));

@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use flaskseal_core::Date;
-use flaskseal_live::{Site, Tls};
+use flaskseal_live::{Site, Terms, Tls};
 use flaskseal_probe::{Options, Stop, roots, survey};
 use flaskseal_servers::{Server, self_signed};
-use flaskseal_tls::{Certificate, Profile, ScanError, Trust, Version, roots_from_pem};
+use flaskseal_tls::{Certificate, ScanError, Trust, Version, roots_from_pem};
 use url::Url;
 
 /// nginx with the certificate of the folder.
@@ -39,7 +39,7 @@ fn look(port: u16, own: &str) -> Result<Site, String> {
         roots: Arc::new(roots(None).expect("Mozilla's can be read")),
         own_roots,
         today: today.unwrap_or(Date { year: 2026, month: 11, day: 25 }),
-        profile: Profile::default(),
+        terms: Terms::default(),
         trust_anybody: false,
         timeout: Duration::from_secs(10),
         total: Duration::from_mins(1),

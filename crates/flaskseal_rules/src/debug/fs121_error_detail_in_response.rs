@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use flaskseal_core::Confidence;
 use flaskseal_core::{Assessment, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span};
+use flaskseal_live::{Live, debugger};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Fact, FactKind};
 
@@ -20,7 +21,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Firm,
     controls: &[NO_DIAGNOSTICS],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[209],
     owasp: Some("A04"),
     asvs: &["V16.5.1"],
@@ -69,6 +70,24 @@ impl Rule for ErrorDetailInResponse {
             out.fail(finding(cx, at, detail, scope));
         }
         support_by_coverage(cx, NO_DIAGNOSTICS, out);
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let mut told: Vec<String> = Vec::new();
+        for answer in &live.site.exchanges {
+            let page = answer.page();
+            let Some(name) = debugger::exception(answer.status, &page) else { continue };
+            if told.iter().any(|known| known == name) {
+                continue;
+            }
+            told.push(name.to_owned());
+            let place = live.answer(answer, "the text of an exception");
+            let message = format!("an error page shows the text of `{name}`");
+            out.fail(
+                Finding::new(META.id, META.severity, Confidence::Certain, place, message)
+                    .with_fix(Fix::advice("log the exception, and answer with a page of your own")),
+            );
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
 use flaskseal_live::Live;
-use flaskseal_live::listed::Find;
+use flaskseal_live::listed::{Find, explorer};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Event, Fact};
 
@@ -122,6 +122,17 @@ impl Rule for DiagnosticEndpoint {
             out.fail(
                 finding
                     .with_scope(listed.path)
+                    .with_fix(Fix::advice("switch it off in production, or put it behind a login")),
+            );
+        }
+        for page in live.ordinary().filter(|page| page.status == 200) {
+            let Some(what) = explorer(&page.body, &page.media_type()) else { continue };
+            let place = live.answer(page, "a tool for developers");
+            let message = format!("`{}` shows {what} to everybody", page.url.path());
+            let finding = Finding::new(META.id, Severity::Low, Confidence::Certain, place, message);
+            out.fail(
+                finding
+                    .with_scope(page.url.path())
                     .with_fix(Fix::advice("switch it off in production, or put it behind a login")),
             );
         }

@@ -3,7 +3,7 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
-use flaskseal_live::listed::{Find, is_listing};
+use flaskseal_live::listed::{Find, is_listing, is_source_map};
 use flaskseal_live::{Live, Purpose};
 use flaskseal_project::Context;
 
@@ -47,6 +47,14 @@ impl Rule for PublicSensitiveFile {
             let advice = "serve a folder that holds nothing else than what is public; `autoindex off`";
             let finding = Finding::new(META.id, severity, META.confidence, place, message);
             out.fail(finding.with_scope(listed.path).with_fix(Fix::advice(advice)));
+        }
+        let maps = live.of(Purpose::SourceMap).filter(|map| map.status == 200);
+        for map in maps.filter(|map| is_source_map(&map.body, &map.media_type())) {
+            let message = format!("`{}` is served: it maps a script to its source", map.url.path());
+            let place = live.answer(map, "a source map");
+            let finding = Finding::new(META.id, Severity::Low, META.confidence, place, message);
+            let advice = Fix::advice("build without source maps, or keep them off the server");
+            out.fail(finding.with_scope(map.url.path()).with_fix(advice));
         }
         for answer in live.ordinary().filter(|answer| is_listing(&answer.body, &answer.media_type())) {
             let message = format!("`{}` lists what is in it", answer.url.path());

@@ -3,6 +3,7 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::{Exchange, Live, Purpose};
 use flaskseal_project::Context;
 
 use flaskseal_python::ast::{AnyNodeRef, Expr};
@@ -21,7 +22,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[OTHER_HEADERS],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[525],
     owasp: Some("A04"),
     asvs: &["V14.3.2"],
@@ -34,6 +35,30 @@ pub(crate) struct CacheableSensitiveResponse;
 impl Rule for CacheableSensitiveResponse {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        // What opens with the user's cookies, and not without them, is behind a login.
+        let is_refused = |answer: &&Exchange| answer.is_redirect() || matches!(answer.status, 401 | 403);
+        for stranger in live.of(Purpose::Stranger).filter(is_refused) {
+            let page = live.ordinary().find(|page| page.url == stranger.url && page.status == 200);
+            let Some(page) = page else { continue };
+            let control = page.value("cache-control").unwrap_or("").to_ascii_lowercase();
+            if ["no-store", "private"].iter().any(|word| control.contains(word)) {
+                continue;
+            }
+            let place = match page.header("cache-control") {
+                Some(header) => live.at(page, header, "neither `no-store` nor `private`"),
+                None => live.answer(page, "without `Cache-Control`"),
+            };
+            let message = format!("`{}` is for logged-in users, and caches may keep it", page.url.path());
+            out.fail(
+                Finding::new(META.id, META.severity, Confidence::Certain, place, message)
+                    .with_trail([live.answer(stranger, "without your cookies")])
+                    .with_scope(page.url.path())
+                    .with_fix(Fix::advice("send `Cache-Control: no-store` with what only one user may see")),
+            );
+        }
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {

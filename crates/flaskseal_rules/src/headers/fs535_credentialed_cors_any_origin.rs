@@ -80,6 +80,7 @@ impl Rule for CredentialedCorsAnyOrigin {
     }
 
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let mut told: Vec<&str> = Vec::new();
         for answer in live.of(Purpose::ForeignOrigin).chain(live.of(Purpose::NullOrigin)) {
             let (Some(origin), Some(header)) =
                 (answer.sent("origin"), answer.header("access-control-allow-origin"))
@@ -87,16 +88,31 @@ impl Rule for CredentialedCorsAnyOrigin {
                 continue;
             };
             let has_credentials = answer.value("access-control-allow-credentials") == Some("true");
-            if !has_credentials || !header.value.eq_ignore_ascii_case(origin) {
+            let (severity, message) = if !has_credentials {
+                continue;
+            } else if header.value == "*" {
+                // Browsers refuse the pair: nothing is lost but what was meant.
+                (
+                    Severity::Low,
+                    "any site is allowed, with cookies: browsers refuse that, and what was meant does not work",
+                )
+            } else if !header.value.eq_ignore_ascii_case(origin) {
+                continue;
+            } else if origin == "null" {
+                (
+                    META.severity,
+                    "sandboxed frames of any site, whose origin is `null`, may read answers in the name of their visitor",
+                )
+            } else {
+                (META.severity, "any site may read answers in the name of its visitor")
+            };
+            // Of many addresses the first shows it.
+            if told.contains(&message) {
                 continue;
             }
-            let message = if origin == "null" {
-                "sandboxed frames of any site, whose origin is `null`, may read answers in the name of their visitor"
-            } else {
-                "any site may read answers in the name of its visitor"
-            };
+            told.push(message);
             let place = live.at(answer, header, "whoever asks is allowed, with cookies");
-            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
             out.fail(finding.with_fix(Fix::advice("list the sites that may read the answers, each in full")));
         }
     }

@@ -58,7 +58,8 @@ impl Rule for PermissiveCors {
 
     fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
         let has_sessions = served::cookies(live).iter().any(|seen| seen.is_session(starts));
-        for answer in live.of(Purpose::ForeignOrigin).filter(|_| has_sessions) {
+        // The page that was asked for first: what a site grants to single addresses may be for everybody.
+        for answer in live.of(Purpose::ForeignOrigin).take(1).filter(|_| has_sessions) {
             let Some(header) = answer.header("access-control-allow-origin") else { continue };
             let is_any = header.value == "*" || Some(header.value.as_str()) == answer.sent("origin");
             let has_credentials = answer.value("access-control-allow-credentials") == Some("true");

@@ -3,8 +3,10 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
 use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind, VariableValue};
 use flaskseal_project::{Context, ServerKind};
+use flaskseal_tls::Fact as Place;
 
 use super::{TLS, app};
 use crate::Rule;
@@ -16,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Medium,
     confidence: Confidence::Certain,
     controls: &[TLS],
-    layers: &[Layer::Source, Layer::Deploy],
+    layers: &[Layer::Source, Layer::Deploy, Layer::Live],
     cwe: &[295, 1188],
     owasp: Some("A07"),
     asvs: &["V12.2.2"],
@@ -32,6 +34,18 @@ const SERVERS: [(&str, usize); 2] = [("app.run", usize::MAX), ("server.developme
 impl Rule for DevelopmentTls {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let Some(facts) = live.offer() else { return };
+        for (index, chain) in facts.chains.iter().enumerate() {
+            // `generate_adhoc_ssl_pair` of Werkzeug 0.10 to 3.1 names it so.
+            if chain.own().is_some_and(|own| own.subject.contains("Dummy Certificate")) {
+                let place = live.tls(Place::Certificate(index, 0), "Werkzeug made it when it started");
+                let message = "the running site shows a certificate that is made anew at every start";
+                fail(out, Severity::High, place, message, &facts.host);
+            }
+        }
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {

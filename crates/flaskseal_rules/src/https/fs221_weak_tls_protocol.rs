@@ -39,7 +39,7 @@ impl Rule for WeakTlsProtocol {
 
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
         let Some(facts) = live.offer() else { return };
-        let profile = live.site.profile;
+        let profile = live.site.terms.profile;
         let newest = facts.accepts(Version::Tls13);
         let mut is_sound = newest == Some(true);
         for one in &facts.versions {

@@ -48,7 +48,7 @@ impl Rule for WeakTlsCipher {
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
         let Some(facts) = live.offer() else { return };
         // TLS 1.3 has no weak suites, and SSL 2 and 3 no others: FS221 says so.
-        let profile = live.site.profile;
+        let profile = live.site.terms.profile;
         let older: Vec<_> = facts
             .suites()
             .filter(|(version, _)| (Version::Tls10..=Version::Tls12).contains(version))

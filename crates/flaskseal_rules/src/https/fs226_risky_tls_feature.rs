@@ -3,7 +3,7 @@
 use flaskseal_core::{
     Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
 };
-use flaskseal_live::Live;
+use flaskseal_live::{Exchange, Live, Purpose, page};
 use flaskseal_project::deploy::nginx::{Configuration, Directive, LevelId};
 use flaskseal_project::{Context, Project};
 
@@ -38,6 +38,11 @@ impl Rule for RiskyTlsFeature {
     }
 
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        for page in live.of(Purpose::Compressed).filter(|page| page.is_https()) {
+            if let Some(finding) = compressed(live, page) {
+                out.fail(finding);
+            }
+        }
         let Some(facts) = live.offer() else { return };
         let mut fail = |fact, severity, confidence, message: String, advice: &str| {
             let finding = Finding::new(
@@ -135,6 +140,31 @@ impl Rule for RiskyTlsFeature {
             }
         }
     }
+}
+
+/// A page that is compressed although a token stands in it (BREACH): whoever can put a word of their own beside it
+/// learns it from lengths.
+fn compressed(live: &Live<'_>, page: &Exchange) -> Option<Finding> {
+    let coding =
+        page.header("content-encoding").filter(|header| !header.value.eq_ignore_ascii_case("identity"))?;
+    let same = live.pages().find(|known| known.url == page.url)?;
+    let text = same.page();
+    let field = page::tags(&text).into_iter().find(|tag| {
+        let named = |attribute: &str| tag.attribute(attribute).map(|name| name.literal.to_ascii_lowercase());
+        let name = named("name").unwrap_or_default();
+        matches!(&*tag.name, "input" | "meta") && ["csrf", "xsrf"].iter().any(|word| name.contains(word))
+    })?;
+    let message = format!("`{}` is compressed, and holds a token", page.url.path());
+    let place = live.at(page, coding, "compressed for whoever asks for it");
+    let token = live.evidence(same, page::shifted(field.range, same.body_at?), "the token");
+    Some(
+        Finding::new(META.id, Severity::Low, Confidence::Firm, place, message)
+            .with_trail([token])
+            .with_scope(page.url.path())
+            .with_fix(Fix::advice(
+                "compress files, and not pages with tokens; or mask the token anew in each page",
+            )),
+    )
 }
 
 fn fail(

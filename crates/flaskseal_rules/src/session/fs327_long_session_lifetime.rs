@@ -3,12 +3,14 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta, Severity,
 };
+use flaskseal_live::Live;
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Context as When, Event, Fact, FactKind};
 
 use super::BOUNDED_SESSION;
 use crate::Rule;
 use crate::identity;
+use crate::served;
 use crate::session_cookie;
 
 static META: RuleMeta = RuleMeta {
@@ -18,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     severity: Severity::Low,
     confidence: Confidence::Firm,
     controls: &[BOUNDED_SESSION],
-    layers: &[Layer::Source],
+    layers: &[Layer::Source, Layer::Live],
     cwe: &[613],
     owasp: Some("A07"),
     asvs: &["V7.3.1", "V7.3.2"],
@@ -26,6 +28,8 @@ static META: RuleMeta = RuleMeta {
     page: include_str!("fs327_long_session_lifetime.md"),
 };
 
+/// The policy where none is given (catalogue, C3.6).
+const DEFAULT_HOURS: u32 = 24;
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 24.0 * HOUR;
 /// Flask's default, `PERMANENT_SESSION_LIFETIME`.
@@ -36,6 +40,39 @@ pub(crate) struct LongSessionLifetime;
 impl Rule for LongSessionLifetime {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
+        let hours = starts.first().map_or(DEFAULT_HOURS, |cx| cx.project.session_lifetime_hours);
+        for seen in served::cookies(live) {
+            let Some(seconds) = seen.cookie.lifetime(seen.answer.value("date")) else { continue };
+            #[expect(clippy::cast_precision_loss, reason = "days are shown")]
+            let lifetime = seconds as f64;
+            let (policy, severity) = if seen.is_session(starts) {
+                let severity = if lifetime > FLASK_DEFAULT { Severity::Medium } else { Severity::Low };
+                (f64::from(hours) * HOUR, severity)
+            } else if seen.bare_name() == "remember_token" {
+                (FLASK_DEFAULT, Severity::Low)
+            } else {
+                continue;
+            };
+            // Seconds pass between the cookie and the header.
+            if lifetime <= policy + 60.0 {
+                continue;
+            }
+            let message = format!(
+                "browsers keep `{}` for {}, and the policy allows {}",
+                seen.cookie.name,
+                shown(lifetime),
+                shown(policy)
+            );
+            let place = live.at(seen.answer, seen.header, "set so by the running site");
+            out.fail(
+                Finding::new(META.id, severity, Confidence::Certain, place, message)
+                    .with_scope(&*seen.cookie.name)
+                    .with_fix(Fix::advice("set `PERMANENT_SESSION_LIFETIME`, or `REMEMBER_COOKIE_DURATION`")),
+            );
+        }
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {

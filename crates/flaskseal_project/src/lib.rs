@@ -79,6 +79,7 @@ pub struct Project<'t> {
     /// The tree is that of a host: what its files say is what runs, and not what is meant to.
     pub is_observed: bool,
     imports: OnceLock<reach::ImportMap>,
+    memo: Memo,
     /// By `FileId`.
     roles: Vec<Role>,
     /// The templates of the tree, with what the starts of all applications hand over to them.
@@ -168,6 +169,7 @@ impl<'t> Project<'t> {
             today: options.today,
             is_observed: false,
             imports: OnceLock::new(),
+            memo: Memo::default(),
             roles: tree.files.iter().map(|file| role_of(&file.path)).collect(),
         };
         if project.has_flask() || !options.entries.is_empty() {
@@ -204,6 +206,12 @@ impl<'t> Project<'t> {
     /// What a file of the tree is for.
     pub fn role(&self, file: FileId) -> Role {
         self.roles.get(file.0 as usize).copied().unwrap_or(Role::Source)
+    }
+
+    /// What `make` makes of the project: made once for all starts, whoever asks. As for `Context::once`, the type is
+    /// what is asked for, and `make` must not hand work to other threads.
+    pub fn once<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        self.memo.once(make)
     }
 
     fn imports(&self) -> &reach::ImportMap {

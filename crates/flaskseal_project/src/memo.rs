@@ -1,4 +1,4 @@
-//! What is worked out once for a start, because many rules ask for it.
+//! What is worked out once for a start or a project, because many rules ask for it.
 
 use std::any::{Any, TypeId};
 use std::fmt;

@@ -8,7 +8,7 @@ use flaskseal_python::ast::visitor::source_order::{SourceOrderVisitor, Traversal
 use flaskseal_python::ast::{self, AnyNodeRef, Expr};
 use flaskseal_python::{Ranged, range_of};
 
-use crate::vocabulary::mentions_any;
+use crate::vocabulary::files_with;
 
 /// The nodes around a place, from the one that covers it most closely to the module.
 pub(crate) fn enclosing<'p>(cx: &Context<'p>, span: Span) -> Vec<AnyNodeRef<'p>> {
@@ -60,9 +60,7 @@ pub(crate) fn nodes_near<'p>(
     texts: &[&str],
 ) -> impl Iterator<Item = (FileId, AnyNodeRef<'p>)> + use<'p> {
     let cx = *cx;
-    let loaded = cx.evaluation.loaded.iter().copied();
-    let files: Vec<FileId> = loaded.filter(|file| mentions_any(&cx, *file, texts)).collect();
-    nodes_of(cx, files)
+    nodes_of(cx, files_with(&cx, texts, cx.evaluation.loaded.iter().copied()))
 }
 
 fn nodes_of<'p>(

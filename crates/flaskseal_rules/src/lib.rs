@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 mod access;
 mod answer;
+mod by_file;
 mod code;
 mod credential;
 mod debug;

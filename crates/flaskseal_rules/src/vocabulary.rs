@@ -1,11 +1,14 @@
 //! Which words stand in which file, so that rules walk the syntax of few files: all texts are searched once, for the
 //! words of all rules.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use aho_corasick::AhoCorasick;
 use flaskseal_core::FileId;
 use flaskseal_project::Context;
+
+use crate::by_file::ByFile;
 
 /// In lower case; the case in the file does not count.
 const WORDS: [&str; 11] = [
@@ -33,29 +36,53 @@ static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("a few short words are no automaton that is too large")
 });
 
-/// The words of each file, a bit for each, by `FileId`; files that production does not load have none.
-struct Vocabulary(Vec<u16>);
+/// The words of a file, a bit for each.
+struct Words(u16);
 
-/// Whether a file that production loads has any of the words in its text. `://` counts where a URL names a user, and
-/// `pass` where it is no statement.
+/// Texts that are none of the words, and which files hold them.
+#[derive(Default)]
+struct Others(Mutex<BTreeMap<String, Arc<ByFile<bool>>>>);
+
+/// Whether a file has any of the words in its text. `://` counts where a URL names a user, and `pass` where it is no
+/// statement.
 pub(crate) fn mentions_any(cx: &Context<'_>, file: FileId, words: &[&str]) -> bool {
-    let vocabulary = cx.once(|| Vocabulary::of(cx));
-    let known = vocabulary.0.get(file.0 as usize).copied().unwrap_or_default();
-    words.iter().any(|word| match WORDS.iter().position(|listed| listed == word) {
-        Some(bit) => known & (1 << bit) != 0,
-        None => cx.project.tree.file(file).text.contains(word),
+    files_with(cx, words, [file]).next().is_some()
+}
+
+/// Those of some files that have any of the words in their texts, as above.
+pub(crate) fn files_with<'p, F: IntoIterator<Item = FileId>>(
+    cx: &Context<'p>,
+    words: &[&str],
+    files: F,
+) -> impl Iterator<Item = FileId> + use<'p, F> {
+    let project = cx.project;
+    let listed = project.once(|| ByFile::<Words>::new(project));
+    let mut bits = 0;
+    let mut others = Vec::new();
+    for word in words {
+        match WORDS.iter().position(|listed| listed == word) {
+            Some(bit) => bits |= 1 << bit,
+            None => others.push(((*word).to_owned(), Others::of(cx, word))),
+        }
+    }
+    files.into_iter().filter(move |file| {
+        let text = &project.tree.file(*file).text;
+        let has_word = || listed.of(*file, || Words(words_of(text))).is_some_and(|words| words.0 & bits != 0);
+        bits != 0 && has_word()
+            || others.iter().any(|(word, found)| found.of(*file, || text.contains(word)) == Some(&true))
     })
 }
 
-impl Vocabulary {
-    fn of(cx: &Context<'_>) -> Self {
-        let mut words = vec![0; cx.project.tree.files.len()];
-        for file in &cx.evaluation.loaded {
-            if let Some(words) = words.get_mut(file.0 as usize) {
-                *words = words_of(&cx.project.tree.file(*file).text);
-            }
+impl Others {
+    fn of(cx: &Context<'_>, word: &str) -> Arc<ByFile<bool>> {
+        let others = cx.project.once(Self::default);
+        let mut known = others.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(word) {
+            return known.clone();
         }
-        Self(words)
+        let found = Arc::new(ByFile::new(cx.project));
+        known.insert(word.to_owned(), found.clone());
+        found
     }
 }
 

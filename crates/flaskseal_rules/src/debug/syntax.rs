@@ -7,6 +7,8 @@ use flaskseal_python::ast::visitor::{Visitor, walk_expr, walk_stmt};
 use flaskseal_python::ast::{ExceptHandler, Expr, ExprContext, Stmt};
 use flaskseal_python::range_of;
 
+use crate::vocabulary::files_with;
+
 /// An environment variable that the code names: `os.environ["X"]`, `os.environ.get("X")`, `os.getenv("X")`.
 pub(super) struct VariableUse {
     pub span: Span,
@@ -169,11 +171,8 @@ fn walk(
     // A start that ends early has not loaded all that it would.
     let ends_early = matches!(cx.evaluation.outcome, Outcome::Raised(_));
     let is_loaded = |file: &FileId| ends_early || cx.evaluation.loaded.binary_search(file).is_ok();
-    for file in cx.project.tree.ids().filter(is_loaded) {
-        let source = cx.project.tree.file(file);
-        if cx.project.role(file) != Role::Source || !words.iter().any(|word| source.text.contains(word)) {
-            continue;
-        }
+    let is_asked = |file: &FileId| is_loaded(file) && cx.project.role(*file) == Role::Source;
+    for file in files_with(cx, words, cx.project.tree.ids().filter(is_asked)) {
         if let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) {
             let mut walker = Walker { file, expression, statement };
             for node in &module.syntax.body {

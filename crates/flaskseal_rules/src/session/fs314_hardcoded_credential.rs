@@ -13,6 +13,7 @@ use flaskseal_python::range_of;
 use super::NO_CREDENTIALS;
 use super::fs316_default_account::is_account_variable;
 use crate::Rule;
+use crate::by_file::ByFile;
 use crate::credential::{Promise, host, is_reference, is_trivial, promise, userinfo};
 use crate::vocabulary::mentions_any;
 
@@ -48,24 +49,28 @@ impl Rule for HardcodedCredential {
                 out.fail(finding(cx, &literal));
             }
         }
+        let literals = cx.project.once(|| ByFile::<Vec<Literal>>::new(cx.project));
         for file in &cx.evaluation.loaded {
-            let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) else { continue };
-            let says_credential =
-                || mentions_any(cx, *file, &["://", "aws_secret", "httpauth", "pass", "pw"]);
-            if !is_source(cx, *file) || !says_credential() {
-                continue;
-            }
-            let text = cx.project.tree.file(*file).text.to_ascii_lowercase();
-            let checks_passwords = text.contains("password") || text.contains("httpauth");
-            let mut search = Search { file: *file, checks_passwords, found: Vec::new() };
-            search.visit_body(&module.syntax.body);
-            for literal in search.found {
+            for literal in literals.of(*file, || literals_in(cx, *file)).into_iter().flatten() {
                 if !out.findings.iter().any(|known| known.primary.span == Some(literal.at)) {
-                    out.fail(finding(cx, &literal));
+                    out.fail(finding(cx, literal));
                 }
             }
         }
     }
+}
+
+fn literals_in(cx: &Context<'_>, file: FileId) -> Vec<Literal> {
+    let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) else { return Vec::new() };
+    let says_credential = || mentions_any(cx, file, &["://", "aws_secret", "httpauth", "pass", "pw"]);
+    if !is_source(cx, file) || !says_credential() {
+        return Vec::new();
+    }
+    let text = cx.project.tree.file(file).text.to_ascii_lowercase();
+    let checks_passwords = text.contains("password") || text.contains("httpauth");
+    let mut search = Search { file, checks_passwords, found: Vec::new() };
+    search.visit_body(&module.syntax.body);
+    search.found
 }
 
 fn is_source(cx: &Context<'_>, file: FileId) -> bool {

@@ -14,6 +14,7 @@ use super::NO_CREDENTIALS;
 use super::fs314_hardcoded_credential::hashed_literal;
 use super::scan::{concerns, is_first_start, secret_span};
 use crate::Rule;
+use crate::by_file::ByFile;
 use crate::credential::is_trivial;
 use crate::vocabulary::mentions_any;
 
@@ -40,23 +41,27 @@ impl Rule for DefaultAccount {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
+        let accounts = cx.project.once(|| ByFile::<Vec<Account>>::new(cx.project));
         for file in &cx.evaluation.loaded {
-            let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) else { continue };
-            let path = cx.path(*file);
-            let says_password = || mentions_any(cx, *file, &["hash", "insert into", "passw", "pw"]);
-            if role_of(path) != Role::Source || !says_password() {
-                continue;
-            }
-            let is_seed = is_seed(path.rsplit('/').next().unwrap_or(path));
-            let mut search =
-                Search { file: *file, functions: Vec::new(), is_seed, admins: Vec::new(), found: Vec::new() };
-            search.visit_body(&module.syntax.body);
-            for account in search.found {
-                out.fail(finding(cx, &account));
+            for account in accounts.of(*file, || accounts_in(cx, *file)).into_iter().flatten() {
+                out.fail(finding(cx, account));
             }
         }
         services(cx, out);
     }
+}
+
+fn accounts_in(cx: &Context<'_>, file: FileId) -> Vec<Account> {
+    let Some(Some(module)) = cx.project.parsed.modules.get(file.0 as usize) else { return Vec::new() };
+    let path = cx.path(file);
+    let says_password = || mentions_any(cx, file, &["hash", "insert into", "passw", "pw"]);
+    if cx.project.role(file) != Role::Source || !says_password() {
+        return Vec::new();
+    }
+    let is_seed = is_seed(path.rsplit('/').next().unwrap_or(path));
+    let mut search = Search { file, functions: Vec::new(), is_seed, admins: Vec::new(), found: Vec::new() };
+    search.visit_body(&module.syntax.body);
+    search.found
 }
 
 /// Variables that set the password of a service's own account.

@@ -105,7 +105,7 @@ impl<'p> Context<'p> {
     pub fn tainted_calls(&self) -> Vec<(&'p Event, Vec<&'static Sink>)> {
         let calls = self.start.tainted_calls(self.project);
         let events = &self.start.evaluation.events;
-        calls.0.iter().filter_map(|(index, sinks)| Some((events.get(*index)?, sinks.clone()))).collect()
+        calls.0.iter().filter_map(|(index, sinks)| Some((&**events.get(*index)?, sinks.clone()))).collect()
     }
 
     /// What `make` makes of this start: made once, whoever asks. The type is what is asked for; `make` must not hand

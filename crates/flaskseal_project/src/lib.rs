@@ -9,7 +9,7 @@ use flaskseal_core::{Date, FileId, Ledger, LedgerEntry, LedgerKind, Span, TextRa
 use flaskseal_deploy::{Deployment, Value};
 use flaskseal_deps::Store;
 use flaskseal_models::{Models, Sink};
-use flaskseal_semantic::{Evaluation, Event, Outcome, Program, Target, evaluate, evaluate_file};
+use flaskseal_semantic::{Called, Evaluation, Event, Outcome, Program, Target, evaluate, evaluate_file};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -131,7 +131,7 @@ impl Start {
             CallsByRole(calls)
         });
         let indices = calls.0.get(role).map(Vec::as_slice).unwrap_or_default();
-        indices.iter().filter_map(|index| self.evaluation.events.get(*index)).collect()
+        indices.iter().filter_map(|index| self.evaluation.events.get(*index)).map(Arc::as_ref).collect()
     }
 
     /// The calls with request data at arguments that some language reads, tests left out.
@@ -278,7 +278,8 @@ impl<'t> Project<'t> {
             .map(|mut entry| {
                 let mut program = self.program(entry.roots.clone());
                 self.read_server_settings(&mut program, &mut entry);
-                let evaluation = evaluate(&program, &entry.environment, &entry.target, &scripts);
+                let nothing = Called::default();
+                let evaluation = evaluate(&program, &entry.environment, &entry.target, &scripts, &nothing);
                 Start::new(entry, evaluation)
             })
             .collect();
@@ -392,6 +393,8 @@ impl<'t> Project<'t> {
         candidates.truncate(MAX_CANDIDATES);
         let mut tried: Vec<FileId> = Vec::new();
         let mut found: Vec<Start> = Vec::new();
+        // By the folders for imports; the environment is the same for all.
+        let mut called: FxHashMap<Vec<String>, Called> = FxHashMap::default();
         for (_, _, id) in candidates {
             // A file that an accepted start loads already is part of that application.
             if found.iter().any(|start| start.evaluation.loaded.binary_search(&id).is_ok())
@@ -401,13 +404,15 @@ impl<'t> Project<'t> {
             }
             let entry = Entry::guess(self.tree, id, extra, complete);
             let program = self.program(entry.roots.clone());
-            let evaluation = evaluate(&program, &entry.environment, &entry.target, scripts);
+            let called = called.entry(entry.roots.clone()).or_default();
+            let evaluation = evaluate(&program, &entry.environment, &entry.target, scripts, called);
             if evaluation.apps.is_empty() {
                 // What a failed start imported without making an application will not make one by itself, unless
                 // it has a factory of its own.
                 let has_factory = |file: &FileId| self.tree.file(*file).text.contains("def create_app");
                 tried.extend(evaluation.loaded.iter().copied().filter(|file| !has_factory(file)));
             } else {
+                called.add(&evaluation);
                 found.push(Start::new(entry, evaluation));
             }
         }
@@ -439,7 +444,7 @@ impl<'t> Project<'t> {
         let evaluated = orphans.into_par_iter().map(|id| {
             let entry = Entry::orphan(self.tree, id, extra, complete);
             let program = self.program(entry.roots.clone());
-            let evaluation = evaluate(&program, &entry.environment, &entry.target, &[]);
+            let evaluation = evaluate(&program, &entry.environment, &entry.target, &[], &Called::default());
             Start::new(entry, evaluation)
         });
         evaluated.filter(|start| start.evaluation.views > 0).collect()

@@ -1,6 +1,6 @@
 //! Python's built-in functions, types and exceptions.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use rustc_hash::FxHashMap;
 
@@ -142,6 +142,9 @@ static EXCEPTIONS: &[(&str, &str)] = &[
     ("UserWarning", "Warning"),
 ];
 
+/// The same, to be looked up.
+static BASES: LazyLock<FxHashMap<&str, &str>> = LazyLock::new(|| EXCEPTIONS.iter().copied().collect());
+
 /// The access path of a built-in name: `builtins.len`.
 pub(crate) fn path_of(name: &str) -> Option<Arc<str>> {
     static PATHS: LazyLock<FxHashMap<&str, Arc<str>>> = LazyLock::new(|| {
@@ -168,8 +171,8 @@ pub(crate) fn exception_derives(class: &str, of: &str) -> Option<bool> {
         if class == of {
             return Some(true);
         }
-        match EXCEPTIONS.iter().find(|(known, _)| *known == class) {
-            Some((_, base)) => class = normalise(base),
+        match BASES.get(class.as_str()) {
+            Some(base) => class = normalise(base),
             None => return Some(class == of),
         }
     }
@@ -183,7 +186,7 @@ pub(crate) fn call(
 ) -> Result<Option<Value>, Raised> {
     let first = arguments.positional.first().cloned();
     let span = arguments.span;
-    if EXCEPTIONS.iter().any(|(known, _)| *known == name) {
+    if BASES.contains_key(name) {
         let id = machine.instance(Value::path(format!("builtins.{name}")));
         let args = Value::tuple(arguments.positional.clone());
         machine.heap.set_attribute(id, "args".into(), args);
@@ -499,6 +502,7 @@ pub(crate) fn call(
                 module: Arc::from(""),
                 ancestors: machine.linearise(&bases, span),
                 span,
+                fact: OnceLock::new(),
             };
             let id = machine.heap.allocate(Shape::Class(Arc::new(class)));
             if let Some(dict) = arguments.positional.get(2).and_then(Value::as_object)

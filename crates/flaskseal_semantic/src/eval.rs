@@ -359,9 +359,8 @@ impl<'a> Machine<'a> {
         let mut list = List::default();
         let scope = self.heap.allocate(Shape::Scope);
         let frame = self.frame();
-        let mut closure = frame.closure.clone();
+        let closure = frame.scopes_for_inner();
         // A class body's names are visible to the first iterable only; to show them to all is a small generosity.
-        closure.push(frame.scope);
         let frame = Frame { scope, closure, class: None, is_namespace: false, ..frame.clone() };
         self.frames.push(frame);
         let result = self.generate(generators, true, &mut |machine, certain| {
@@ -1205,8 +1204,7 @@ impl<'a> Machine<'a> {
         let Some(one) = one else { return Ok(None) };
         let scope = self.heap.allocate(Shape::Scope);
         let frame = self.frame();
-        let mut closure = frame.closure.clone();
-        closure.push(frame.scope);
+        let closure = frame.scopes_for_inner();
         let frame = Frame { scope, closure, class: None, is_namespace: false, ..frame.clone() };
         self.frames.push(frame);
         let truth = self.assign(&generator.target, character).and_then(|()| {

@@ -1,11 +1,13 @@
 //! Runs a program from its production entry and says what came of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use flaskseal_core::{FileId, Span};
 use flaskseal_python::ast;
 
 use crate::call::Arguments;
+use crate::called::Called;
 use crate::environment::Environment;
 use crate::event::{Context, Decorated, Event, Incomplete};
 use crate::fact::Fact;
@@ -49,7 +51,9 @@ pub struct Evaluation {
     pub outcome: Outcome,
     /// Flask applications in order of creation; the one that the entry serves first.
     pub apps: Vec<App>,
-    pub events: Vec<Event>,
+    pub events: Vec<Arc<Event>>,
+    /// Those of the events that come from functions which were called on their own.
+    pub(crate) alone: Range<usize>,
     pub decorated: Vec<Decorated>,
     pub functions: Vec<FunctionResult>,
     /// How many views there are, whoever serves them.
@@ -134,12 +138,21 @@ impl Hook {
     }
 }
 
-/// What a function returns when it is called on its own, with arguments that are not known.
+/// What a function returns: a view, or a function that is called on its own, with arguments that are not known.
 #[derive(Clone, Debug)]
 pub struct FunctionResult {
     pub span: Span,
     pub qualified_name: Arc<str>,
-    pub returns: Fact,
+    pub returns: Arc<Fact>,
+    /// It was called as the router does, or when something went wrong there.
+    pub is_view: bool,
+}
+
+impl FunctionResult {
+    pub(crate) fn of(function: &crate::heap::Function<'_>, returns: Fact, is_view: bool) -> Self {
+        let qualified_name = function.qualified_name.clone();
+        Self { span: function.span, qualified_name, returns: Arc::new(returns), is_view }
+    }
 }
 
 impl App {
@@ -167,12 +180,13 @@ impl App {
 const MAX_SCRIPT_ELEMENTS: usize = 10_000;
 
 /// Evaluates the start-up from an entry, then every function that requests can reach, then what only `python FILE`
-/// would run: in the loaded files and in `scripts`.
+/// would run: in the loaded files and in `scripts`. What is `called` already is not called again.
 pub fn evaluate(
     program: &Program<'_>,
     environment: &Environment,
     target: &Target,
     scripts: &[FileId],
+    called: &Called,
 ) -> Evaluation {
     let mut machine = Machine::new(program, environment);
     begin(&mut machine);
@@ -194,6 +208,7 @@ pub fn evaluate(
         apps.iter_mut().for_each(App::forget_certainty);
     }
     let mut functions = Vec::new();
+    let mut alone = 0..0;
     let mut views = 0;
     let orphan = match target {
         Target::Orphan { file } => Some(*file),
@@ -204,14 +219,31 @@ pub fn evaluate(
         routes.push(crate::flask::routes_of_all(&mut machine));
         machine.heap.commit();
         views = routes.iter().map(Vec::len).sum();
-        functions = serve(&mut machine, &routes, orphan);
+        (functions, alone) = serve(&mut machine, &routes, orphan, called);
     } else if !machine.apps.is_empty() {
         load_lazy_imports(&mut machine);
         machine.heap.commit();
         views = routes.iter().map(Vec::len).sum();
-        functions = serve(&mut machine, &routes, None);
+        (functions, alone) = serve(&mut machine, &routes, None, called);
         run_main_blocks(&mut machine, scripts);
     }
+    Evaluation {
+        outcome,
+        loaded: loaded_files(&machine),
+        apps,
+        events: machine.events,
+        alone,
+        decorated: machine.decorated,
+        functions,
+        views,
+        incomplete: machine.incomplete.into_iter().collect(),
+        calls_resolved: machine.calls_resolved,
+        calls_unresolved: machine.calls_unresolved,
+    }
+}
+
+/// The files of the modules that are loaded, in order.
+fn loaded_files(machine: &Machine<'_>) -> Vec<FileId> {
     let mut loaded: Vec<FileId> = machine
         .modules
         .values()
@@ -223,18 +255,7 @@ pub fn evaluate(
         .collect();
     loaded.sort();
     loaded.dedup();
-    Evaluation {
-        outcome,
-        apps,
-        events: machine.events,
-        decorated: machine.decorated,
-        functions,
-        views,
-        incomplete: machine.incomplete.into_iter().collect(),
-        loaded,
-        calls_resolved: machine.calls_resolved,
-        calls_unresolved: machine.calls_unresolved,
-    }
+    loaded
 }
 
 /// Code runs inside a frame; this one stands for the server that calls the application.
@@ -242,7 +263,7 @@ fn begin(machine: &mut Machine<'_>) {
     let server = machine.heap.allocate(Shape::Module { name: "".into(), file: None });
     machine.frames.push(crate::machine::Frame {
         scope: server,
-        closure: Vec::new(),
+        closure: Arc::default(),
         module: server,
         file: FileId(0),
         function: None,
@@ -601,16 +622,18 @@ fn lazy_imports(body: &[ast::Stmt]) -> Vec<&ast::Stmt> {
 
 /// Calls every view as requests do, then every other function of the loaded modules once, with arguments that are not
 /// known: those of one file, where only it is asked for. What it does to the application's state does not last.
+/// Answers with the results, and which of the events come from functions that are no views.
 fn serve(
     machine: &mut Machine<'_>,
     routes: &[Vec<crate::flask::RouteValue>],
     only: Option<FileId>,
-) -> Vec<FunctionResult> {
+    called: &Called,
+) -> (Vec<FunctionResult>, Range<usize>) {
     machine.context = Context::Request;
     machine.serving = true;
     let mut results = crate::serve::views(machine, routes);
     let mut seen: rustc_hash::FxHashSet<Span> = results.iter().map(|result| result.span).collect();
-    let functions: Vec<(ObjectId, Arc<crate::heap::Function<'_>>)> = machine
+    let functions = machine
         .heap
         .ids()
         .filter_map(|id| match &machine.heap.get(id).shape {
@@ -621,8 +644,10 @@ fn serve(
             only.is_none_or(|file| file == function.file)
                 && !matches!(function.code, crate::heap::Code::Lambda(_))
                 && seen.insert(function.span)
-        })
-        .collect();
+        });
+    let (known, functions): (Vec<_>, Vec<_>) =
+        functions.partition(|(_, function)| called.function(function.span).is_some());
+    let first = machine.events.len();
     results.extend(machine.run_all(&functions, |machine, (id, function)| {
         let returns = isolated(machine, |machine| {
             let arguments = request_arguments(machine, function);
@@ -631,10 +656,27 @@ fn serve(
                 Err(_) => Fact::UNKNOWN,
             }
         });
-        FunctionResult { span: function.span, qualified_name: function.qualified_name.clone(), returns }
+        FunctionResult::of(function, returns, false)
     }));
+    let alone = first..machine.events.len();
+    if !known.is_empty() {
+        results.extend(known.iter().filter_map(|(_, function)| called.function(function.span)).cloned());
+        add_called(machine, called);
+    }
     results.sort_by_key(|result| result.span);
-    results
+    (results, alone)
+}
+
+/// Adds what an earlier start noted in the files that this one loads, too.
+fn add_called(machine: &mut Machine<'_>, called: &Called) {
+    for file in loaded_files(machine) {
+        machine.events.extend(called.events(file).iter().cloned());
+        for decorated in called.decorated(file) {
+            if machine.known_decorated.insert(decorated.function) {
+                machine.decorated.push(decorated.clone());
+            }
+        }
+    }
 }
 
 /// Runs what stands under `if __name__ == "__main__":`, for findings that say so.
@@ -749,7 +791,7 @@ pub fn evaluate_file(
 
 /// The calls with a role that a file makes which runs as a script, from the first working directory of the program.
 /// Lists in them are whole, however long.
-pub fn evaluate_script(program: &Program<'_>, environment: &Environment, file: FileId) -> Vec<Event> {
+pub fn evaluate_script(program: &Program<'_>, environment: &Environment, file: FileId) -> Vec<Arc<Event>> {
     let mut machine = Machine::new(program, environment);
     machine.max_elements = MAX_SCRIPT_ELEMENTS;
     machine.main = Some(file);

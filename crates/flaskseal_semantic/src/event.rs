@@ -79,7 +79,7 @@ pub struct Incomplete {
 
 impl Machine<'_> {
     pub(crate) fn note_call(&mut self, path: &str, receiver: Option<&Value>, arguments: &Arguments) {
-        if !self.program.models.is_watched(path) {
+        if !self.lexicon.is_watched(self.program.models, path) {
             return;
         }
         let positional: Vec<Fact> = arguments.positional.iter().map(|value| self.fact(value)).collect();
@@ -109,7 +109,7 @@ impl Machine<'_> {
             context: self.context,
             is_tainted,
         };
-        self.events.push(event);
+        self.events.push(Arc::new(event));
     }
 
     /// The object whose method is called, without what it contains: an application would bring its configuration along

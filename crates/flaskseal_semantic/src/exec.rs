@@ -1,6 +1,6 @@
 //! Statements.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use flaskseal_python::{Name, ast, ast::Stmt};
 
@@ -690,10 +690,7 @@ impl<'a> Machine<'a> {
             Code::Lambda(node) => self.span(node),
         };
         let frame = self.frame();
-        let mut closure = frame.closure.clone();
-        if !frame.is_namespace {
-            closure.push(frame.scope);
-        }
+        let closure = frame.scopes_for_definition();
         let qualified_name = match (&frame.class, &frame.function) {
             (None, None) => Arc::from(name),
             (Some(_), _) => Arc::from(format!("{}.{name}", frame.qualified_name)),
@@ -708,6 +705,7 @@ impl<'a> Machine<'a> {
             defaults,
             class: frame.class,
             span,
+            fact: OnceLock::new(),
         };
         let id = self.heap.allocate(Shape::Function(Arc::new(function)));
         Ok(Value::object(id).at(Some(span)))
@@ -720,10 +718,7 @@ impl<'a> Machine<'a> {
         class: Option<crate::heap::ObjectId>,
     ) -> Frame<'a> {
         let frame = self.frame();
-        let mut closure = frame.closure.clone();
-        if !frame.is_namespace {
-            closure.push(frame.scope);
-        }
+        let closure = frame.scopes_for_definition();
         Frame {
             scope,
             closure,

@@ -308,10 +308,13 @@ impl Machine<'_> {
                     .collect(),
                 open: dict.rest.is_some() || dict.entries.len() > self.max_elements,
             },
-            Shape::Function(function) => FactKind::Function(Arc::new(FunctionFact {
-                qualified_name: function.qualified_name.clone(),
-                span: function.span,
-            })),
+            Shape::Function(function) => {
+                let fact = || {
+                    let qualified_name = function.qualified_name.clone();
+                    Arc::new(FunctionFact { qualified_name, span: function.span })
+                };
+                FactKind::Function(function.fact.get_or_init(fact).clone())
+            }
             Shape::Class(_) => FactKind::Class(self.class_fact(&Value::object(id))),
             Shape::Instance { class } => {
                 let attributes = object
@@ -331,21 +334,25 @@ impl Machine<'_> {
     }
 
     pub(crate) fn class_fact(&self, class: &Value) -> Arc<ClassFact> {
-        let name = |value: &Value| -> Arc<str> {
-            match &value.kind {
-                Kind::Path(path) => path.clone(),
-                Kind::Object(id) => match self.class(*id) {
-                    Some(class) => format!("{}.{}", class.module, class.qualified_name).into(),
-                    None => "?".into(),
-                },
-                _ => "?".into(),
-            }
-        };
         let known = class.as_object().and_then(|id| self.class(id));
-        Arc::new(ClassFact {
-            name: name(class),
-            span: known.map(|class| class.span),
-            ancestors: known.map(|class| class.ancestors.iter().map(name).collect()).unwrap_or_default(),
-        })
+        let Some(known) = known else {
+            return Arc::new(ClassFact { name: self.class_name(class), span: None, ancestors: Vec::new() });
+        };
+        let fact = || {
+            let ancestors = known.ancestors.iter().map(|ancestor| self.class_name(ancestor)).collect();
+            Arc::new(ClassFact { name: self.class_name(class), span: Some(known.span), ancestors })
+        };
+        known.fact.get_or_init(fact).clone()
+    }
+
+    fn class_name(&self, class: &Value) -> Arc<str> {
+        match &class.kind {
+            Kind::Path(path) => path.clone(),
+            Kind::Object(id) => match self.class(*id) {
+                Some(class) => format!("{}.{}", class.module, class.qualified_name).into(),
+                None => "?".into(),
+            },
+            _ => "?".into(),
+        }
     }
 }

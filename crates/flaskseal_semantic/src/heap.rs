@@ -4,13 +4,14 @@
 //! and the other branch run from the same start; joining then touches only what was written. The cost of a branch
 //! is the number of its writes, never the size of the heap.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use flaskseal_core::{FileId, Span};
 use flaskseal_python::{Name, ast};
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use crate::fact::{ClassFact, FunctionFact};
 use crate::guard::Guard;
 use crate::value::{Alternative, Key, Value};
 
@@ -86,12 +87,14 @@ pub(crate) struct Function<'a> {
     pub file: FileId,
     pub module: ObjectId,
     /// Enclosing function scopes, innermost last; class bodies are not among them.
-    pub closure: Vec<ObjectId>,
+    pub closure: Arc<[ObjectId]>,
     /// Values of parameter defaults, by parameter name.
     pub defaults: Vec<(Name, Value)>,
     /// The class in whose body it stands, for `super()`.
     pub class: Option<ObjectId>,
     pub span: Span,
+    /// What rules see of it; made when the first fact needs it, and shared by all.
+    pub fact: OnceLock<Arc<FunctionFact>>,
 }
 
 #[derive(Debug)]
@@ -101,6 +104,8 @@ pub(crate) struct Class {
     /// C3 linearisation after the class itself: classes of the program and paths of library classes.
     pub ancestors: Vec<Value>,
     pub span: Span,
+    /// As a function has it.
+    pub fact: OnceLock<Arc<ClassFact>>,
 }
 
 /// Where in an object a write went.
@@ -367,7 +372,7 @@ impl<'a> Heap<'a> {
         while self.journal.len() > mark.journal {
             let Some(Change { object, place, old }) = self.journal.pop() else { break };
             if object.0 < mark.objects {
-                let content = self.swap(object, &place, old);
+                let content = self.get_mut(object).swap(&place, old);
                 see((object, place), content);
             }
         }
@@ -525,9 +530,9 @@ impl<'a> Heap<'a> {
     }
 
     fn write(&mut self, id: ObjectId, place: Place, content: Content<'a>) {
-        let old = self.swap(id, &place, content);
         let epoch = self.epoch;
         let object = self.get_mut(id);
+        let old = object.swap(&place, content);
         let is_kept = match place {
             Place::Shape => std::mem::replace(&mut object.kept, epoch) == epoch,
             Place::Attribute(_) | Place::Entry(_) => object.born == epoch,
@@ -536,24 +541,25 @@ impl<'a> Heap<'a> {
             self.journal.push(Change { object: id, place, old });
         }
     }
+}
 
+impl<'a> Object<'a> {
     /// Puts something into a place and gives what was there.
-    fn swap(&mut self, object: ObjectId, place: &Place, content: Content<'a>) -> Content<'a> {
-        let object = self.get_mut(object);
+    fn swap(&mut self, place: &Place, content: Content<'a>) -> Content<'a> {
         match (place, content) {
             (Place::Attribute(name), Content::Value(Some(value))) => {
-                Content::Value(object.attributes.insert(name.clone(), value))
+                Content::Value(self.attributes.insert(name.clone(), value))
             }
             (Place::Attribute(name), Content::Value(None)) => {
-                Content::Value(object.attributes.shift_remove(name))
+                Content::Value(self.attributes.shift_remove(name))
             }
-            (Place::Entry(key), Content::Value(value)) => match (&mut object.shape, value) {
+            (Place::Entry(key), Content::Value(value)) => match (&mut self.shape, value) {
                 (Shape::Dict(dict), Some(value)) => Content::Value(dict.entries.insert(key.clone(), value)),
                 (Shape::Dict(dict), None) => Content::Value(dict.entries.shift_remove(key)),
                 _ => Content::Value(None),
             },
             (Place::Shape, Content::Shape(mut shape)) => {
-                std::mem::swap(&mut object.shape, &mut *shape);
+                std::mem::swap(&mut self.shape, &mut *shape);
                 Content::Shape(shape)
             }
             (Place::Attribute(_) | Place::Entry(_), content @ Content::Shape(_))

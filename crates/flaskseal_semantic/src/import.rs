@@ -26,7 +26,7 @@ impl<'a> Machine<'a> {
                 result = Value::object(*id);
                 continue;
             }
-            match self.program.locate(prefix) {
+            match self.locate(prefix) {
                 // What functions import was run before requests are served; what is left failed then.
                 Located::File(_) if self.serving => return Ok(Value::UNKNOWN.at(Some(span))),
                 Located::File(file) => {
@@ -67,6 +67,15 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(result)
+    }
+
+    fn locate(&mut self, dotted: &str) -> Located {
+        if let Some(known) = self.located.get(dotted) {
+            return known.clone();
+        }
+        let located = self.program.locate(dotted);
+        self.located.insert(dotted.into(), located.clone());
+        located
     }
 
     fn load(&mut self, dotted: &str, file: FileId) -> Result<ObjectId, Raised> {
@@ -201,7 +210,7 @@ impl<'a> Machine<'a> {
             return Ok(value.without_absent().under(&self.guard));
         }
         let submodule = format!("{dotted}.{name}");
-        match self.program.locate(&submodule) {
+        match self.locate(&submodule) {
             Located::Elsewhere => {}
             _ => return self.import_module(&submodule, span),
         }

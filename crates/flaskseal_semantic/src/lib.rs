@@ -13,6 +13,7 @@ mod ambiguity;
 mod buffer;
 mod builtins;
 mod call;
+mod called;
 mod configparser;
 mod connexion;
 mod container;
@@ -30,6 +31,7 @@ mod format;
 mod guard;
 mod heap;
 mod import;
+mod lexicon;
 mod library;
 mod limits;
 mod machine;
@@ -58,6 +60,7 @@ mod worker;
 
 pub use alphabet::Alphabet;
 pub use ambiguity::{Blowup, Growth};
+pub use called::Called;
 pub use connexion::Operation;
 pub use environment::{Environment, Variable, VariableValue};
 pub use evaluate::{

@@ -12,10 +12,11 @@ use crate::event::{Context, Decorated, Event, Incomplete};
 use crate::flask::RouteValue;
 use crate::guard::Guard;
 use crate::heap::{Class, Delta, Dict, Function, Heap, List, Mark, ObjectId, Shape, Taken};
+use crate::lexicon::Lexicon;
 use crate::limits::Identity;
 use crate::origin::Origin;
 use crate::pattern::Pattern;
-use crate::program::Program;
+use crate::program::{Located, Program};
 use crate::truth::Truth;
 use crate::value::{Alternative, Kind, Value};
 
@@ -48,7 +49,7 @@ pub(crate) struct Exit<'a> {
 pub(crate) struct Frame<'a> {
     pub scope: ObjectId,
     /// Scopes that names are looked up in after `scope`, innermost last.
-    pub closure: Vec<ObjectId>,
+    pub closure: Arc<[ObjectId]>,
     pub module: ObjectId,
     pub file: FileId,
     pub function: Option<Arc<Function<'a>>>,
@@ -61,6 +62,18 @@ pub(crate) struct Frame<'a> {
     pub nonlocals: Vec<Name>,
     /// What a generator has yielded.
     pub yields: Option<ObjectId>,
+}
+
+impl Frame<'_> {
+    /// The scopes that names are looked up in from a scope inside this one.
+    pub(crate) fn scopes_for_inner(&self) -> Arc<[ObjectId]> {
+        self.closure.iter().copied().chain([self.scope]).collect()
+    }
+
+    /// The same for a function or class that is defined here: names of a namespace are not seen from inside.
+    pub(crate) fn scopes_for_definition(&self) -> Arc<[ObjectId]> {
+        if self.is_namespace { self.closure.clone() } else { self.scopes_for_inner() }
+    }
 }
 
 /// Steps for a start-up: far more than real ones need, and a bound for the rest.
@@ -97,7 +110,7 @@ pub(crate) struct Machine<'a> {
     pub base_guard: Guard,
     /// Calls are followed this deep.
     pub max_depth: usize,
-    pub events: Vec<Event>,
+    pub events: Vec<Arc<Event>>,
     /// Containers in facts are cut after this many elements.
     pub max_elements: usize,
     pub incomplete: IndexSet<Incomplete, FxBuildHasher>,
@@ -127,6 +140,9 @@ pub(crate) struct Machine<'a> {
     pub in_view: bool,
     /// The request's path is a constant: the view is served under rules without converters.
     pub is_path_constant: bool,
+    pub lexicon: Lexicon,
+    /// What dotted names stand for.
+    pub located: FxHashMap<Arc<str>, Located>,
     /// Whether a function yields, by where it stands.
     pub generators: FxHashMap<Span, bool>,
     /// Regular expressions by their flags and text; `None` for those that are not understood.
@@ -171,6 +187,8 @@ impl<'a> Machine<'a> {
             reads_unseen_settings: false,
             in_view: false,
             is_path_constant: false,
+            lexicon: Lexicon::default(),
+            located: FxHashMap::default(),
             generators: FxHashMap::default(),
             patterns: FxHashMap::default(),
         }
@@ -488,7 +506,7 @@ impl<'a> Machine<'a> {
     ) -> Flow {
         let frame = Frame {
             scope: module,
-            closure: Vec::new(),
+            closure: Arc::default(),
             module,
             file,
             function: None,

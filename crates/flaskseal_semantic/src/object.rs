@@ -1,6 +1,6 @@
 //! Objects: attributes, items, classes and their order of resolution.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use flaskseal_core::Span;
 use flaskseal_python::{Name, ast};
@@ -43,11 +43,11 @@ impl<'a> Machine<'a> {
         Ok(match &object.kind {
             Kind::Path(path) => {
                 let value = self.path_attribute(path, name);
-                let found = value.as_path().map(Arc::from);
-                match found.and_then(|path| crate::request::input(self, &path, span)) {
-                    Some(input) => input,
-                    None => value.at(here).tainted(object.taint.clone()),
-                }
+                let input = match &value.kind {
+                    Kind::Path(path) => crate::request::input(self, path, span),
+                    _ => None,
+                };
+                input.unwrap_or_else(|| value.at(here).tainted(object.taint.clone()))
             }
             Kind::Object(id) => self.object_attribute(*id, name, span)?,
             Kind::Str(_)
@@ -79,19 +79,23 @@ impl<'a> Machine<'a> {
         if path.len() > MAX_PATH {
             return Value::UNKNOWN;
         }
-        if let Some(value) = self.heap.attribute(self.placed, &format!("{path}.{name}")) {
+        let attribute = self.lexicon.attribute(self.program.models, path, name);
+        if let Some(value) = self.heap.attribute(self.placed, &attribute.written) {
             return value.without_absent().under(&self.guard);
         }
-        self.canonical(&format!("{path}.{name}"))
+        self.at_path(attribute.canonical)
     }
 
     /// The value at a library's path, under the name that its definition has.
     pub(crate) fn canonical(&mut self, path: &str) -> Value {
-        let path = self.program.models.canonical(path);
-        if &*path == "os.environ" {
+        self.at_path(self.program.models.canonical(path))
+    }
+
+    fn at_path(&self, canonical: Arc<str>) -> Value {
+        if &*canonical == "os.environ" {
             return Value::object(self.environ);
         }
-        Value::path(path)
+        Value::path(canonical)
     }
 
     fn object_attribute(&mut self, id: ObjectId, name: &str, span: Span) -> Evaluated {
@@ -758,7 +762,8 @@ impl<'a> Machine<'a> {
             _ => Arc::from(""),
         };
         let ancestors = self.linearise(&bases, span);
-        let class = Class { qualified_name: qualified_name.clone(), module, ancestors, span };
+        let class =
+            Class { qualified_name: qualified_name.clone(), module, ancestors, span, fact: OnceLock::new() };
         let id = self.heap.allocate(Shape::Class(Arc::new(class)));
         for (name, value) in keywords {
             self.heap.set_attribute(id, Name::new(format!("@{name}")), value);

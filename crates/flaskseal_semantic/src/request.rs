@@ -58,7 +58,7 @@ pub(crate) fn item(machine: &Machine<'_>, path: &Arc<str>, key: &Value, span: Sp
     Some(text(&item_path(path, key)?, span))
 }
 
-fn item_path(path: &Arc<str>, key: &Value) -> Option<Arc<str>> {
+fn item_path(path: &str, key: &Value) -> Option<Arc<str>> {
     let value = match Key::of(key) {
         Some(Key::Str(text)) => extend_path(path, format_args!("[{text:?}]")),
         Some(Key::Int(index)) => extend_path(path, format_args!("[{index}]")),
@@ -75,19 +75,18 @@ pub(crate) fn call(
     arguments: &Arguments,
 ) -> Result<Option<Value>, Raised> {
     let Some((receiver, method)) = path.rsplit_once('.') else { return Ok(None) };
-    let receiver: Arc<str> = receiver.into();
     let span = arguments.span;
-    match machine.program.models.input(&receiver) {
-        Some(Gives::Texts) => return texts_method(machine, &receiver, method, arguments),
+    match machine.program.models.input(receiver) {
+        Some(Gives::Texts) => return texts_method(machine, &receiver.into(), method, arguments),
         Some(Gives::Files) if matches!(method, "get" | "pop" | "setdefault") => {
             let Some(key) = arguments.get(0, "key") else { return Ok(None) };
-            let Some(path) = item_path(&receiver, key) else { return Ok(None) };
+            let Some(path) = item_path(receiver, key) else { return Ok(None) };
             let origin = Arc::new(Origin::request(path.clone(), span));
             let file = Value::path(path).at(Some(span)).tainted(Some(origin));
             return Ok(Some(Value::either(file, Value::NONE)));
         }
         Some(Gives::Files) if method == "getlist" => {
-            let Some(path) = item_path(&receiver, arguments.get(0, "key").unwrap_or(&Value::UNKNOWN)) else {
+            let Some(path) = item_path(receiver, arguments.get(0, "key").unwrap_or(&Value::UNKNOWN)) else {
                 return Ok(None);
             };
             let origin = Arc::new(Origin::request(path.clone(), span));
@@ -114,23 +113,23 @@ pub(crate) fn call(
         }));
     };
     let inner = |suffix: std::fmt::Arguments<'_>| {
-        extend_path(&receiver, suffix).at(Some(span)).tainted(Some(taint.clone()))
+        extend_path(receiver, suffix).at(Some(span)).tainted(Some(taint.clone()))
     };
     Ok(match method {
         // Mappings.
         "get" | "pop" | "setdefault" if !arguments.positional.is_empty() => {
-            let Some(path) = item_path(&receiver, &arguments.positional[0]) else { return Ok(None) };
+            let Some(path) = item_path(receiver, &arguments.positional[0]) else { return Ok(None) };
             let found = Value::path(path).at(Some(span)).tainted(Some(taint.clone()));
             let default = arguments.get(1, "default").cloned().unwrap_or(Value::NONE);
             Some(Value::either(found, default))
         }
         "items" if arguments.positional.is_empty() => {
-            let key = Value::from(tainted_text(&receiver, "keys", taint, span)).at(Some(span));
+            let key = Value::from(tainted_text(receiver, "keys", taint, span)).at(Some(span));
             let pair = Value::tuple([key, inner(format_args!("[*]"))]);
             Some(machine.list_of(List { rest: Some(pair), ..List::default() }))
         }
         "keys" if arguments.positional.is_empty() => {
-            let key = Value::from(tainted_text(&receiver, "keys", taint, span)).at(Some(span));
+            let key = Value::from(tainted_text(receiver, "keys", taint, span)).at(Some(span));
             Some(machine.list_of(List { rest: Some(key), ..List::default() }))
         }
         "values" if arguments.positional.is_empty() => {
@@ -139,12 +138,12 @@ pub(crate) fn call(
         "copy" if arguments.positional.is_empty() => Some(inner(format_args!(""))),
         // Files and streams.
         "read" | "readline" | "getvalue" => {
-            let rope = tainted_text(&receiver, method, taint, span);
+            let rope = tainted_text(receiver, method, taint, span);
             Some(Value::new(Kind::Bytes(Bytes::Encoded(rope)), Some(span)))
         }
         // What JSON calls a string has a string's methods.
         _ if is_text_method(method) => {
-            let rope = structure_text(&receiver, taint, span);
+            let rope = structure_text(&receiver.into(), taint, span);
             crate::text::call(machine, &rope, method, arguments)
         }
         _ => None,
@@ -382,8 +381,8 @@ pub(crate) fn opaque(
 ) -> Evaluated {
     let span = arguments.span;
     let result = extend_path(path, format_args!("()")).at(Some(span));
-    if let Some(path) = result.as_path().map(Arc::from)
-        && let Some(value) = input(machine, &path, span)
+    if let Kind::Path(path) = &result.kind
+        && let Some(value) = input(machine, path, span)
     {
         return Ok(value);
     }

@@ -1,5 +1,7 @@
 //! Requests to views: each view is called as the router calls it, with what its rules take from the path.
 
+use std::sync::Arc;
+
 use flaskseal_core::{FileId, Span};
 use flaskseal_python::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -19,7 +21,7 @@ struct Entry {
     /// The rules under which it is called.
     rules: Vec<String>,
     /// The function that was written as the view, below its decorators.
-    function: Option<(Span, std::sync::Arc<str>)>,
+    function: Option<(Span, Arc<str>)>,
     /// The blueprints of its endpoints; empty text for the application itself.
     blueprints: Vec<String>,
     /// What its blueprint runs before it.
@@ -28,7 +30,7 @@ struct Entry {
 
 /// Calls every view of the routes.
 pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Vec<FunctionResult> {
-    let mut written: FxHashMap<FileId, Vec<(Span, std::sync::Arc<str>)>> = FxHashMap::default();
+    let mut written: FxHashMap<FileId, Vec<(Span, Arc<str>)>> = FxHashMap::default();
     for id in machine.heap.ids() {
         if let Shape::Function(function) = &machine.heap.get(id).shape {
             let known = written.entry(function.span.file).or_default();
@@ -84,11 +86,7 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
                     machine.note_view_return(entry.function.as_ref(), &function, &value);
                     Some(machine.fact(&value))
                 });
-                let result = result.map(|returns| FunctionResult {
-                    span: function.span,
-                    qualified_name: function.qualified_name.clone(),
-                    returns,
-                });
+                let result = result.map(|returns| FunctionResult::of(&function, returns, true));
                 result.into_iter().collect()
             }
             Shape::Instance { .. } => class_view(machine, entry),
@@ -123,11 +121,7 @@ fn error_handlers(machine: &mut Machine<'_>) -> Vec<FunctionResult> {
             machine.note_view_return(None, &function, &value);
             Some(machine.fact(&value))
         });
-        results.extend(result.map(|returns| FunctionResult {
-            span: function.span,
-            qualified_name: function.qualified_name.clone(),
-            returns,
-        }));
+        results.extend(result.map(|returns| FunctionResult::of(&function, returns, true)));
     }
     results
 }
@@ -180,7 +174,7 @@ fn enter(machine: &mut Machine<'_>, entry: &Entry) {
 }
 
 /// The function of a file whose text, its decorators included, holds a place; the innermost one.
-fn innermost(functions: &[(Span, std::sync::Arc<str>)], at: Span) -> Option<(Span, std::sync::Arc<str>)> {
+fn innermost(functions: &[(Span, Arc<str>)], at: Span) -> Option<(Span, Arc<str>)> {
     let holding = functions.iter().filter(|(span, _)| span.range.encloses(at.range));
     holding.min_by_key(|(span, _)| span.range.end - span.range.start).cloned()
 }
@@ -224,18 +218,14 @@ fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
             machine.note_view_return(None, &function, &value);
             Some(machine.fact(&value))
         });
-        results.extend(result.map(|returns| FunctionResult {
-            span: function.span,
-            qualified_name: function.qualified_name.clone(),
-            returns,
-        }));
+        results.extend(result.map(|returns| FunctionResult::of(&function, returns, true)));
     }
     results
 }
 
 impl<'a> Machine<'a> {
     /// Under which guard a hook lets a request through: where it returns `None`.
-    fn call_for_guard(&mut self, function: &std::sync::Arc<Function<'a>>, id: ObjectId) -> Option<Guard> {
+    fn call_for_guard(&mut self, function: &Arc<Function<'a>>, id: ObjectId) -> Option<Guard> {
         let value = self.call_function(function, id, Arguments::none(function.span)).ok()?;
         let passed = value.alternatives().into_iter().filter(|alternative| {
             matches!(alternative.value.kind, Kind::None | Kind::Unknown | Kind::Path(_))
@@ -245,19 +235,14 @@ impl<'a> Machine<'a> {
     }
 
     /// What a view answers, as an event of its own: `flask.view.return`.
-    fn note_view_return(
-        &mut self,
-        written: Option<&(Span, std::sync::Arc<str>)>,
-        called: &Function<'_>,
-        value: &Value,
-    ) {
+    fn note_view_return(&mut self, written: Option<&(Span, Arc<str>)>, called: &Function<'_>, value: &Value) {
         // Each return statement is an answer of its own.
         for alternative in value.alternatives() {
             let before = self.events.len();
             let value = alternative.value;
             let arguments = Arguments::of(value.at.unwrap_or(called.span), [value]);
             self.note_call("flask.view.return", None, &arguments);
-            if let Some(event) = self.events.get_mut(before) {
+            if let Some(event) = self.events.get_mut(before).and_then(Arc::get_mut) {
                 let (span, name) = match written {
                     Some((span, name)) => (*span, name.clone()),
                     None => (called.span, called.qualified_name.clone()),

@@ -587,6 +587,7 @@ fn named_tuple(machine: &mut Machine<'_>, name: &Value, arguments: &Arguments) -
         module: "".into(),
         ancestors: Vec::new(),
         span: arguments.span,
+        fact: std::sync::OnceLock::new(),
     };
     let id = machine.heap.allocate(Shape::Class(std::sync::Arc::new(class)));
     machine.heap.set_attribute(id, Name::new_static("@fields"), Value::tuple(fields));

@@ -1,6 +1,8 @@
 //! Work on all cores: each job starts from the same state, and none sees what another does. What they note is put
 //! together in the order of the jobs, so that the number of threads changes nothing.
 
+use std::sync::Arc;
+
 use flaskseal_core::Span;
 use indexmap::IndexSet;
 use rayon::prelude::*;
@@ -14,7 +16,7 @@ const MIN_JOBS: usize = 16;
 
 /// What a job noted.
 struct Notes {
-    events: Vec<Event>,
+    events: Vec<Arc<Event>>,
     incomplete: IndexSet<Incomplete, FxBuildHasher>,
     decorated: Vec<Decorated>,
     calls_resolved: usize,
@@ -31,7 +33,7 @@ const MAX_COMPARED: usize = 8;
 
 impl Known {
     /// Whether a call that is about to be the last of the events is none of those before.
-    fn is_new(&mut self, events: &[Event], event: &Event) -> bool {
+    fn is_new(&mut self, events: &[Arc<Event>], event: &Arc<Event>) -> bool {
         if event.is_tainted {
             return true;
         }

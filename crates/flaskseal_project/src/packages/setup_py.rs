@@ -38,8 +38,11 @@ pub(super) fn read(tree: &Tree, parsed: &ParsedTree, file: FileId) -> Option<Man
     };
     let environment = Environment { variables: Vec::new(), complete: false };
     let events = evaluate_script(&program, &environment, file);
-    let calls: Vec<&Event> =
-        events.iter().filter(|event| program.models.has_role(&event.path, SETUP)).collect();
+    let calls: Vec<&Event> = events
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|event: &&Event| program.models.has_role(&event.path, SETUP))
+        .collect();
     let manifest = Manifest { kind: ManifestKind::SetupPy, ..read_requirements("") };
     let mut reader = Reader { file, written, place: TextRange::default(), manifest };
     if calls.is_empty() {

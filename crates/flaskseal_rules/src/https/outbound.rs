@@ -24,7 +24,7 @@ pub(super) fn requests<'p>(
                 .or_else(|| name.as_ref().and_then(|name| event.keyword(name))),
             _ => None,
         };
-        Some((event, url))
+        Some((&**event, url))
     })
 }
 

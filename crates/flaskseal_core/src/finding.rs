@@ -1,6 +1,6 @@
 //! One instance of a rule being broken.
 
-use crate::{Confidence, Evidence, RuleId, Severity, Span};
+use crate::{Confidence, Evidence, Request, RuleId, Severity, Span};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
@@ -15,6 +15,8 @@ pub struct Finding {
     pub trail: Vec<Evidence>,
     /// The qualified name of the enclosing class or function, for a fingerprint that survives line moves.
     pub scope: String,
+    /// A request that shows it.
+    pub example: Option<Request>,
     pub fix: Option<Fix>,
     /// Ranges whose text must never be printed, in any format: the contents of secret literals, without their
     /// quotes. A report masks them, and the same text wherever else it would print it.
@@ -60,6 +62,7 @@ impl Finding {
             primary,
             trail: Vec::new(),
             scope: String::new(),
+            example: None,
             fix: None,
             redact: Vec::new(),
             overruled: None,
@@ -101,6 +104,11 @@ impl Finding {
 
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = scope.into();
+        self
+    }
+
+    pub fn with_example(mut self, example: Option<Request>) -> Self {
+        self.example = example;
         self
     }
 

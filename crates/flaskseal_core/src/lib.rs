@@ -25,6 +25,9 @@ pub use machine::{Blind, Kind, Machine, Status};
 mod evidence;
 pub use evidence::{Evidence, Gap};
 
+mod request;
+pub use request::{Body, Request};
+
 mod finding;
 pub use finding::{Applicability, Edit, Finding, Fix, Flaw, Flaws};
 

@@ -133,8 +133,22 @@ struct Finding<'r> {
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<Request>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<Fix>,
     standing: StandingOut<'r>,
+}
+
+/// A request, complete but for `Host` and `Content-Length`.
+#[derive(Serialize)]
+struct Request {
+    method: String,
+    target: String,
+    /// Lines, `name: value`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -306,6 +320,7 @@ impl<'r> Writer<'r> {
             primary: self.claim(&finding.primary),
             trail: finding.trail.iter().map(|step| self.claim(step)).collect(),
             scope: &finding.scope,
+            example: finding.example.as_ref().map(|example| self.request(example)),
             fix: finding.fix.as_ref().map(|fix| self.fix(fix)),
             standing: match standing {
                 Standing::Counts => StandingOut::Counts,
@@ -315,6 +330,16 @@ impl<'r> Writer<'r> {
                 Standing::Baselined { accepted } => StandingOut::Baselined { accepted: accepted.as_deref() },
                 Standing::Overruled { by } => StandingOut::Overruled { by: self.claim(by) },
             },
+        }
+    }
+
+    fn request(&self, request: &flaskseal_core::Request) -> Request {
+        let headers = request.all_headers();
+        Request {
+            method: request.method.clone(),
+            target: self.prose(&request.target),
+            headers: headers.iter().map(|(name, value)| self.prose(&format!("{name}: {value}"))).collect(),
+            body: request.body.as_ref().map(|body| self.prose(&body.text())),
         }
     }
 

@@ -19,7 +19,7 @@ mod transfer;
 
 pub use sink::{Port, Sink};
 pub use template::Made;
-pub use transfer::{Passes, Transfer};
+pub use transfer::{Coding, Passes, Transfer};
 
 static DATA: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data.rs"));
 

@@ -23,6 +23,22 @@ pub struct Transfer {
     pub safe: Option<Port>,
     /// An argument that leaves quotes as they are, where it is false.
     pub quotes: Option<Port>,
+    /// How the text is written that it reads.
+    pub reads: Option<Coding>,
+    /// It writes special characters as entities of HTML.
+    pub escapes_html: bool,
+}
+
+/// A way to write one text in the characters of another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    Base64,
+    /// Base64 with `-` and `_`.
+    Base64Url,
+    Hex,
+    /// `%2f`
+    Percent,
 }
 
 /// What of an argument passes into a result.
@@ -58,6 +74,9 @@ pub(crate) struct TransferRow {
     whole: bool,
     safe: Option<String>,
     quotes: Option<String>,
+    reads: Option<Coding>,
+    #[serde(default)]
+    escapes_html: bool,
     #[serde(default)]
     #[allow(dead_code, reason = "for the reader of the file")]
     doc: String,
@@ -85,6 +104,8 @@ impl TransferRow {
             whole: self.whole,
             safe,
             quotes,
+            reads: self.reads,
+            escapes_html: self.escapes_html,
         };
         Ok((self.path, transfer))
     }

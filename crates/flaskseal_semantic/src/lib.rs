@@ -71,7 +71,7 @@ pub use event::{Context, Decorated, Event, Incomplete};
 pub use fact::{ClassFact, Fact, FactKind, FunctionFact};
 pub use guard::{Guard, States, Texts};
 pub use limits::{Checks, Identity, Limits, Relation};
-pub use origin::{Origin, OriginKind, Step, StepKind};
+pub use origin::{Change, Changes, Coding, Origin, OriginKind, Step, StepKind};
 pub use pattern::{Excluded, Flags, Mode, Pattern, Texts as MatchedTexts};
 pub use program::{Parsed, Program};
 pub use rope::{Hole, Rope, Segment, Source};

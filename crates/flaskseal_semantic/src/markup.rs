@@ -9,6 +9,7 @@ use crate::call::Arguments;
 use crate::heap::{ObjectId, Shape};
 use crate::limits::Identity;
 use crate::machine::Machine;
+use crate::origin::Change;
 use crate::rope::{Hole, Rope, Segment};
 use crate::value::{Kind, Value};
 
@@ -122,7 +123,9 @@ fn escaped(machine: &Machine<'_>, value: &Value) -> Rope {
         Segment::Hole(hole) if hole.alphabet.meets(special.union(Alphabet::of("&"))) => {
             let alphabet = hole.alphabet.without(special).union(entities);
             let identity = hole.identity.as_ref().map(|identity| Identity::named((&**identity, "escape")));
-            Hole { identity, ..hole.changed(alphabet) }.into()
+            let mut escaped = Hole { identity, ..hole.changed(alphabet) };
+            escaped.change(|| Change::EscapedForHtml);
+            escaped.into()
         }
         Segment::Hole(hole) => hole.clone().into(),
     });

@@ -135,7 +135,12 @@ fn collect_names<'a>(test: &'a ast::Expr, names: &mut Vec<&'a Name>, depth: usiz
         ast::Expr::Set(node) => node.elts.iter().collect(),
         ast::Expr::Call(node) => {
             let receiver = match &*node.func {
-                ast::Expr::Name(name) if matches!(name.id.as_str(), "len" | "str" | "isinstance" | "ord") => {
+                ast::Expr::Name(name)
+                    if matches!(
+                        name.id.as_str(),
+                        "len" | "str" | "isinstance" | "ord" | "urlparse" | "urlsplit"
+                    ) =>
+                {
                     None
                 }
                 ast::Expr::Attribute(method) if is_test_method(&method.attr.id) => Some(&*method.value),

@@ -20,7 +20,31 @@ pub struct Origin {
     pub last: Option<Arc<Step>>,
     /// Calls on the way whose effect on it is not known. Each lowers the confidence of what follows from it.
     pub hops: u8,
+    /// What the program does to the text, as far as somebody who sends it has to mind; the newest change first.
+    pub changes: Option<Arc<Changes>>,
 }
+
+/// A change, and what came before it.
+#[derive(Debug)]
+pub struct Changes {
+    pub last: Change,
+    pub before: Option<Arc<Changes>>,
+}
+
+/// What the program does to a text on the way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Reads it as written in this way.
+    Decoded(Coding),
+    /// Writes its special characters as entities of HTML.
+    EscapedForHtml,
+    /// Replaces one text by another, once over the whole.
+    Replaced { from: Arc<str>, to: Arc<str> },
+    /// Lets it through only between these: what follows is what stands between.
+    Between { prefix: Arc<str>, suffix: Arc<str> },
+}
+
+pub use flaskseal_models::Coding;
 
 /// How directly a client controls an input.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -52,7 +76,7 @@ const MAX_STEPS: usize = 12;
 
 impl Origin {
     pub fn request(input: impl Into<Arc<str>>, at: Span) -> Self {
-        Self { kind: OriginKind::Request, input: input.into(), at, last: None, hops: 0 }
+        Self { kind: OriginKind::Request, input: input.into(), at, last: None, hops: 0, changes: None }
     }
 
     /// The origin as that of a value at an access path: an attribute of what a call made of request data may be
@@ -71,6 +95,21 @@ impl Origin {
             std::iter::successors(self.last.as_deref(), |step| step.before.as_deref()).collect();
         steps.reverse();
         steps
+    }
+
+    /// The changes from the newest to the oldest.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        std::iter::successors(self.changes.as_deref(), |changes| changes.before.as_deref())
+            .map(|changes| &changes.last)
+    }
+
+    /// The same input after a change.
+    pub(crate) fn changed(&self, change: Change) -> Self {
+        if self.changes().count() >= MAX_STEPS || self.changes().next() == Some(&change) {
+            return self.clone();
+        }
+        let changes = Changes { last: change, before: self.changes.clone() };
+        Self { changes: Some(Arc::new(changes)), ..self.clone() }
     }
 
     /// The same input one step further.

@@ -13,7 +13,7 @@ use flaskseal_core::Span;
 use crate::alphabet::Alphabet;
 use crate::guard::Guard;
 use crate::limits::{Checks, Identity, Limits, Relation};
-use crate::origin::{Origin, StepKind, stronger};
+use crate::origin::{Change, Origin, StepKind, stronger};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rope {
@@ -85,6 +85,13 @@ impl Hole {
             || text.chars().any(|character| !self.alphabet.contains(character))
     }
 
+    /// Notes what the program did to the text, for where it is a client's.
+    pub(crate) fn change(&mut self, change: impl FnOnce() -> Change) {
+        if let Some(origin) = &self.origin {
+            self.origin = Some(Arc::new(origin.changed(change())));
+        }
+    }
+
     /// The hole under what is known of its text; where that parts it, its middle under what is known of the middle:
     /// `text[1:-1]` was asked about, too.
     fn narrowed(&self, limits: &Limits, guard: &Guard, depth: usize) -> Vec<Segment> {
@@ -133,6 +140,7 @@ impl Hole {
         let how = (&limits.prefix, &limits.suffix);
         let mut rest = hole.made(Relation::Part, hole.alphabet, how);
         rest.checks = hole.checks;
+        rest.change(|| Change::Between { prefix: limits.prefix.clone(), suffix: limits.suffix.clone() });
         for denied in &limits.not_prefixes {
             let mut beyond = denied.strip_prefix(&*limits.prefix).unwrap_or_default().chars();
             if let (Some(only), None) = (beyond.next(), beyond.next()) {

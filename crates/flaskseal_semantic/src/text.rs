@@ -8,7 +8,7 @@ use crate::cut::{Parts, Side};
 use crate::heap::{Dict, List};
 use crate::limits::{Limits, Relation};
 use crate::machine::Machine;
-use crate::origin::stronger;
+use crate::origin::{Change, stronger};
 use crate::rope::{Hole, Rope, Segment, Source};
 use crate::truth::Truth;
 use crate::value::{Bytes, Key, Kind, Type, Value};
@@ -555,17 +555,23 @@ fn replace(machine: &Machine<'_>, rope: &Rope, from: &str, to: &Value, is_limite
     // text itself may come together of what was around it.
     let removed = if is_character && !is_limited { Alphabet::of(from) } else { Alphabet::NONE };
     let origin = stronger(rope.origin(), to.origin());
+    let note = |mut hole: Hole| {
+        if let (Some(to), false) = (to.as_literal(), from.is_empty()) {
+            hole.change(|| Change::Replaced { from: from.into(), to: to.into() });
+        }
+        hole
+    };
     let changed = |hole: &Hole| {
         let left = hole.alphabet.without(removed);
         if to.as_literal() == Some("") {
             let relation =
                 if is_limited || !is_character { Relation::Characters } else { Relation::Without(removed) };
-            return hole.made(relation, left, ("replace", from, is_limited));
+            return note(hole.made(relation, left, ("replace", from, is_limited)));
         }
         let changed =
             Rope::from(hole.clone()).computed(left.union(to.alphabet()), ("replace", from, to.to_string()));
         match changed.as_hole() {
-            Some(changed) => Hole { origin: origin.clone(), ..changed.clone() },
+            Some(changed) => note(Hole { origin: origin.clone(), ..changed.clone() }),
             None => hole.changed(Alphabet::ALL),
         }
     };

@@ -7,6 +7,7 @@ use crate::call::Arguments;
 use crate::limits::Identity;
 use crate::machine::Machine;
 use crate::object::extend_path;
+use crate::origin::Change;
 use crate::rope::{Hole, Rope, Segment, Source};
 use crate::value::{Bytes, Kind, Value};
 
@@ -47,7 +48,8 @@ pub(crate) fn call(machine: &mut Machine<'_>, path: &str, arguments: &Arguments)
                     }
                     _ => rope,
                 };
-                let result = match apply(row, path, &rope, keeps, kept) {
+                let result = apply(row, path, &rope, keeps, kept).map_holes(|hole| noted(row, hole));
+                let result = match result {
                     rope if rope.as_hole().is_some_and(|hole| hole.identity.is_none()) => {
                         let identity = machine.fresh_text();
                         rope.map_holes(|hole| Hole { identity: Some(identity.clone()), ..hole.clone() })
@@ -61,6 +63,17 @@ pub(crate) fn call(machine: &mut Machine<'_>, path: &str, arguments: &Arguments)
             }))
         }
     }
+}
+
+/// The hole with what the function did to its text.
+fn noted(row: &Transfer, hole: &Hole) -> Hole {
+    let mut hole = hole.clone();
+    if let Some(coding) = row.reads {
+        hole.change(|| Change::Decoded(coding));
+    } else if row.escapes_html {
+        hole.change(|| Change::EscapedForHtml);
+    }
+    hole
 }
 
 fn argument<'v>(arguments: &'v Arguments, port: &Port) -> Option<&'v Value> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flaskseal_core::{FileId, Span};
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Event, Fact, FactKind, Rope, Source, StepKind};
+use flaskseal_project::semantic::{Event, Fact, FactKind, Hole, Rope, Source, StepKind};
 
 use super::{alternatives, text};
 
@@ -39,9 +39,14 @@ pub(crate) fn is_html(cx: &Context<'_>, event: &Event, value: &Fact) -> bool {
 
 /// Whether the whole body was made by an encoder of JSON.
 pub(crate) fn is_json(rope: &Rope) -> bool {
-    let Some(hole) = rope.as_hole() else { return false };
+    rope.as_hole().is_some_and(is_json_text)
+}
+
+/// Whether a hole holds what an encoder of JSON wrote, all of it.
+pub(crate) fn is_json_text(hole: &Hole) -> bool {
     let is_encoder = |path: &str| {
         [
+            "jinja2.utils.htmlsafe_json_dumps",
             "json.dumps",
             "simplejson.dumps",
             "ujson.dumps",

@@ -4,9 +4,10 @@
 //! taken to stay in its place.
 
 use flaskseal_core::Severity;
-use flaskseal_project::semantic::{Alphabet, Hole, Rope, Segment};
+use flaskseal_project::semantic::{Alphabet, Change, Hole, Rope, Segment};
 
-use super::Breach;
+use super::answer::is_json_text;
+use super::{Breach, not_a_number};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
@@ -19,6 +20,8 @@ pub(crate) enum Place {
         quote: Option<char>,
         /// The hole is where the value begins.
         is_start: bool,
+        /// For the attribute of an event: inside a string of its script with this quote.
+        inner: Option<char>,
     },
     /// In a script; inside a string with this quote.
     Script(Option<char>),
@@ -57,7 +60,8 @@ fn breach(hole: &Hole, place: &Place) -> Option<Breach<'static>> {
         }
         Place::Tag => {
             let breaks = Alphabet::of(" \t\n/>='\"");
-            Breach::of(hole, "inside a tag", breaks, &[" onfocus=alert(1) autofocus", ">"], high)
+            let payloads = ["x autofocus tabindex=1 onfocus=alert(1) ", "><script>alert(1)</script>", ">"];
+            Breach::of(hole, "inside a tag", breaks, &payloads, high)
         }
         Place::Comment => Breach::of(
             hole,
@@ -74,24 +78,24 @@ fn breach(hole: &Hole, place: &Place) -> Option<Breach<'static>> {
             Severity::Medium,
         ),
         Place::Script(quote) => script(hole, *quote, "inside a script"),
-        Place::Attribute { name, quote, is_start } => {
+        Place::Attribute { name, quote, is_start, inner } => {
             if name.starts_with("on") {
                 // Entities are decoded before the script is read: escaping for HTML takes nothing away here.
-                return script(hole, Some('\''), "inside an event handler");
+                return handler(hole, *inner);
             }
             let leaves = match quote {
                 Some('"') => Breach::of(
                     hole,
                     "inside a quoted attribute",
                     Alphabet::of("\""),
-                    &["\" onfocus=alert(1) autofocus x=\"", "\""],
+                    &["\" autofocus tabindex=1 onfocus=alert(1) x=\"", "\"><script>alert(1)</script>", "\""],
                     high,
                 ),
                 Some(_) => Breach::of(
                     hole,
                     "inside a quoted attribute",
                     Alphabet::of("'"),
-                    &["' onfocus=alert(1) autofocus x='", "'"],
+                    &["' autofocus tabindex=1 onfocus=alert(1) x='", "'><script>alert(1)</script>", "'"],
                     high,
                 ),
                 None => {
@@ -100,7 +104,7 @@ fn breach(hole: &Hole, place: &Place) -> Option<Breach<'static>> {
                         hole,
                         "inside an attribute without quotes",
                         breaks,
-                        &["x onfocus=alert(1) autofocus", " "],
+                        &["x autofocus tabindex=1 onfocus=alert(1) ", "x><script>alert(1)</script>", " "],
                         high,
                     )
                 }
@@ -114,16 +118,36 @@ fn breach(hole: &Hole, place: &Place) -> Option<Breach<'static>> {
     }
 }
 
+fn handler(hole: &Hole, quote: Option<char>) -> Option<Breach<'static>> {
+    let is_escaped =
+        hole.origin.iter().any(|origin| origin.changes().any(|one| *one == Change::EscapedForHtml));
+    if !is_escaped {
+        return script(hole, quote, "inside an event handler");
+    }
+    let escaped = Alphabet::of("<>&\"'");
+    let before = hole.alphabet.union(escaped);
+    let hole = Hole { alphabet: before, first: hole.first.union(escaped), ..hole.clone() };
+    script(&hole, quote, "inside an event handler")
+}
+
 fn script(hole: &Hole, quote: Option<char>, place: &'static str) -> Option<Breach<'static>> {
     let high = Severity::High;
     match quote {
-        Some('`') => Breach::of(hole, place, Alphabet::of("`\\$<"), &["${alert(1)}", "`"], high),
-        Some('"') => Breach::of(hole, place, Alphabet::of("\"\\\n<"), &["\";alert(1)//", "</script>"], high),
-        Some(_) => Breach::of(hole, place, Alphabet::of("'\\\n<"), &["';alert(1)//", "</script>"], high),
-        None => {
-            let breaks = Alphabet::ALL.without(Alphabet::of("0123456789."));
-            Breach::of(hole, place, breaks, &["alert(1)", "x"], high)
+        // A literal of its own, in which nothing but the end of the script is read otherwise.
+        None if is_json_text(hole) => {
+            Breach::of(hole, place, Alphabet::of("<"), &["</script><script>alert(1)</script>"], high)
         }
+        Some('`') => Breach::of(hole, place, Alphabet::of("`\\$<"), &["${alert(1)}", "`"], high),
+        // Minus signs keep it an expression, in the argument of a call as well.
+        Some('"') => {
+            let payloads = ["\"-alert(1)-\"", "</script><script>alert(1)</script>"];
+            Breach::of(hole, place, Alphabet::of("\"\\\n<"), &payloads, high)
+        }
+        Some(_) => {
+            let payloads = ["'-alert(1)-'", "</script><script>alert(1)</script>"];
+            Breach::of(hole, place, Alphabet::of("'\\\n<"), &payloads, high)
+        }
+        None => Breach::of(hole, place, not_a_number(), &["alert(1)", "0-alert(1)", "x"], high),
     }
 }
 
@@ -140,6 +164,8 @@ struct Lexer {
     /// What was read of the thing at hand: a tag's name, an attribute's name, the end of a raw text.
     recent: String,
     value_is_empty: bool,
+    /// The string of a script that is open in the attribute of an event.
+    inner: Option<char>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -164,6 +190,7 @@ impl Lexer {
             name: lexer.attribute.to_ascii_lowercase(),
             quote,
             is_start,
+            inner: lexer.inner,
         };
         match self.state {
             State::Text => Place::Text,
@@ -176,6 +203,7 @@ impl Lexer {
             State::BeforeValue => {
                 self.state = State::Value(None);
                 self.value_is_empty = false;
+                self.inner = None;
                 attribute(self, None, true)
             }
             State::Value(quote) => {
@@ -242,17 +270,26 @@ impl Lexer {
                 c if c.is_whitespace() => {}
                 '"' | '\'' => {
                     self.value_is_empty = true;
+                    self.inner = None;
                     self.state = State::Value(Some(character));
                 }
                 _ => {
                     self.value_is_empty = false;
+                    self.inner = None;
                     self.state = State::Value(None);
                 }
             },
             State::Value(Some(quote)) if character == quote => self.state = State::BeforeAttribute,
             State::Value(None) if character == '>' => self.end_tag(),
             State::Value(None) if character.is_whitespace() => self.state = State::BeforeAttribute,
-            State::Value(_) => self.value_is_empty = false,
+            State::Value(_) => {
+                self.value_is_empty = false;
+                self.inner = match self.inner {
+                    Some(open) if open == character => None,
+                    None if matches!(character, '\'' | '"' | '`') => Some(character),
+                    inner => inner,
+                };
+            }
             State::Raw => self.raw(character),
             State::Script(quote) => {
                 self.raw(character);
@@ -324,8 +361,12 @@ mod tests {
 
     #[test]
     fn places_of_holes() {
-        let attribute =
-            |name: &str, quote, is_start| Place::Attribute { name: name.to_owned(), quote, is_start };
+        let attribute = |name: &str, quote, is_start| Place::Attribute {
+            name: name.to_owned(),
+            quote,
+            is_start,
+            inner: None,
+        };
         for (text, expected) in [
             ("@", vec![Place::Text]),
             ("<p>@</p>", vec![Place::Text]),
@@ -347,5 +388,12 @@ mod tests {
         ] {
             assert_eq!(places(&with_holes(text)), expected, "{text}");
         }
+        let inner = |text: &str| match places(&with_holes(text)).first() {
+            Some(Place::Attribute { inner, .. }) => *inner,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(inner("<a onclick=\"go('@')\">"), Some('\''));
+        assert_eq!(inner("<a onclick=\"go('x', @)\">"), None);
+        assert_eq!(inner("<a onclick='go(\"@\")'>"), Some('"'));
     }
 }

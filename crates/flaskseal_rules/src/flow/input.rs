@@ -1,12 +1,6 @@
-//! Inputs as people call them, and requests that show what an input can do.
+//! Inputs as people call them.
 
-use std::fmt::Write as _;
-
-use flaskseal_core::Span;
-use flaskseal_project::Context;
-use flaskseal_project::semantic::{Origin, OriginKind, Route};
-
-use crate::code::{enclosing, span_of};
+use flaskseal_project::semantic::{Origin, OriginKind};
 
 /// "form field `q`", "the request body".
 pub(crate) fn describe(origin: &Origin) -> String {
@@ -88,94 +82,10 @@ pub(crate) fn parts(input: &str) -> (&str, Option<String>) {
     (part, key.map(|key| key.replace("\\\"", "\"")))
 }
 
-/// A request that brings `payload` in through an input: `GET /search?q=' OR 1=1`. `None` where the route is not known.
-pub(crate) fn example(
-    cx: &Context<'_>,
-    origin: &Origin,
-    function: Option<Span>,
-    payload: &str,
-) -> Option<String> {
-    let route = route(cx, origin, function)?;
-    let rule = route.rule.as_str()?;
-    let methods = route.methods.as_deref().unwrap_or_default();
-    let is_get = methods.is_empty() || methods.iter().any(|method| method == "GET");
-    let unsafe_method = methods.iter().find(|method| !matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS"));
-    let method = if is_get { "GET" } else { unsafe_method.map_or("POST", String::as_str) };
-    let with_body = unsafe_method.map_or("POST", String::as_str);
-    let (part, key) = parts(&origin.input);
-    let key = key.unwrap_or_else(|| "name".to_owned());
-    let path = fill(rule, None);
-    let query = in_query(payload);
-    let one_line = payload.replace('\r', "%0d").replace('\n', "%0a");
-    Some(match part {
-        "args" | "values" | "full_path" | "url" | "query_string" => {
-            format!("`{method} {path}?{key}={query}`")
-        }
-        "form" => format!("`{with_body} {path}` with `{key}={query}`"),
-        "json" | "get_json()" => format!("`{with_body} {path}` with `{{\"{key}\": \"{one_line}\"}}`"),
-        "data" | "get_data()" | "stream" => format!("`{with_body} {path}` with the body `{one_line}`"),
-        "cookies" => format!("`{method} {path}` with `Cookie: {key}={one_line}`"),
-        "headers" => format!("`{method} {path}` with `{key}: {one_line}`"),
-        "referrer" => format!("`{method} {path}` with `Referer: {one_line}`"),
-        "host" | "host_url" | "root_url" | "url_root" => format!("`{method} {path}` with `Host: {one_line}`"),
-        "user_agent" | "user_agent.string" => format!("`{method} {path}` with `User-Agent: {one_line}`"),
-        "view_args" => {
-            let filled = fill(rule, Some((&key, &in_path(payload))));
-            format!("`{method} {filled}`")
-        }
-        "files" => format!("`{with_body} {path}` with an upload named `{one_line}`"),
-        _ => return None,
-    })
-}
-
-/// The route whose code reads the input, or runs the call.
-fn route<'p>(cx: &Context<'p>, origin: &Origin, function: Option<Span>) -> Option<&'p Route> {
-    let functions = &cx.evaluation.functions;
-    let is_known = |span: &Span| functions.binary_search_by_key(span, |function| function.span).is_ok();
-    let around = enclosing(cx, origin.at).into_iter().map(|node| span_of(origin.at.file, &node));
-    around.filter(is_known).chain(function).find_map(|function| cx.routes_of(function).next())
-}
-
-/// A rule with its converters filled in.
-fn fill(rule: &str, argument: Option<(&str, &str)>) -> String {
-    let mut filled = String::new();
-    let mut rest = rule;
-    while let Some((before, after)) = rest.split_once('<') {
-        filled.push_str(before);
-        let Some((inside, after)) = after.split_once('>') else { return filled };
-        let (converter, name) = inside.rsplit_once(':').unwrap_or(("", inside));
-        match argument {
-            Some((wanted, value)) if wanted == name => filled.push_str(value),
-            _ => filled.push_str(if converter.starts_with("int") { "1" } else { "x" }),
-        }
-        rest = after;
-    }
-    filled.push_str(rest);
-    filled
-}
-
-fn in_query(text: &str) -> String {
-    escaped(text, &['%', '&', '#', '+', ' '])
-}
-
-fn in_path(text: &str) -> String {
-    escaped(text, &['%', '?', '#', ' '])
-}
-
-fn escaped(text: &str, special: &[char]) -> String {
-    let mut result = String::new();
-    for character in text.chars() {
-        if special.contains(&character) || character.is_control() {
-            let _ = write!(result, "%{:02x}", u32::from(character));
-        } else {
-            result.push(character);
-        }
-    }
-    result
-}
-
 #[cfg(test)]
 mod tests {
+    use flaskseal_core::Span;
+
     use super::*;
 
     #[test]
@@ -188,12 +98,5 @@ mod tests {
         assert_eq!(name("flask.request.files[\"f\"].filename"), "the file name of upload `f`");
         assert_eq!(name("flask.request.json[\"a\"][\"b\"]"), "JSON field `a`");
         assert_eq!(name("flask.request.get_json()"), "the JSON body");
-    }
-
-    #[test]
-    fn examples_are_escaped() {
-        assert_eq!(in_query("' OR 1=1 --"), "'%20OR%201=1%20--");
-        assert_eq!(fill("/user/<int:id>/<path:p>", Some(("p", "../x"))), "/user/1/../x");
-        assert_eq!(fill("/a/<broken", None), "/a/");
     }
 }

@@ -17,6 +17,7 @@ use flaskseal_project::semantic::{
 use crate::answer::runs;
 
 pub(crate) mod answer;
+pub(crate) mod example;
 pub(crate) mod html;
 pub(crate) mod input;
 pub(crate) mod ldap;
@@ -178,7 +179,7 @@ impl<'r> Breach<'r> {
         let fits = |payload: &&&str| admits(hole, payload);
         let payload = match payloads.iter().find(fits) {
             Some(payload) => (*payload).to_owned(),
-            None => first_of(passing),
+            None => shortest(hole, passing),
         };
         Some(Self { origin, place, passes, payload, severity })
     }
@@ -198,6 +199,12 @@ fn named_origin(hole: &Hole) -> Option<Arc<Origin>> {
 /// Whether text of these characters can only be a number: `nan` and `1e-3` are numbers, too.
 fn is_number(alphabet: Alphabet) -> bool {
     alphabet.without(Alphabet::of("0123456789+-.einfa")) == Alphabet::NONE
+}
+
+/// Characters that no number holds. Space around it changes nothing, and digits of other scripts, which `\d` lets
+/// through, mean nothing.
+pub(crate) fn not_a_number() -> Alphabet {
+    Alphabet::ascii_range(0, 127).without(Alphabet::of("0123456789.").union(Alphabet::WHITE_SPACE))
 }
 
 /// Whether nothing that is known of a hole excludes a text.
@@ -226,9 +233,13 @@ fn listed(alphabet: Alphabet) -> Option<String> {
     Some(characters.iter().map(name).collect::<Vec<_>>().join(" "))
 }
 
-fn first_of(alphabet: Alphabet) -> String {
-    let mut printable = (33..127_u8).chain(0..33).map(char::from);
-    printable.find(|character| alphabet.contains(*character)).map(String::from).unwrap_or_default()
+/// A text with one of some characters that the hole can hold: the character itself, or behind one that may stand first.
+fn shortest(hole: &Hole, wanted: Alphabet) -> String {
+    let printable = || (33..127_u8).chain(0..33).map(char::from);
+    let wanted = || printable().filter(|one| wanted.contains(*one)).map(String::from);
+    let first = || printable().filter(|one| hole.first.contains(*one));
+    let behind = || first().flat_map(|first| wanted().map(move |one| format!("{first}{one}")));
+    wanted().chain(behind()).find(|text| admits(hole, text)).or_else(|| wanted().next()).unwrap_or_default()
 }
 
 /// What a finding about a flow says.
@@ -290,12 +301,12 @@ fn finding(cx: &Context<'_>, meta: &'static RuleMeta, worst: &Found<'_>, same: &
     let what = input::describe(&worst.origin);
     let callee = callee(cx, worst.event);
     let message = format!("{what} reaches {callee} {}", worst.place);
-    let example = input::example(cx, &worst.origin, worst.event.function, &worst.payload);
+    let example = example::example(cx, &worst.origin, &[worst.event.span], &worst.payload);
     let mut claim = worst.passes.clone();
     if let Some(note) = &worst.note {
         claim = format!("{claim}; {note}");
     }
-    if let Some(example) = example {
+    if let Some(example) = &example {
         claim = format!("{claim}: {example}");
     }
     let mut finding = Finding::new(
@@ -307,6 +318,7 @@ fn finding(cx: &Context<'_>, meta: &'static RuleMeta, worst: &Found<'_>, same: &
     )
     .with_trail(trail(cx, worst))
     .with_scope(&*worst.event.scope)
+    .with_example(example)
     .with_fix(Fix::advice(worst.advice.clone()));
     // The other ways to the same place, by where they begin.
     let mut known = vec![worst.origin.at];

@@ -72,17 +72,27 @@ fn is_plain_segment(hole: &Hole) -> bool {
     hole.origin.as_ref().is_some_and(|origin| parts(&origin.input).0 == "view_args" && origin.last.is_none())
 }
 
-/// The hole that lets the client choose a file, with its severity for a file that is read or sent.
-pub(crate) fn breach(rope: &Rope) -> Option<(Breach<'static>, Reach)> {
+/// The hole that lets the client choose a file, with its severity for a file that is read or sent. Where it is written,
+/// the example names a file that nobody misses.
+pub(crate) fn breach(rope: &Rope, is_written: bool) -> Option<(Breach<'static>, Reach)> {
     let (hole, reach) = reach(rope)?;
+    // A name goes on behind the hole: not every file has such a name.
+    let goes_on = !rope.literal_suffix().is_empty();
     let (at, breaks, payloads, severity): (_, _, &[&str], _) = match reach {
+        Reach::Anywhere if goes_on || is_written => {
+            ("as the start of a path", Alphabet::of("/"), &["/tmp/x", "/"], Severity::High)
+        }
+        Reach::Above if is_written => {
+            ("as a part of a path", Alphabet::of("./"), &["../../../../../../tmp/x"], Severity::High)
+        }
+        Reach::Above if goes_on => ("as a part of a path", Alphabet::of("./"), &["../x"], Severity::High),
         Reach::Anywhere => {
             ("as the start of a path", Alphabet::of("/"), &["/etc/passwd", "/"], Severity::High)
         }
         Reach::Above => (
             "as a part of a path",
             Alphabet::of("./"),
-            &["../../../../etc/passwd", "x/../../../etc/passwd"],
+            &["../../../../../../etc/passwd", "x/../../../../../../etc/passwd"],
             Severity::High,
         ),
         Reach::Folder => {

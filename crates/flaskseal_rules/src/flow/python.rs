@@ -3,7 +3,7 @@
 use flaskseal_core::Severity;
 use flaskseal_project::semantic::{Alphabet, Rope, Segment};
 
-use super::Breach;
+use super::{Breach, not_a_number};
 
 /// Where a hole stands: in the code itself, or in a string with this quote.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,8 +69,13 @@ pub(crate) fn breaches(rope: &Rope) -> Vec<Breach<'static>> {
         let (at, breaks, payloads): (_, Alphabet, &[&str]) = match place {
             Place::Code => (
                 "as source code",
-                Alphabet::ALL.without(Alphabet::of("0123456789.")),
-                &["__import__('os').system('id')", "__import__(\"os\")", "exit"],
+                not_a_number(),
+                &[
+                    "__import__('os').system('id')",
+                    "0+__import__('os').system('id')",
+                    "__import__(\"os\").system(\"id\")",
+                    "exit",
+                ],
             ),
             Place::Text(quote) | Place::LongText(quote) => {
                 let backslash = if is_followed { "\\" } else { "" };

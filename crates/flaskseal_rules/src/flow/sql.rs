@@ -4,9 +4,9 @@
 //! meant. That is enough to say which characters leave the place.
 
 use flaskseal_core::Severity;
-use flaskseal_project::semantic::{Alphabet, Rope, Segment};
+use flaskseal_project::semantic::{Alphabet, Change, Hole, Rope, Segment};
 
-use super::Breach;
+use super::{Breach, not_a_number};
 
 /// Where a hole stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +66,7 @@ pub(crate) fn breaches(rope: &Rope, escapes: bool) -> Vec<Breach<'static>> {
     let holes: Vec<_> = rope.holes().collect();
     let mut found = Vec::new();
     for (index, (hole, place)) in holes.iter().zip(&places).enumerate() {
+        let (quoted, double_quoted, value) = payloads(rope, index, escapes);
         // A backslash takes the closing quote away; it is of use where text of the client's follows.
         let is_followed = holes[index + 1..].iter().any(|later| later.origin.is_some());
         let backslash = if escapes && is_followed { "\\" } else { "" };
@@ -79,20 +80,20 @@ pub(crate) fn breaches(rope: &Rope, escapes: bool) -> Vec<Breach<'static>> {
             Place::Quoted => (
                 "inside a quoted string",
                 Alphabet::of("'").union(Alphabet::of(backslash)),
-                &["' OR '1'='1", "'||'", "'"],
-                Severity::Critical,
+                &[&quoted, "' OR '1'='1", "'||'", "'"],
+                if doubles_quotes(hole) { Severity::Low } else { Severity::Critical },
             ),
             Place::DoubleQuoted => (
                 "inside double quotes",
                 Alphabet::of("\"").union(Alphabet::of(backslash)),
-                &["\" OR \"1\"=\"1", "\""],
+                &[&double_quoted, "\" OR \"1\"=\"1", "\""],
                 Severity::Critical,
             ),
             Place::QuotedName => ("inside a quoted name", Alphabet::of("`]"), &["`", "]"], Severity::High),
             Place::Value => (
                 "as a value without quotes",
-                Alphabet::ALL.without(Alphabet::of("0123456789.+-")),
-                &["0 OR 1=1", "0/**/OR/**/1=1", "x"],
+                not_a_number().without(Alphabet::of("+-")),
+                &[&value, "0 OR 1=1", "0/**/OR/**/1=1", "x"],
                 Severity::Critical,
             ),
             Place::Name => (
@@ -108,6 +109,46 @@ pub(crate) fn breaches(rope: &Rope, escapes: bool) -> Vec<Breach<'static>> {
         found.extend(Breach::of(hole, at, breaks, payloads, severity));
     }
     found
+}
+
+/// Whether every quote was doubled, which keeps text in its string where nothing else escapes it.
+fn doubles_quotes(hole: &Hole) -> bool {
+    let doubles =
+        |change: &Change| matches!(change, Change::Replaced { from, to } if &**from == "'" && &**to == "''");
+    hole.origin.iter().any(|origin| origin.changes().any(doubles))
+}
+
+/// Texts that make a condition true: for a hole in `'...'`, in `"..."` and without quotes. Where the statement goes on
+/// behind the hole, they close what is open and comment out the rest.
+fn payloads(rope: &Rope, index: usize, escapes: bool) -> (String, String, String) {
+    let mut lexer = Lexer { state: State::Plain, escapes, words: Words::default(), seen: false };
+    let mut seen = 0;
+    let mut depth = 0;
+    let mut goes_on = false;
+    for segment in rope.segments() {
+        match segment {
+            Segment::Literal(text) if seen <= index => lexer.read(text),
+            Segment::Literal(text) => {
+                goes_on |= !text.trim_matches(['\'', '"', '%', ';', ' ', '\n']).is_empty();
+            }
+            Segment::Hole(_) => {
+                goes_on |= seen > index;
+                if seen == index {
+                    depth = lexer.words.depth;
+                }
+                seen += 1;
+                lexer.words.hole();
+            }
+        }
+    }
+    if !goes_on && depth == 0 {
+        return ("' OR '1'='1".to_owned(), "\" OR \"1\"=\"1".to_owned(), "0 OR 1=1".to_owned());
+    }
+    let close = ")".repeat(depth.min(8));
+    // MySQL wants a space behind the dashes.
+    let comment = if escapes { "-- " } else { "--" };
+    let with = |start: &str| format!("{start}{close} OR 1=1{comment}");
+    (with("'"), with("\""), with("0"))
 }
 
 /// Whether a text begins as SQL statements do.

@@ -3,7 +3,7 @@
 use flaskseal_core::Severity;
 use flaskseal_project::semantic::{Alphabet, Rope, Segment};
 
-use super::Breach;
+use super::{Breach, not_a_number};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
@@ -52,11 +52,7 @@ pub(crate) fn breaches(rope: &Rope) -> Vec<Breach<'static>> {
                     }
                     ("as template source", Alphabet::of("{"), &["{{7*7}}", "{% x %}", "{"])
                 }
-                Place::Code => (
-                    "inside an expression of a template",
-                    Alphabet::ALL.without(Alphabet::of("0123456789.")),
-                    &["config", "x"],
-                ),
+                Place::Code => ("inside an expression of a template", not_a_number(), &["config", "x"]),
                 Place::Text(quote) => (
                     "inside a string of a template",
                     Alphabet::of_char(quote),

@@ -7,6 +7,8 @@ use flaskseal_project::semantic::{Hole, Rope, Segment};
 pub(crate) enum Place {
     /// It is where the URL begins.
     Start,
+    /// It goes on after a part of `http://`: with this rest of it, it decides the host.
+    Scheme(&'static str),
     /// The host, or its beginning.
     Host,
     /// It follows a host to which it may add: `https://api.example` + text.
@@ -43,6 +45,18 @@ fn place(before: &str) -> Place {
     }
     if before == "/" {
         return Place::AfterSlash;
+    }
+    for (start, rest) in [
+        ("http", "://"),
+        ("https", "://"),
+        ("http:", "//"),
+        ("https:", "//"),
+        ("http:/", "/"),
+        ("https:/", "/"),
+    ] {
+        if before.eq_ignore_ascii_case(start) {
+            return Place::Scheme(rest);
+        }
     }
     let after_scheme = match before.split_once("://") {
         Some((scheme, rest)) if scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) => {
@@ -83,6 +97,9 @@ mod tests {
             ("", Place::Start),
             ("/", Place::AfterSlash),
             ("/user/", Place::Path),
+            ("http", Place::Scheme("://")),
+            ("https:", Place::Scheme("//")),
+            ("httpd", Place::Path),
             ("http://", Place::Host),
             ("//", Place::Host),
             ("https://user:pw@", Place::Host),

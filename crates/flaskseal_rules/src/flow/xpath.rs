@@ -3,7 +3,7 @@
 use flaskseal_core::Severity;
 use flaskseal_project::semantic::{Alphabet, Rope, Segment};
 
-use super::Breach;
+use super::{Breach, not_a_number};
 
 /// The quote around each hole; `None` outside of quotes. XPath 1.0 has no escapes.
 pub(crate) fn quotes(rope: &Rope) -> Vec<Option<char>> {
@@ -40,11 +40,7 @@ pub(crate) fn breaches(rope: &Rope, severity: Severity) -> Vec<Breach<'static>> 
                     Alphabet::of("\""),
                     &["\" or \"1\"=\"1", "\""],
                 ),
-                None => (
-                    "outside of quotes in an expression",
-                    Alphabet::ALL.without(Alphabet::of("0123456789.")),
-                    &["1 or 1=1", "//*", "*"],
-                ),
+                None => ("outside of quotes in an expression", not_a_number(), &["1 or 1=1", "//*", "*"]),
             };
             Breach::of(hole, at, breaks, payloads, severity)
         })

@@ -10,6 +10,7 @@ use super::CORS;
 use super::cors::{Grant, Origins, grants};
 use super::effective::Headers;
 use crate::Rule;
+use crate::flow::example::foreign;
 use crate::session::coverage;
 use crate::session_cookie::{self, Attribute};
 
@@ -53,6 +54,7 @@ impl Rule for CredentialedCorsAnyOrigin {
                     let place = cx.evidence(grant.span, "whoever asks is allowed, with cookies");
                     out.fail(
                         Finding::new(META.id, severity, META.confidence, place, message)
+                            .with_example(foreign(cx))
                             .with_fix(Fix::advice("list the sites that may read the answers, each in full")),
                     );
                 }

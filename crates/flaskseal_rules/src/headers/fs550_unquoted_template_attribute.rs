@@ -81,7 +81,8 @@ impl Rule for UnquotedTemplateAttribute {
                     edits: vec![quote(span.range.start), quote(span.range.end)],
                 });
             }
-            out.fail(finding);
+            let example = flaw.example(project, printed::scripts(&print.position));
+            out.fail(printed::showing(finding, example));
         }
     }
 }

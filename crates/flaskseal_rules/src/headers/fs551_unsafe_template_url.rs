@@ -81,7 +81,9 @@ impl Rule for UnsafeTemplateUrl {
                     "let only `http` and `https` through when the address is stored, or write the beginning of the address into the template",
                 )
             };
-            out.fail(flaw.finding(&META, severity, confidence, message, claim, advice));
+            let payload = if is_page { "<script>alert(1)</script>" } else { "javascript:alert(1)" };
+            let finding = flaw.finding(&META, severity, confidence, message, claim, advice);
+            out.fail(printed::showing(finding, flaw.example(project, &[payload])));
         }
     }
 }

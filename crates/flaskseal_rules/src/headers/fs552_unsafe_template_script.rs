@@ -50,14 +50,10 @@ impl Rule for UnsafeTemplateScript {
                 }
                 Kind::Script => "print a complete literal, without quotes around it: `{{ value|tojson }}`",
             };
-            out.fail(flaw.finding(
-                &META,
-                severity,
-                confidence,
-                message,
-                "HTML escaping is the wrong escaping here",
-                advice,
-            ));
+            let claim = "HTML escaping is the wrong escaping here";
+            let finding = flaw.finding(&META, severity, confidence, message, claim, advice);
+            let example = flaw.example(project, place.payloads(flaw.piece));
+            out.fail(printed::showing(finding, example));
         }
     }
 }
@@ -128,6 +124,24 @@ impl Place {
             ScriptPlace::Template => Alphabet::of("`\\$"),
             ScriptPlace::LineComment => Alphabet::of("\n"),
             ScriptPlace::BlockComment => Alphabet::of("*"),
+        }
+    }
+
+    /// Texts that run a script from here.
+    fn payloads(&self, piece: &Piece) -> &'static [&'static str] {
+        let is_escaped = piece.coding == Coding::Escaped && !matches!(self.kind, Kind::Handler(_));
+        match (self.kind, self.script) {
+            (Kind::Style, _) if is_escaped => &["red;background:url(//evil.example/)"],
+            (Kind::Style, _) => &["</style><script>alert(1)</script>"],
+            (_, ScriptPlace::Code) => &["alert(1)"],
+            (_, ScriptPlace::Regex) => &["x/.exec(alert(1))+/x"],
+            // Escaped, a backslash can take the closing quote away, and no more.
+            (_, ScriptPlace::Single | ScriptPlace::Double) if is_escaped => &["\\"],
+            (_, ScriptPlace::Single) => &["'-alert(1)-'", "</script><script>alert(1)</script>"],
+            (_, ScriptPlace::Double) => &["\"-alert(1)-\"", "</script><script>alert(1)</script>"],
+            (_, ScriptPlace::Template) => &["${alert(1)}"],
+            (_, ScriptPlace::LineComment) => &["\nalert(1)//"],
+            (_, ScriptPlace::BlockComment) => &["*/alert(1)/*"],
         }
     }
 

@@ -1,9 +1,13 @@
 //! What templates print where: shared by the rules that judge it.
 
-use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, Layer, RuleMeta, Severity, Span};
+use flaskseal_core::{
+    Assessment, Confidence, Evidence, Finding, Fix, Layer, Request, RuleMeta, Severity, Span,
+};
 use flaskseal_project::jinja::{Position, Quote, Value};
 use flaskseal_project::semantic::{Alphabet, Origin, OriginKind, StepKind};
 use flaskseal_project::{Coding, Nature, Piece, Print, Project, TemplateFile, Way};
+
+use crate::flow::example::example;
 
 /// A piece that can do harm at its place, on the way on which it does most.
 pub(super) struct Flaw<'p> {
@@ -97,6 +101,17 @@ impl<'p> Flaw<'p> {
             .with_fix(Fix::advice(advice))
     }
 
+    /// A request that brings the first of some texts that gets through to the page; `None` where another request has
+    /// to store it before.
+    pub(super) fn example(&self, project: &Project<'_>, payloads: &[&str]) -> Option<Request> {
+        let origin = self.piece.origin.as_deref().filter(|origin| origin.kind == OriginKind::Request)?;
+        let fits = |payload: &&&str| payload.chars().all(|one| self.piece.alphabet.contains(one));
+        let payload = payloads.iter().find(fits)?;
+        let at: Vec<Span> = self.way.call.into_iter().collect();
+        let mut contexts = project.apps.iter().flat_map(|app| project.contexts(app));
+        contexts.find_map(|cx| example(&cx, origin, &at, payload))
+    }
+
     /// From where request data is read to the call that renders the template.
     fn trail(&self) -> Vec<Evidence> {
         let mut trail = Vec::new();
@@ -151,6 +166,36 @@ pub(super) fn breaks_html(position: &Position) -> Option<Alphabet> {
     })
 }
 
+/// Texts that run a script from the place of a print where nothing escapes them.
+pub(super) fn scripts(position: &Position) -> &'static [&'static str] {
+    match position {
+        Position::Comment => &["--><script>alert(1)</script>"],
+        Position::Style => &["</style><script>alert(1)</script>"],
+        Position::ScriptData => &["</script><script>alert(1)</script>"],
+        Position::TagName => &["script>alert(1)</script>", "img src=x onerror=alert(1) "],
+        Position::AttributeList | Position::Attribute { quote: Quote::None, .. } => {
+            &["x autofocus tabindex=1 onfocus=alert(1) "]
+        }
+        Position::Attribute { quote: Quote::Double, .. } => {
+            &["\" autofocus tabindex=1 onfocus=alert(1) x=\"", "\"><script>alert(1)</script>"]
+        }
+        Position::Attribute { quote: Quote::Single, .. } => {
+            &["' autofocus tabindex=1 onfocus=alert(1) x='", "'><script>alert(1)</script>"]
+        }
+        Position::Text | Position::Unknown | Position::Script(_) => {
+            &["<script>alert(1)</script>", "<img src=x onerror=alert(1)>"]
+        }
+    }
+}
+
+/// A finding's claim with the request that shows it.
+pub(super) fn showing(mut finding: Finding, example: Option<Request>) -> Finding {
+    if let Some(example) = &example {
+        finding.primary.claim = format!("{}: {example}", finding.primary.claim);
+    }
+    finding.with_example(example)
+}
+
 /// Text that leaves its place because nothing escapes it.
 pub(super) fn unescaped<'p>(file: &'p TemplateFile, print: &'p Print) -> Option<Flaw<'p>> {
     let breaks = breaks_html(&print.position)?;
@@ -186,14 +231,15 @@ pub(super) fn report_unescaped(project: &Project<'_>, meta: &RuleMeta, nature: N
             _ => (Severity::Medium, "that was stored"),
         };
         let message = format!("{}, data {what}, is printed {how}", flaw.called());
-        out.fail(flaw.finding(
+        let finding = flaw.finding(
             meta,
             severity,
             flaw.confidence(),
             message,
             "becomes HTML",
             "let the template escape it: remove `|safe`, or clean it with nh3 before it is marked as safe",
-        ));
+        );
+        out.fail(showing(finding, flaw.example(project, scripts(&print.position))));
     }
 }
 

@@ -41,7 +41,7 @@ impl Rule for TemplateNameInjection {
         }
         for flow in flows(cx, &["template.file"]) {
             let Some(rope) = flow.text() else { continue };
-            if let Some((breach, _)) = path::breach(&rope) {
+            if let Some((breach, _)) = path::breach(&rope, false) {
                 found.push(flow.found(breach).advise(advice));
             }
         }

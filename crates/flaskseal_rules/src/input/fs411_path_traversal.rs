@@ -57,7 +57,7 @@ impl Rule for PathTraversal {
 
 fn in_path<'p>(flow: &Flow<'p>) -> Option<Found<'p>> {
     let rope = flow.text()?;
-    let (breach, reach) = path::breach(&rope)?;
+    let (breach, reach) = path::breach(&rope, path::is_written(flow))?;
     if path::has_weak_guard(&rope, reach) {
         return None;
     }

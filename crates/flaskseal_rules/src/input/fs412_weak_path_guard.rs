@@ -40,7 +40,7 @@ impl Rule for WeakPathGuard {
                         .noting("a sibling folder whose name begins alike passes the check")
                         .advise("compare whole parts: `path.is_relative_to(base)`"),
                 );
-            } else if let Some((breach, reach)) = path::breach(&rope)
+            } else if let Some((breach, reach)) = path::breach(&rope, path::is_written(&flow))
                 && path::has_weak_guard(&rope, reach)
             {
                 found.push(

@@ -2,7 +2,7 @@
 
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Alphabet, Fact, FactKind, Rope};
+use flaskseal_project::semantic::{Alphabet, Change, Fact, FactKind, Rope};
 
 use super::NO_INJECTION;
 use crate::Rule;
@@ -62,6 +62,14 @@ fn in_url<'p>(flow: &Flow<'p>, rope: &Rope) -> Vec<Found<'p>> {
         if hole.checks.host {
             continue;
         }
+        // A beginning that the program asked for lets the client choose the rest: nothing is put behind anything.
+        let is_whole = hole.origin.iter().any(|origin| {
+            origin.changes().any(|one| matches!(one, Change::Between { prefix, .. } if !prefix.is_empty()))
+        });
+        if is_whole && matches!(place, url::Place::AfterSlash | url::Place::Path) {
+            break;
+        }
+        let payload;
         let (at, breaks, payloads, severity): (_, _, &[&str], _) = match place {
             // Without a colon there is no scheme, and nothing is fetched.
             url::Place::Start if reads_files => {
@@ -73,6 +81,10 @@ fn in_url<'p>(flow: &Flow<'p>, rope: &Rope) -> Vec<Found<'p>> {
                 &["http://169.254.169.254/latest/meta-data/"],
                 Severity::High,
             ),
+            url::Place::Scheme(rest) => {
+                payload = format!("{rest}169.254.169.254/");
+                ("as the URL", Alphabet::of("/"), &[&payload], Severity::High)
+            }
             url::Place::Host => (
                 "as the host of an URL",
                 Alphabet::ascii_range(b'g', b'z').union(Alphabet::of(".:/")),

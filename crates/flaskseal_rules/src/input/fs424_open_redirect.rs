@@ -141,14 +141,28 @@ fn is_own_address(hole: &Hole) -> bool {
 /// How far a hole decides where the browser goes, and what gets past the checks that it has passed.
 fn judge(hole: &Hole, place: url::Place) -> Option<(Breach<'static>, Option<&'static str>)> {
     let checks = hole.checks;
-    let elsewhere = ["https://evil.example/", "//evil.example/", "/evil.example/", ".evil.example"];
-    let breach = |at, breaks, severity| Breach::of(hole, at, Alphabet::of(breaks), &elsewhere, severity);
+    let elsewhere: &[&str] = match place {
+        url::Place::AfterSlash => &["/evil.example/"],
+        url::Place::Host => &["evil.example/", "evil.example"],
+        url::Place::HostEnd => &[".evil.example/", "@evil.example/", ".evil.example"],
+        _ => &["https://evil.example/", "//evil.example/", "https:evil.example"],
+    };
+    let breach = |at, breaks, severity| Breach::of(hole, at, Alphabet::of(breaks), elsewhere, severity);
     match place {
         url::Place::Start if checks.no_host => {
-            let breach = breach("as the address to go to", ":/", Severity::Low)?;
+            let elsewhere = ["https:evil.example/", "////evil.example/", "///evil.example/"];
+            let breaks = Alphabet::of(":/");
+            let breach = Breach::of(hole, "as the address to go to", breaks, &elsewhere, Severity::Low)?;
             Some((breach, Some("`https:evil.example` and `////evil.example` pass the check of its host")))
         }
-        url::Place::Start | url::Place::Host | url::Place::HostEnd if checks.host => None,
+        url::Place::Start | url::Place::Scheme(_) | url::Place::Host | url::Place::HostEnd if checks.host => {
+            None
+        }
+        url::Place::Scheme(rest) => {
+            let payload = format!("{rest}evil.example/");
+            let at = "as the address to go to";
+            Some((Breach::of(hole, at, Alphabet::of("/"), &[&payload], Severity::Medium)?, None))
+        }
         url::Place::Start => Some((breach("as the address to go to", ":/", Severity::Medium)?, None)),
         url::Place::Host => Some((breach("as the host to go to", ".:/abcxyz", Severity::Medium)?, None)),
         url::Place::HostEnd => {

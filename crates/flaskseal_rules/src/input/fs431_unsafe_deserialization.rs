@@ -40,14 +40,18 @@ impl Rule for UnsafeDeserialization {
             "deserialize.torch",
             "deserialize.yaml",
             "deserialize.yaml-full",
+            "deserialize.yaml-unsafe",
         ];
         for flow in flows(cx, &contexts) {
             let Some(severity) = severity(&flow) else { continue };
             let is_yaml = flow.sink.context.starts_with("deserialize.yaml");
             // A tag of YAML begins with this; the other formats need no particular character.
             let breaks = if is_yaml { Alphabet::of("!") } else { Alphabet::ALL };
-            let payloads: &[&str] =
-                if is_yaml { &["!!python/object/apply:os.system [id]"] } else { &["(a pickle)"] };
+            let payloads: &[&str] = match &*flow.sink.context {
+                _ if is_yaml => &["!!python/object/apply:os.system [id]"],
+                "deserialize.pickle" => &[PICKLE],
+                _ => &["x"],
+            };
             let rope = flow.value.to_rope();
             for hole in rope.holes() {
                 if hole.origin.as_deref().is_some_and(is_signed) {
@@ -67,6 +71,9 @@ impl Rule for UnsafeDeserialization {
         support_by_coverage(cx, NO_INJECTION, out);
     }
 }
+
+/// `os.system("id")` in the oldest protocol, which is plain text.
+const PICKLE: &str = "cos\nsystem\n(S'id'\ntR.";
 
 /// `None` where the call reads only data.
 fn severity(flow: &Flow<'_>) -> Option<Severity> {

@@ -12,6 +12,7 @@ use super::requested::{Requested, tests_membership};
 use crate::Rule;
 use crate::access::function_at;
 use crate::code::{last_name, nodes_near, span_of, within, words};
+use crate::flow::example;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(447),
@@ -45,7 +46,8 @@ impl Rule for MassAssignment {
             let Some(node) = function_at(cx, function.span) else { continue };
             let requested = Requested::of(node);
             for node in node.body.iter().flat_map(|statement| within(AnyNodeRef::from(statement))) {
-                let Some((at, severity, message)) = flaw(cx, function.span.file, node, &requested) else {
+                let Some((at, severity, message, field)) = flaw(cx, function.span.file, node, &requested)
+                else {
                     continue;
                 };
                 out.fail(
@@ -57,6 +59,7 @@ impl Rule for MassAssignment {
                         message,
                     )
                     .with_scope(&*function.qualified_name)
+                    .with_example(example::field(cx, function.span, field))
                     .with_fix(Fix::advice("take the fields that the form has, each by its name")),
                 );
             }
@@ -64,12 +67,13 @@ impl Rule for MassAssignment {
     }
 }
 
-fn flaw(
-    cx: &Context<'_>,
+/// Where a field of the client's is taken over, how bad that is, in words, and the name of a field that shows it.
+fn flaw<'p>(
+    cx: &Context<'p>,
     file: FileId,
     node: AnyNodeRef<'_>,
     requested: &Requested<'_>,
-) -> Option<(Span, Severity, String)> {
+) -> Option<(Span, Severity, String, &'p str)> {
     match node {
         AnyNodeRef::ExprCall(call) => {
             let spread = call
@@ -80,11 +84,13 @@ fn flaw(
             if spread {
                 let name = last_name(&call.func)?;
                 let class = model(cx, name)?;
-                let severity = severity(class);
+                let privileged = privileged(class);
+                let severity = if privileged.is_some() { Severity::High } else { META.severity };
                 return Some((
                     span_of(file, call),
                     severity,
                     format!("every field of the request becomes a column of `{name}`"),
+                    privileged.unwrap_or("id"),
                 ));
             }
             let Expr::Attribute(callee) = &*call.func else { return None };
@@ -102,7 +108,9 @@ fn flaw(
                 Expr::Call(query) if is_query(query) => (Severity::Medium, "columns of a table"),
                 _ => return None,
             };
-            Some((span_of(file, first), severity, format!("every field of the request is written to {what}")))
+            let field = if severity == Severity::Critical { "TESTING" } else { "is_admin" };
+            let message = format!("every field of the request is written to {what}");
+            Some((span_of(file, first), severity, message, field))
         }
         AnyNodeRef::StmtFor(node) => {
             let is_items = match &*node.iter {
@@ -128,6 +136,7 @@ fn flaw(
                     span_of(file, set),
                     Severity::Medium,
                     "every field of the request becomes an attribute".to_owned(),
+                    "is_admin",
                 )
             })
         }
@@ -151,8 +160,8 @@ fn model<'p>(cx: &Context<'p>, name: &str) -> Option<&'p ast::StmtClassDef> {
     is_model.then_some(class)
 }
 
-/// High where the table has columns that say who somebody is or what they own.
-fn severity(class: &ast::StmtClassDef) -> Severity {
+/// A column of the table that says who somebody is or what they own.
+fn privileged(class: &ast::StmtClassDef) -> Option<&str> {
     const PRIVILEGED: &[&str] = &[
         "admin",
         "balance",
@@ -167,13 +176,12 @@ fn severity(class: &ast::StmtClassDef) -> Severity {
         "superuser",
         "verified",
     ];
-    let fields = class.body.iter().flat_map(|statement| match statement {
+    let mut fields = class.body.iter().flat_map(|statement| match statement {
         ast::Stmt::Assign(assign) => assign.targets.iter().filter_map(last_name).collect::<Vec<_>>(),
         ast::Stmt::AnnAssign(assign) => last_name(&assign.target).into_iter().collect(),
         _ => Vec::new(),
     });
-    let is_privileged = fields.flat_map(words).any(|word| PRIVILEGED.contains(&word.as_str()));
-    if is_privileged { Severity::High } else { META.severity }
+    fields.find(|field| words(field).iter().any(|word| PRIVILEGED.contains(&word.as_str())))
 }
 
 /// `User.query.filter_by(...)`, `db.session.query(User).filter(...)`.

@@ -9,6 +9,7 @@ use super::csrf::{Csrf, Guarding, Identity, Protection, general};
 use super::{CSRF, state_change};
 use crate::access::name_span;
 use crate::code::words;
+use crate::flow::example::forged;
 use crate::session::coverage;
 use crate::session_cookie::{self, Attribute};
 use crate::view::View;
@@ -144,9 +145,13 @@ fn finding(
         .filter(|evidence| evidence.span != primary.span)
         .take(LISTED)
         .collect();
-    Finding::new(META.id, severity, META.confidence, primary, message).with_trail(trail).with_fix(Fix::advice(
-        "bind `CSRFProtect` of Flask-WTF to the application that is served, and give every form its token",
-    ))
+    let example = exposed.first().and_then(|view| forged(cx, view.span, view.node));
+    Finding::new(META.id, severity, META.confidence, primary, message)
+        .with_trail(trail)
+        .with_example(example)
+        .with_fix(Fix::advice(
+            "bind `CSRFProtect` of Flask-WTF to the application that is served, and give every form its token",
+        ))
 }
 
 /// Whether a view is about logging in, where a forged request gains little.

@@ -10,6 +10,7 @@ use super::CSRF;
 use super::csrf::{Csrf, Guarding, Identity};
 use crate::Rule;
 use crate::access::name_span;
+use crate::flow::example::forged;
 use crate::reach::Reach;
 use crate::view::View;
 
@@ -101,6 +102,7 @@ fn finding(cx: &Context<'_>, call: &Event, severity: Severity, views: &[&View<'_
     Finding::new(META.id, severity, META.confidence, cx.evidence(call.span, "exempted here"), message)
         .with_trail(trail)
         .with_scope(&*call.scope)
+        .with_example(views.first().and_then(|view| forged(cx, view.span, view.node)))
         .with_fix(Fix::advice(
             "send the token from the page, or let the view take a token in a header instead of the cookie",
         ))

@@ -10,6 +10,7 @@ use super::csrf::{Csrf, Identity};
 use super::state_change::{self, ChangeKind};
 use crate::Rule;
 use crate::access::name_span;
+use crate::flow::example::link;
 
 static META: RuleMeta = RuleMeta {
     id: RuleId::new(475),
@@ -52,6 +53,7 @@ impl Rule for StateChangeViaGet {
                 Finding::new(META.id, META.severity, META.confidence, place, format!("`GET {rule}` {what}"))
                     .with_trail([cx.evidence(change.span, "without a test of the method")])
                     .with_scope(name)
+                    .with_example(view.routes.first().and_then(|route| link(route)))
                     .with_fix(Fix::advice(
                         "register the route with `methods=[\"POST\"]`, and call it from a form with a token",
                     )),

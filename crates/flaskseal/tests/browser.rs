@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::Command;
 
 use flaskseal_live::csp::{Injection, policies, runs};
+
+mod chromium;
 
 /// Headers; where there are two, the page has both.
 const POLICIES: &[&[&str]] = &[
@@ -87,7 +87,7 @@ fn what_a_policy_is_said_to_stop_is_what_chromium_stops() {
             std::thread::spawn(move || answer(stream));
         }
     });
-    let page = browse(&format!("http://{address}/"));
+    let page = chromium::browse(&format!("http://{address}/"));
     let ran: BTreeMap<String, bool> = page
         .split("<li>")
         .skip(1)
@@ -150,21 +150,4 @@ fn answer(mut stream: TcpStream) {
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-}
-
-/// The page as Chromium has it in the end.
-fn browse(url: &str) -> String {
-    let names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
-    let folders = ["/usr/bin", "/usr/local/bin"].map(PathBuf::from);
-    let program =
-        folders.iter().flat_map(|folder| names.map(|name| folder.join(name))).find(|path| path.exists());
-    let program = program.expect("Chromium is missing: run `cargo xtask setup`");
-    let profile = tempfile::tempdir().expect("a folder can be made");
-    let output = Command::new(program)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(["--virtual-time-budget=20000", "--timeout=60000", "--dump-dom", url])
-        .output()
-        .expect("Chromium starts");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

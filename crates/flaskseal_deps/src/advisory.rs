@@ -25,6 +25,8 @@ pub struct Advisory {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
+    /// The release was taken back by its authors; the summary says why.
+    Yanked,
     Vulnerability,
     /// The package, or this version of it, was published to do harm.
     Malicious,

@@ -1,10 +1,12 @@
 //! A dump of OSV documents: the archive that the OSV project publishes for an ecosystem, or documents from a folder.
+//! Pages of an index among them say which releases were taken back.
 
 use std::io::{Cursor, Read as _};
 
 use crate::advisory::Advisory;
 use crate::osv::{OsvError, read_osv};
 use crate::store::Provenance;
+use crate::yanked::read_index_page;
 
 /// Documents of one dump, and bytes of one document and of all together, unpacked. The dump of all of PyPI has well
 /// under a tenth of each.
@@ -95,6 +97,11 @@ struct Builder {
 
 impl Builder {
     fn add(&mut self, name: &str, text: &[u8]) {
+        if let Some((package, yanked)) = read_index_page(text) {
+            self.read += 1;
+            self.dump.advisories.extend(yanked.into_iter().map(|record| (package.clone(), record)));
+            return;
+        }
         match read_osv(text) {
             Ok(document) => {
                 self.read += 1;

@@ -79,6 +79,9 @@ pub use osv::{OsvDocument, OsvError, read_osv};
 
 mod record;
 
+mod yanked;
+pub use yanked::SECURITY;
+
 mod core_table;
 pub use core_table::{core_advisories, core_packages, encode_core_table};
 

@@ -14,6 +14,8 @@ pub(crate) struct Record {
     aliases: Vec<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     malicious: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    yanked: bool,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     summary: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +49,7 @@ impl From<&Advisory> for Record {
             id: advisory.id.clone(),
             aliases: advisory.aliases.clone(),
             malicious: advisory.kind == Kind::Malicious,
+            yanked: advisory.kind == Kind::Yanked,
             summary: advisory.summary.clone(),
             cvss: advisory.score.as_ref().map(|score| score.vector.clone()),
             severity: advisory.word.clone(),
@@ -80,7 +83,11 @@ impl From<Record> for Advisory {
             ranges: record.ranges.iter().map(range).collect(),
             id: record.id,
             aliases: record.aliases,
-            kind: if record.malicious { Kind::Malicious } else { Kind::Vulnerability },
+            kind: match (record.malicious, record.yanked) {
+                (true, _) => Kind::Malicious,
+                (_, true) => Kind::Yanked,
+                _ => Kind::Vulnerability,
+            },
             summary: record.summary,
             score: record.cvss.as_deref().and_then(Score::of),
             word: record.severity,

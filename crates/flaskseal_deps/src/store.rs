@@ -17,9 +17,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::advisory::Advisory;
+use crate::advisory::{Advisory, Kind};
 use crate::core_table::{self, core_advisories};
 use crate::record::Record;
+use crate::yanked::core_yanked;
 
 const MAGIC: &[u8; 7] = b"FSADVDB";
 const FORMAT: u8 = 1;
@@ -135,6 +136,15 @@ impl Store {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// The releases of a package that were taken back, by the database and by the table that is compiled in: OSV's
+    /// dumps do not know.
+    pub fn yanked(&self, package: &str) -> Result<Vec<Advisory>, StoreError> {
+        let mut known = self.lookup(package)?;
+        known.retain(|record| record.kind == Kind::Yanked);
+        known.extend(core_yanked(package));
+        Ok(known)
     }
 
     fn entry(&self, index: usize, field: usize) -> Result<usize, StoreError> {

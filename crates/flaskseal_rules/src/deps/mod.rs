@@ -7,6 +7,7 @@ use crate::Rule;
 mod applicable;
 mod fs601_vulnerable_dependency;
 mod fs602_malicious_package;
+mod fs603_yanked_version;
 mod fs604_missing_lock_file;
 mod fs605_unpinned_requirement;
 mod fs606_lock_drift;
@@ -25,6 +26,7 @@ mod image;
 pub(crate) static RULES: &[&dyn Rule] = &[
     &fs601_vulnerable_dependency::VulnerableDependency,
     &fs602_malicious_package::MaliciousPackage,
+    &fs603_yanked_version::YankedVersion,
     &fs604_missing_lock_file::MissingLockFile,
     &fs605_unpinned_requirement::UnpinnedRequirement,
     &fs606_lock_drift::LockDrift,

@@ -83,6 +83,10 @@ pub(crate) fn status(named: Option<&Path>, today: Date) -> anyhow::Result<String
     if provenance.unreadable > 0 {
         let _ = writeln!(text, "unreadable  {} documents", provenance.unreadable);
     }
+    let is_old = provenance.date.parse::<Date>().is_ok_and(|date| today.days_since(date) > 14);
+    if exists && is_old {
+        text.push_str("\n`flaskseal db update` fetches what is new.\n");
+    }
     if !exists {
         text.push_str("\nThis is the built-in table, on packages that Flask applications usually have. `flaskseal db update` fetches all advisories on PyPI.\n");
     }

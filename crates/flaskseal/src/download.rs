@@ -96,7 +96,9 @@ pub(crate) fn fetch(
         }
         if attempt >= ATTEMPTS {
             (listener.keep)(&partial);
-            return Err(broken).with_context(|| format!("{url} cannot be fetched, and nothing was changed"));
+            return Err(broken).with_context(|| {
+                format!("{url} cannot be fetched, and nothing was changed; without a network, `flaskseal db import FILE` takes the same file from disk")
+            });
         }
         (listener.say)(format!("the connection broke, trying again ({attempt} of {ATTEMPTS})"));
         std::thread::sleep(Duration::from_millis(200 << attempt));

@@ -110,8 +110,8 @@ pub struct Selected {
     pub group: Group,
     /// Direct dependency first; without the package itself.
     pub path: Vec<String>,
-    /// No marker on the way depends on what is not known.
-    pub certain: bool,
+    /// Markers on the way that depend on what is not known; none: it is installed for certain.
+    pub undecided: Vec<Marker>,
 }
 
 impl Lock {
@@ -169,8 +169,8 @@ impl Lock {
                 continue;
             }
             let group = groups.iter().min_by_key(|group| rank_of(group)).cloned().unwrap_or(Group::Main);
-            let certain = holds == Some(true);
-            selected.insert(index, Selected { index, group, path: Vec::new(), certain });
+            let undecided = package.marker.iter().filter(|_| holds.is_none()).cloned().collect();
+            selected.insert(index, Selected { index, group, path: Vec::new(), undecided });
         }
         selected.into_values().collect()
     }
@@ -189,6 +189,17 @@ impl Lock {
         requirements.iter().map(|requirement| (requirement.group.clone(), dependency(requirement))).collect()
     }
 
+    /// The markers that were undecided so far, and those of the next step.
+    fn undecided(&self, so_far: &[Marker], next: &Dependency, index: usize, target: &Target) -> Vec<Marker> {
+        let mut all = so_far.to_vec();
+        for marker in next.marker.iter().chain(&self.packages[index].marker) {
+            if marker.holds(target).is_none() && !all.contains(marker) {
+                all.push(marker.clone());
+            }
+        }
+        all
+    }
+
     fn follow(
         &self,
         roots: &[&(Group, Dependency)],
@@ -197,7 +208,7 @@ impl Lock {
         certain: bool,
         selected: &mut BTreeMap<usize, Selected>,
     ) {
-        let mut queue: VecDeque<(usize, Vec<String>, Group, Vec<String>)> = VecDeque::new();
+        let mut queue: VecDeque<Step> = VecDeque::new();
         let mut seen: BTreeSet<(usize, Vec<String>)> = BTreeSet::new();
         let admits = |dependency: &Dependency| {
             let holds = dependency.marker.as_ref().map_or(Some(true), |marker| marker.holds(target));
@@ -221,11 +232,13 @@ impl Lock {
             }
             if admits(dependency) {
                 for index in candidates(dependency) {
-                    queue.push_back((index, dependency.extras.clone(), group.clone(), Vec::new()));
+                    let undecided = self.undecided(&[], dependency, index, target);
+                    let (extras, group) = (dependency.extras.clone(), group.clone());
+                    queue.push_back(Step { index, extras, group, path: Vec::new(), undecided });
                 }
             }
         }
-        while let Some((index, extras, group, path)) = queue.pop_front() {
+        while let Some(Step { index, extras, group, path, undecided }) = queue.pop_front() {
             if !seen.insert((index, extras.clone())) || seen.len() > 100_000 {
                 continue;
             }
@@ -235,7 +248,7 @@ impl Lock {
                     index,
                     group: group.clone(),
                     path: path.clone(),
-                    certain,
+                    undecided: undecided.clone(),
                 });
             }
             let mut below = path;
@@ -245,12 +258,27 @@ impl Lock {
                     || dependency.only_with.iter().any(|extra| extras.contains(extra));
                 if wanted && admits(dependency) {
                     for next in candidates(dependency) {
-                        queue.push_back((next, dependency.extras.clone(), group.clone(), below.clone()));
+                        queue.push_back(Step {
+                            index: next,
+                            extras: dependency.extras.clone(),
+                            group: group.clone(),
+                            path: below.clone(),
+                            undecided: self.undecided(&undecided, dependency, next, target),
+                        });
                     }
                 }
             }
         }
     }
+}
+
+/// A package on the way.
+struct Step {
+    index: usize,
+    extras: Vec<String>,
+    group: Group,
+    path: Vec<String>,
+    undecided: Vec<Marker>,
 }
 
 fn rank_of(group: &Group) -> u8 {
@@ -308,7 +336,7 @@ mod tests {
             .iter()
             .map(|one| {
                 let name = &lock.packages[one.index].name;
-                format!("{name} {:?} {} {}", one.group, one.path.join(">"), one.certain)
+                format!("{name} {:?} {} {}", one.group, one.path.join(">"), one.undecided.is_empty())
             })
             .collect();
         assert_eq!(

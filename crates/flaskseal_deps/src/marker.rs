@@ -51,6 +51,8 @@ pub struct Target {
 
 /// Parentheses nested deeper than this are no marker that anybody wrote.
 const MAX_DEPTH: u32 = 32;
+/// Characters of a marker that are shown.
+const MAX_SHOWN: usize = 120;
 /// Words of one marker.
 const MAX_WORDS: usize = 4_000;
 /// The newest minor version of Python 3 that is thought of, where a project says "this or newer".
@@ -80,6 +82,80 @@ impl Marker {
             }
             Self::All(parts) => decide(parts.iter().map(|part| part.holds_with(target, python)), false),
             Self::Any(parts) => decide(parts.iter().map(|part| part.holds_with(target, python)), true),
+        }
+    }
+}
+
+impl Marker {
+    /// For people: the marker, and where the version of Python alone decides it, what each version says.
+    pub fn describe(&self, target: &Target) -> String {
+        let mut text: String = self.to_string().chars().take(MAX_SHOWN).collect();
+        if text.len() < self.to_string().len() {
+            text.push_str("...");
+        }
+        let with = |python: &(u64, u64)| self.holds(&Target { pythons: vec![*python], ..target.clone() });
+        let answers: Vec<Option<bool>> = target.pythons.iter().map(with).collect();
+        if answers.is_empty() || answers.contains(&None) {
+            return text;
+        }
+        let named = |wanted: bool| {
+            let all = target.pythons.iter().zip(&answers).filter(|(_, answer)| **answer == Some(wanted));
+            let all: Vec<&(u64, u64)> = all.map(|(python, _)| python).collect();
+            match all.as_slice() {
+                [(major, minor)] => format!("{major}.{minor}"),
+                [(major, minor), .., (_, NEWEST_MINOR)] => format!("{major}.{minor} and newer"),
+                [(major, minor), .., (last_major, last)] => {
+                    format!("{major}.{minor} to {last_major}.{last}")
+                }
+                [] => "no version".to_owned(),
+            }
+        };
+        format!("{text}: with Python {}, and not with {}", named(true), named(false))
+    }
+}
+
+impl std::fmt::Display for Marker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let listed = |f: &mut std::fmt::Formatter<'_>, parts: &[Self], word: &str| {
+            for (index, part) in parts.iter().enumerate() {
+                f.write_str(if index == 0 { "" } else { word })?;
+                match part {
+                    Self::Any(_) => write!(f, "({part})")?,
+                    _ => write!(f, "{part}")?,
+                }
+            }
+            Ok(())
+        };
+        match self {
+            Self::Compare { left, operator, right } => write!(f, "{left} {} {right}", operator.sign()),
+            Self::All(parts) => listed(f, parts, " and "),
+            Self::Any(parts) => listed(f, parts, " or "),
+        }
+    }
+}
+
+impl std::fmt::Display for Operand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Variable(name) => f.write_str(name),
+            Self::Text(text) => write!(f, "'{text}'"),
+        }
+    }
+}
+
+impl Operator {
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterEqual => ">=",
+            Self::Compatible => "~=",
+            Self::Identical => "===",
+            Self::In => "in",
+            Self::NotIn => "not in",
         }
     }
 }
@@ -192,24 +268,17 @@ fn compare(left: &Side<'_>, operator: Operator, right: &Side<'_>) -> Option<bool
 }
 
 fn compare_version(version: &Version, operator: Operator, text: &str) -> Option<bool> {
-    let sign = match operator {
-        Operator::Equal => "==",
-        Operator::NotEqual => "!=",
-        Operator::Less => "<",
-        Operator::LessEqual => "<=",
-        Operator::Greater => ">",
-        Operator::GreaterEqual => ">=",
-        Operator::Compatible => "~=",
-        Operator::Identical => "===",
-        Operator::In | Operator::NotIn => {
-            let is_in = text
-                .split([' ', ','])
-                .filter_map(|word| Version::from_str(word.trim()).ok())
-                .any(|known| known == *version);
-            return Some(is_in == (operator == Operator::In));
-        }
-    };
-    Some(admits_one(&VersionSpecifier::from_str(&format!("{sign}{}", text.trim())).ok()?, version))
+    if matches!(operator, Operator::In | Operator::NotIn) {
+        let is_in = text
+            .split([' ', ','])
+            .filter_map(|word| Version::from_str(word.trim()).ok())
+            .any(|known| known == *version);
+        return Some(is_in == (operator == Operator::In));
+    }
+    Some(admits_one(
+        &VersionSpecifier::from_str(&format!("{}{}", operator.sign(), text.trim())).ok()?,
+        version,
+    ))
 }
 
 impl Operator {
@@ -402,5 +471,26 @@ mod tests {
         {
             assert_eq!(Marker::parse(text), None, "{}", &text[..text.len().min(30)]);
         }
+    }
+
+    #[test]
+    fn markers_for_people() {
+        let described = |marker: &str, pythons: &[(u64, u64)]| {
+            let target = Target { pythons: pythons.to_vec(), linux: true, ..Target::default() };
+            Marker::parse(marker).unwrap().describe(&target)
+        };
+        let three = [(3, 9), (3, 10), (3, 11)];
+        assert_eq!(
+            described("python_version < \"3.11\"", &three),
+            "python_version < '3.11': with Python 3.9 to 3.10, and not with 3.11"
+        );
+        let newer: Vec<(u64, u64)> = (10..=20).map(|minor| (3, minor)).collect();
+        assert_eq!(
+            described("python_version<'3.11' and (os_name=='posix' or 'x' in platform_version)", &newer),
+            "python_version < '3.11' and (os_name == 'posix' or 'x' in platform_version): with Python 3.10, and not with 3.11 and newer"
+        );
+        assert_eq!(described("platform_machine == 'arm64'", &three), "platform_machine == 'arm64'");
+        let long = format!("platform_machine == '{}'", "é".repeat(300));
+        assert!(described(&long, &three).ends_with("..."));
     }
 }

@@ -29,11 +29,13 @@ fn target(extras: &[&str]) -> Target {
 fn installed(lock: &Lock, manifest: &Manifest, extras: &[&str], with_developers: bool) -> Vec<String> {
     let selected = lock.selected(Some(manifest), &target(extras));
     let wanted = selected.iter().filter(|one| with_developers || !matches!(one.group, Group::Dev(_)));
-    let unknown =
-        selected.iter().filter(|one| !one.certain).map(|one| lock.packages[one.index].name.as_str());
+    let unknown = selected
+        .iter()
+        .filter(|one| !one.undecided.is_empty())
+        .map(|one| lock.packages[one.index].name.as_str());
     assert!(unknown.clone().all(|name| name == "async-timeout"), "{:?}", unknown.collect::<Vec<_>>());
     let mut lines: Vec<String> = wanted
-        .filter(|one| one.certain)
+        .filter(|one| one.undecided.is_empty())
         .map(|one| &lock.packages[one.index])
         .map(|package| format!("{}=={}", package.name, package.version.as_ref().unwrap()))
         .collect();

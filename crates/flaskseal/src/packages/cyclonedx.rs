@@ -70,7 +70,7 @@ fn component(row: &Row<'_>) -> Value {
     }
     component.insert("purl".to_owned(), json!(reference));
     let scope = match package.group {
-        Group::Main if package.certain => "required",
+        Group::Main if package.is_certain() => "required",
         Group::Main | Group::Extra(_) => "optional",
         Group::Dev(_) => "excluded",
     };

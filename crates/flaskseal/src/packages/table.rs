@@ -8,6 +8,9 @@ use flaskseal_project::{Project, Reach};
 
 use super::{Row, group_of};
 
+/// Advisories older than this say little about today.
+const STALE_DAYS: i64 = 14;
+
 /// A row for each package, those with advisories first, and what the table rests on.
 pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> String {
     if rows.is_empty() {
@@ -36,7 +39,7 @@ pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> Str
             None if row.advisories.is_empty() => String::new(),
             None => "none known".to_owned(),
         };
-        let unsure = if package.certain { "" } else { "?" };
+        let unsure = if package.is_certain() { "" } else { "?" };
         let group = format!("{}{unsure}", group_of(package));
         lines.push([package.name.clone(), version, group, used(row), advisories, upgrade]);
     }
@@ -59,10 +62,23 @@ pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> Str
         "\n{vulnerable} of {} packages vulnerable; {checked} with an exact version, {covered} of these covered",
         rows.len()
     );
-    if rows.iter().any(|row| !row.package.certain) {
-        text.push_str("`?`: installed only where its environment marker holds, which is not known\n");
+    let uncertain: Vec<&Row<'_>> = rows.iter().filter(|row| !row.package.is_certain()).collect();
+    if !uncertain.is_empty() {
+        text.push_str("`?`: installed only where this holds, which is not known\n");
+    }
+    for row in uncertain {
+        let when = row.package.undecided.iter().map(|marker| marker.describe(&project.packages.target));
+        let _ = writeln!(text, "  {}: {}", row.package.name, when.collect::<Vec<_>>().join("; "));
     }
     let _ = writeln!(text, "advisories: {} ({}, {age} days old)", provenance.source, provenance.date);
+    if vulnerable > 0 {
+        text.push_str(
+            "next: `flaskseal check --only deps` tells each advisory, how bad it is, and the way out\n",
+        );
+    }
+    if project.advisories.is_core() || age > STALE_DAYS {
+        text.push_str("newer advisories, on all of PyPI: `flaskseal db update`\n");
+    }
     text
 }
 

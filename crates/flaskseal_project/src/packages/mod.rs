@@ -251,6 +251,6 @@ mod tests {
             ("Dockerfile", "FROM python:3.12\nCOPY . .\n"),
         ]);
         assert_eq!(shown(&all), ["c 1", "d 1"]);
-        assert_eq!(all.installed.iter().map(|package| package.certain).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(all.installed.iter().map(Package::is_certain).collect::<Vec<_>>(), [false, true]);
     }
 }

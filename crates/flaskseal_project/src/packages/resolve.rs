@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flaskseal_core::{FileId, Span, Tree};
 use flaskseal_deps::{
-    Dependency, Group, Lock, ManifestKind, Requirement, Selected, Source, Target, Version, VersionSpecifiers,
+    Dependency, Group, Lock, ManifestKind, Marker, Requirement, Selected, Source, Target, Version,
+    VersionSpecifiers,
 };
 
 use super::files::{Audience, LockFile, ManifestFile, is_constraints};
@@ -26,12 +27,19 @@ pub struct Package {
     pub group: Group,
     /// The packages that want it, the direct dependency first.
     pub path: Vec<String>,
-    /// Whether it is installed depends on nothing that is not known.
-    pub certain: bool,
+    /// Environment markers that it depends on and that are not known to hold; none: it is installed for certain.
+    pub undecided: Vec<Marker>,
     pub hashes: usize,
     pub source: Source,
     /// A lock file, or a file that a resolver wrote, names it.
     pub locked: bool,
+}
+
+impl Package {
+    /// Whether it is installed depends on nothing that is not known.
+    pub fn is_certain(&self) -> bool {
+        self.undecided.is_empty()
+    }
 }
 
 /// Where production's packages are listed.
@@ -285,7 +293,7 @@ impl Resolver<'_> {
                 span: Span { file: *file, range: requirement.range },
                 group: requirement.group.clone(),
                 path: path_to(requirement, &by_name),
-                certain: holds == Some(true),
+                undecided: requirement.marker.iter().filter(|_| holds.is_none()).cloned().collect(),
                 hashes: requirement.hashes,
                 source: source_of(requirement),
                 locked: resolved,
@@ -321,7 +329,7 @@ impl Resolver<'_> {
         let mut found = Vec::new();
         self.of_selected(file, &lock, &lock.selected(None, self.target), &declared, &mut found);
         for package in &mut found {
-            package.certain = true;
+            package.undecided.clear();
             package.locked = false;
         }
         found.sort_by(|a, b| (&a.name, a.span).cmp(&(&b.name, b.span)));
@@ -354,7 +362,7 @@ impl Resolver<'_> {
                 span: Span { file, range: package.range },
                 group: one.group.clone(),
                 path: one.path.clone(),
-                certain: one.certain,
+                undecided: one.undecided.clone(),
                 hashes: package.hashes,
                 source: package.source.clone(),
                 locked: true,

@@ -162,7 +162,7 @@ fn finding(
         .map(|advisory| {
             let met = condition_of(advisory).and_then(|condition| is_met(project, condition));
             // One step at most, however many reasons there are (catalogue, section 1.4).
-            let lower = met == Some(false) || reach.is_remote() || !package.certain;
+            let lower = met == Some(false) || reach.is_remote() || !package.is_certain();
             let severity = severity_of(advisory);
             let best = advisory.best_id();
             let others = advisory.ids().filter(|id| *id != best);
@@ -189,11 +189,10 @@ fn finding(
         trail.push(Evidence::general(Layer::Deps, claim));
     }
     trail.push(reach_evidence(&reach));
-    if !package.certain {
-        trail.push(Evidence::general(
-            Layer::Deps,
-            "installed only where its environment marker holds, which is not known",
-        ));
+    for marker in &package.undecided {
+        let when = marker.describe(&project.packages.target);
+        let claim = format!("installed only where this holds, which is not known: {when}");
+        trail.push(Evidence::general(Layer::Deps, claim));
     }
     trail.push(Evidence::general(Layer::Deps, format!("according to {}", source_of(project))));
     Finding::of_flaws(META.id, META.confidence, at(package.span, place), flaws)

@@ -88,7 +88,8 @@ fn extra(package: &Package, version: &Version) -> Finding {
 
 /// A package that production has to have and that is not there.
 fn out_of(environment: &Environment, name: &str, known: &[&Package], out: &mut Assessment) {
-    let Some(first) = known.iter().find(|package| package.group == Group::Main && package.certain) else {
+    let Some(first) = known.iter().find(|package| package.group == Group::Main && package.is_certain())
+    else {
         return;
     };
     if !environment.packages.iter().any(|package| package.name == name) {

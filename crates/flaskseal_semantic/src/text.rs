@@ -1,6 +1,7 @@
 //! Methods of strings and bytes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::alphabet::Alphabet;
 use crate::call::Arguments;
@@ -555,7 +556,15 @@ fn replace(machine: &Machine<'_>, rope: &Rope, from: &str, to: &Value, is_limite
     // text itself may come together of what was around it.
     let removed = if is_character && !is_limited { Alphabet::of(from) } else { Alphabet::NONE };
     let origin = stronger(rope.origin(), to.origin());
+    // A text of one character alone, as `..`, cannot come together of what was around it.
+    let is_run = from.chars().all(|one| from.starts_with(one));
+    let is_gone =
+        !is_limited && is_run && !from.is_empty() && from.chars().all(|one| !to.alphabet().contains(one));
     let note = |mut hole: Hole| {
+        if is_gone {
+            let known = hole.absent.iter().flat_map(|absent| absent.iter().cloned());
+            hole.absent = Some(Arc::new(known.chain([Arc::from(from)]).collect()));
+        }
         if let (Some(to), false) = (to.as_literal(), from.is_empty()) {
             hole.change(|| Change::Replaced { from: from.into(), to: to.into() });
         }

@@ -1,16 +1,17 @@
 //! Requests that show what an input can do: made from the route, the methods, the input and a text to bring in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use flaskseal_core::{Body, Request, Span};
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Change, Coding, FactKind, Origin, Route};
+use flaskseal_project::semantic::{Change, Coding, Fact, FactKind, Origin, Route};
 use flaskseal_python::ast::{self, AnyNodeRef, CmpOp, Expr};
 
 use super::input::parts;
+use super::needs::Needs;
 use crate::code::{enclosing, last_name, span_of, within};
 
 /// A request that brings `payload` in through an input. `at` are places that it has to reach besides the one that
@@ -19,49 +20,105 @@ pub(crate) fn example(cx: &Context<'_>, origin: &Origin, at: &[Span], payload: &
     let places: Vec<Span> = std::iter::once(origin.at).chain(at.iter().copied()).collect();
     let written = written(origin, payload);
     let payload = written.as_str();
-    let Some(route) = places.iter().find_map(|place| route(cx, *place)) else {
+    let found = places.iter().find_map(|place| route(cx, *place));
+    let Some(route) = found.or_else(|| places.iter().find_map(|place| behind_hook(cx, *place))) else {
         return missing_page(cx, origin, &places, payload);
     };
     let rule = route.rule.as_str()?;
     let (part, key) = parts(&origin.input);
     let key = key.unwrap_or_else(|| "name".to_owned());
     let methods = Methods::of(cx, route, &places);
-    let request = |method: &str| Request::new(method, fill(rule, None));
-    let with_header = |name: &str| Some(request(methods.any()).with_header(name, in_header(payload)));
-    let with_body = |body: Body| Some(request(methods.with_body()).with_body(body));
-    match part {
-        "args" | "values" | "full_path" | "url" | "query_string" => {
-            let target = format!("{}?{}={}", fill(rule, None), in_query(&key), in_query(payload));
-            Some(Request::new(methods.any(), target))
-        }
-        "form" => with_body(Body::Form(format!("{}={}", in_form(&key), in_form(payload)))),
-        "json" | "get_json()" => {
-            with_body(Body::Json(format!("{{{}: {}}}", in_json(&key), in_json(payload))))
-        }
-        "data" | "get_data()" | "stream" | "input_stream" => with_body(Body::Plain(payload.to_owned())),
+    let needs = Needs::of(cx, &places);
+    let argument = (part == "view_args").then(|| (key.as_str(), in_path(payload)));
+    let path = fill(rule, argument.as_ref().map(|(name, value)| (*name, value.as_str())));
+    let is_in_query = matches!(part, "args" | "values" | "full_path" | "url" | "query_string");
+    let own = Some((key.as_str(), payload));
+    let query = fields(&needs.args, own.filter(|_| is_in_query), in_query);
+    let target = if query.is_empty() { path } else { format!("{path}?{query}") };
+    let form = fields(&needs.form, own.filter(|_| part == "form"), in_form);
+    let body = match part {
+        "json" | "get_json()" => Some(Body::Json(json(&origin.input, payload, &needs.json))),
+        "data" | "get_data()" | "stream" | "input_stream" => Some(Body::Plain(payload.to_owned())),
         "files" => {
             let is_name = origin.input.ends_with(".filename");
             let (file_name, content) = if is_name { (payload, "x") } else { ("file", payload) };
-            with_body(Body::Upload {
-                field: key,
+            Some(Body::Upload {
+                field: key.clone(),
                 file_name: file_name.to_owned(),
                 media_type: "application/octet-stream".to_owned(),
                 content: content.to_owned(),
             })
         }
-        "cookies" => {
-            Some(request(methods.any()).with_header("Cookie", format!("{key}={}", in_cookie(payload))))
+        _ => (!form.is_empty()).then_some(Body::Form(form)),
+    };
+    let method = if body.is_some() { methods.with_body() } else { methods.any() };
+    let request = Request { body, ..Request::new(method, target) };
+    let header = match part {
+        "headers" => key.as_str(),
+        "referrer" => "Referer",
+        "origin" => "Origin",
+        "host" | "host_url" | "root_url" | "url_root" => "Host",
+        "user_agent" | "user_agent.string" => "User-Agent",
+        "content_type" | "mimetype" => "Content-Type",
+        "cookies" => return Some(request.with_header("Cookie", format!("{key}={}", in_cookie(payload)))),
+        "args" | "values" | "full_path" | "url" | "query_string" | "form" | "json" | "get_json()"
+        | "data" | "get_data()" | "stream" | "input_stream" | "files" | "view_args" => return Some(request),
+        _ => return None,
+    };
+    Some(request.with_header(header, in_header(payload)))
+}
+
+/// Fields of a query or a form: one, and further ones that the code asks for.
+fn fields(needs: &BTreeMap<&str, String>, own: Option<(&str, &str)>, write: fn(&str) -> String) -> String {
+    let further = needs.iter().filter(|(name, _)| own.is_none_or(|(own, _)| own != **name));
+    let all = own.into_iter().chain(further.map(|(name, value)| (*name, value.as_str())));
+    all.map(|(name, value)| format!("{}={}", write(name), write(value))).collect::<Vec<_>>().join("&")
+}
+
+/// A document with the payload where an access path leads, and the fields that the code asks for beside it.
+fn json(input: &str, payload: &str, needs: &BTreeMap<&str, String>) -> String {
+    let keys = json_keys(input);
+    let mut value = in_json(payload);
+    for key in keys.iter().skip(1).rev() {
+        value = match key {
+            Some(name) => format!("{{{}: {value}}}", in_json(name)),
+            None => format!("[{value}]"),
+        };
+    }
+    match keys.first() {
+        Some(None) => format!("[{value}]"),
+        first => {
+            let own = first.and_then(Option::as_deref).unwrap_or("name");
+            let further = needs.iter().filter(|(name, _)| **name != own);
+            let further = further.map(|(name, value)| format!(", {}: {}", in_json(name), in_json(value)));
+            format!("{{{}: {value}{}}}", in_json(own), further.collect::<String>())
         }
-        "headers" => with_header(&key),
-        "referrer" => with_header("Referer"),
-        "origin" => with_header("Origin"),
-        "host" | "host_url" | "root_url" | "url_root" => with_header("Host"),
-        "user_agent" | "user_agent.string" => with_header("User-Agent"),
-        "content_type" | "mimetype" => with_header("Content-Type"),
-        "view_args" => Some(Request::new(methods.any(), fill(rule, Some((&key, &in_path(payload)))))),
-        _ => None,
     }
 }
+
+/// The keys of an access path into JSON: a name, or `None` for an element of a list.
+fn json_keys(input: &str) -> Vec<Option<String>> {
+    let mut keys = Vec::new();
+    let mut rest = input.split_once('[').map_or("", |(_, rest)| rest);
+    while keys.len() < MAX_KEYS {
+        let (key, after) = match rest.strip_prefix('"') {
+            Some(text) => match text.split_once("\"]") {
+                Some((name, after)) => (Some(name.replace("\\\"", "\"")), after),
+                None => break,
+            },
+            None => match rest.split_once(']') {
+                Some((_, after)) => (None, after),
+                None => break,
+            },
+        };
+        keys.push(key);
+        rest = after.strip_prefix('[').unwrap_or_default();
+    }
+    keys
+}
+
+/// Deeper paths are not followed.
+const MAX_KEYS: usize = 8;
 
 /// A request that a page of another site makes a visitor's browser send to a view: with the fields that it reads.
 pub(crate) fn forged(cx: &Context<'_>, function: Span, node: &ast::StmtFunctionDef) -> Option<Request> {
@@ -134,7 +191,7 @@ fn written(origin: &Origin, payload: &str) -> String {
             Change::Decoded(Coding::Base64) => STANDARD.encode(&text),
             Change::Decoded(Coding::Base64Url) => URL_SAFE.encode(&text),
             Change::Decoded(Coding::Hex) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
-            Change::Decoded(Coding::Percent) => escaped(&text, "%+&=#? "),
+            Change::Decoded(Coding::Percent) => escaped(&text, "%+&=#?/ "),
             Change::EscapedForHtml => text,
             // What is taken out once leaves what was written around it.
             Change::Replaced { from, to } if to.is_empty() => match from.char_indices().last() {
@@ -154,12 +211,7 @@ fn written(origin: &Origin, payload: &str) -> String {
 /// A request for an address that no route has, where a handler of that error reads the query.
 fn missing_page(cx: &Context<'_>, origin: &Origin, places: &[Span], payload: &str) -> Option<Request> {
     let hooks = cx.app?.hooks.iter().filter(|hook| hook.name == "errorhandler");
-    let handlers: Vec<Span> = hooks
-        .filter_map(|hook| match &hook.function.kind {
-            FactKind::Function(function) => Some(function.span),
-            _ => None,
-        })
-        .collect();
+    let handlers: Vec<Span> = hooks.filter_map(|hook| function_of(&hook.function)).collect();
     let is_handler =
         |place: &Span| enclosing(cx, *place).iter().any(|node| handlers.contains(&span_of(place.file, node)));
     if !places.iter().any(is_handler) {
@@ -182,6 +234,24 @@ fn route<'p>(cx: &Context<'p>, place: Span) -> Option<&'p Route> {
     let is_known = |span: &Span| functions.binary_search_by_key(span, |function| function.span).is_ok();
     let around = enclosing(cx, place).into_iter().map(|node| span_of(place.file, &node));
     around.filter(is_known).find_map(|function| cx.routes_of(function).next())
+}
+
+/// A route before which the code at a place runs, as a hook: one without arguments, if there is one.
+fn behind_hook<'p>(cx: &Context<'p>, place: Span) -> Option<&'p Route> {
+    let app = cx.app?;
+    let around: Vec<Span> = enclosing(cx, place).iter().map(|node| span_of(place.file, node)).collect();
+    let mut hooks = app.hooks.iter().filter(|hook| hook.name.starts_with("before"));
+    let hook = hooks.find(|hook| function_of(&hook.function).is_some_and(|span| around.contains(&span)))?;
+    let covered = || app.routes.iter().filter(|route| hook.covers(route) && route.rule.as_str().is_some());
+    let is_plain = |route: &&Route| route.rule.as_str().is_some_and(|rule| !rule.contains('<'));
+    covered().find(is_plain).or_else(|| covered().next())
+}
+
+fn function_of(function: &Fact) -> Option<Span> {
+    match &function.kind {
+        FactKind::Function(function) => Some(function.span),
+        _ => None,
+    }
 }
 
 /// The methods that reach the code.
@@ -362,6 +432,16 @@ mod tests {
         assert_eq!(in_cookie("; id"), r#""\073 id""#);
         assert_eq!(in_cookie("a.b"), "a.b");
         assert_eq!(in_header("a\r\nb"), "a%0d%0ab");
+    }
+
+    #[test]
+    fn documents_follow_their_access_path() {
+        let needs = BTreeMap::from([("b", "1".to_owned())]);
+        let of = |input: &str| json(input, "x", &needs);
+        assert_eq!(of(r#"flask.request.json["a"]["c"]"#), r#"{"a": {"c": "x"}, "b": "1"}"#);
+        assert_eq!(of(r#"flask.request.json["b"]"#), r#"{"b": "x"}"#);
+        assert_eq!(of("flask.request.get_json()[0][*]"), r#"[["x"]]"#);
+        assert_eq!(of("flask.request.json"), r#"{"name": "x", "b": "1"}"#);
     }
 
     #[test]

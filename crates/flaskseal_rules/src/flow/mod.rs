@@ -22,6 +22,7 @@ pub(crate) mod html;
 pub(crate) mod input;
 pub(crate) mod ldap;
 pub(crate) mod line;
+mod needs;
 pub(crate) mod path;
 pub(crate) mod process;
 pub(crate) mod python;

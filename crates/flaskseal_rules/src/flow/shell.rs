@@ -58,7 +58,7 @@ pub(crate) fn breaches(rope: &Rope) -> Vec<Breach<'static>> {
                 Place::Word => (
                     "as a word without quotes",
                     no_word(),
-                    &["; id", ";id", "$(id)", "|id", "&id", "`id`", "x y"],
+                    &["; id", ";id", "$(id)", "|id", "&id", "`id`", "x; id", "x;id", "x|id", "x y"],
                 ),
                 Place::Single => ("inside single quotes", Alphabet::of("'"), &["'; id; '", "'"]),
                 Place::Double => {

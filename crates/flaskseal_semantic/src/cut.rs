@@ -2,6 +2,8 @@
 //!
 //! Where literals decide, the parts are exact; elsewhere a part is a hole that knows what it is a part of.
 
+use std::sync::Arc;
+
 use crate::alphabet::Alphabet;
 use crate::limits::Relation;
 use crate::rope::{Hole, Rope, Segment, Source};
@@ -82,7 +84,7 @@ pub(crate) fn strip(rope: &Rope, side: Side, set: Option<&str>) -> Rope {
                     }
                 }
                 Segment::Hole(hole) => {
-                    *hole = hole.made(Relation::Part, hole.alphabet, ("strip", from_left, set));
+                    *hole = Arc::new(hole.made(Relation::Part, hole.alphabet, ("strip", from_left, set)));
                 }
             }
         }
@@ -351,7 +353,7 @@ pub(crate) fn slice(rope: &Rope, lower: Option<i64>, upper: Option<i64>) -> Rope
 }
 
 /// The only hole.
-fn inner(segments: &[Segment]) -> Option<Hole> {
+fn inner(segments: &[Segment]) -> Option<Arc<Hole>> {
     let mut holes = segments.iter().filter_map(|segment| match segment {
         Segment::Hole(hole) => Some(hole),
         Segment::Literal(_) => None,

@@ -23,9 +23,9 @@ pub struct Event {
     /// There may be further arguments.
     pub open: bool,
     /// What each of those may be.
-    pub further: Option<Fact>,
+    pub further: Option<Box<Fact>>,
     /// The object whose method it is, where the path does not say it.
-    pub receiver: Option<Fact>,
+    pub receiver: Option<Box<Fact>>,
     /// The whole call expression.
     pub span: Span,
     /// The qualified name of the function or module whose code it is in.
@@ -79,19 +79,17 @@ pub struct Incomplete {
 
 impl Machine<'_> {
     pub(crate) fn note_call(&mut self, path: &str, receiver: Option<&Value>, arguments: &Arguments) {
-        if !self.lexicon.is_watched(self.program.models, path) {
-            return;
-        }
+        let Some(path) = self.lexicon.watched(self.program.models, path) else { return };
         let positional: Vec<Fact> = arguments.positional.iter().map(|value| self.fact(value)).collect();
         let keywords: Vec<(Name, Fact)> =
             arguments.keywords.iter().map(|(name, value)| (name.clone(), self.fact(value))).collect();
-        let receiver = receiver.map(|value| self.receiver_fact(path, value));
-        let further = arguments.further.as_ref().map(|value| self.fact(value));
+        let receiver = receiver.map(|value| Box::new(self.receiver_fact(&path, value)));
+        let further = arguments.further.as_ref().map(|value| Box::new(self.fact(value)));
         let named = keywords.iter().map(|(_, fact)| fact);
-        let mut facts = positional.iter().chain(named).chain(&receiver).chain(&further);
+        let mut facts = positional.iter().chain(named).chain(receiver.as_deref()).chain(further.as_deref());
         let is_tainted = facts.any(|fact| fact.origin().is_some());
         let event = Event {
-            path: path.into(),
+            path,
             positional,
             keywords,
             open: arguments.open,

@@ -32,13 +32,13 @@ impl Lexicon {
         attribute
     }
 
-    /// Whether any rule may ask about calls of this path.
-    pub(crate) fn is_watched(&mut self, models: &Models, path: &str) -> bool {
-        if let Some(known) = self.watched.get(path) {
-            return *known;
+    /// A path, to be shared, where any rule may ask about calls of it.
+    pub(crate) fn watched(&mut self, models: &Models, path: &str) -> Option<Arc<str>> {
+        if let Some((path, is_watched)) = self.watched.get_key_value(path) {
+            return is_watched.then(|| path.clone());
         }
-        let is_watched = models.is_watched(path);
-        self.watched.insert(path.into(), is_watched);
-        is_watched
+        let (path, is_watched): (Arc<str>, _) = (path.into(), models.is_watched(path));
+        self.watched.insert(path.clone(), is_watched);
+        is_watched.then_some(path)
     }
 }

@@ -246,8 +246,8 @@ fn beginning(rope: &Rope, first: impl Fn(Alphabet) -> Alphabet) -> Option<Rope> 
     if hole.origin.is_none() || !hole.first.contains('/') {
         return None;
     }
-    let hole = Hole { first: first(hole.first), ..hole.clone() };
-    Some(Rope::of_segments(std::iter::once(Segment::Hole(hole)).chain(rest.iter().cloned())))
+    let hole = Hole { first: first(hole.first), ..Hole::clone(hole) };
+    Some(Rope::of_segments(std::iter::once(hole.into()).chain(rest.iter().cloned())))
 }
 
 fn join_relative(machine: &mut Machine<'_>, parts: &[Value]) -> Value {

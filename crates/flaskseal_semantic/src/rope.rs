@@ -23,7 +23,8 @@ pub struct Rope {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Segment {
     Literal(Arc<str>),
-    Hole(Hole),
+    /// Behind a pointer: most segments are literals, and need not be as large as a hole.
+    Hole(Arc<Hole>),
 }
 
 impl Segment {
@@ -115,15 +116,15 @@ impl Hole {
             return match texts.iter().next() {
                 Some(only) if texts.len() == 1 => vec![Segment::Literal(only.clone())],
                 // The program chose every one of these texts.
-                _ => vec![Segment::Hole(Self {
-                    identity: self.identity,
-                    ..Self::new(Source::Unknown, self.alphabet.intersection(limits.alphabet))
-                })],
+                _ => {
+                    let hole = Self::new(Source::Unknown, self.alphabet.intersection(limits.alphabet));
+                    vec![Self { identity: self.identity, ..hole }.into()]
+                }
             };
         }
         if limits.checks.listed {
             let hole = Self::new(Source::Unknown, self.alphabet.intersection(limits.alphabet));
-            return vec![Segment::Hole(Self { identity: self.identity, ..hole })];
+            return vec![Self { identity: self.identity, ..hole }.into()];
         }
         let mut hole = self;
         hole.alphabet = hole.alphabet.intersection(limits.alphabet);
@@ -134,7 +135,7 @@ impl Hole {
             hole.absent = Some(Arc::new(known.cloned().collect()));
         }
         if limits.prefix.is_empty() && limits.suffix.is_empty() {
-            return vec![Segment::Hole(hole)];
+            return vec![hole.into()];
         }
         // A text in which beginning and end overlap, such as a lone quote, is left out: a known gap.
         let how = (&limits.prefix, &limits.suffix);
@@ -148,11 +149,7 @@ impl Hole {
             }
         }
         let literal = |text: &Arc<str>| (!text.is_empty()).then(|| Segment::Literal(text.clone()));
-        literal(&limits.prefix)
-            .into_iter()
-            .chain([Segment::Hole(rest)])
-            .chain(literal(&limits.suffix))
-            .collect()
+        literal(&limits.prefix).into_iter().chain([rest.into()]).chain(literal(&limits.suffix)).collect()
     }
 
     /// The same text, whichever of two paths was taken; `None` where it is not the same text on both.
@@ -263,7 +260,7 @@ impl Rope {
     pub(crate) fn map_holes(&self, change: impl Fn(&Hole) -> Hole) -> Self {
         let segments = self.segments.iter().map(|segment| match segment {
             Segment::Literal(text) => Segment::Literal(text.clone()),
-            Segment::Hole(hole) => Segment::Hole(change(hole)),
+            Segment::Hole(hole) => change(hole).into(),
         });
         Self { segments: segments.collect() }
     }
@@ -277,8 +274,8 @@ impl Rope {
             .segments
             .iter()
             .map(|segment| match segment {
-                Segment::Hole(Hole { identity: Some(identity), .. }) => guard.limits(identity),
-                _ => None,
+                Segment::Hole(hole) => guard.limits(hole.identity.as_ref()?),
+                Segment::Literal(_) => None,
             })
             .collect();
         if limits.iter().all(Option::is_none) {
@@ -301,7 +298,7 @@ impl Rope {
         for pair in self.segments.iter().zip(&*other.segments) {
             segments.push(match pair {
                 (Segment::Literal(a), Segment::Literal(b)) if a == b => Segment::Literal(a.clone()),
-                (Segment::Hole(a), Segment::Hole(b)) => Segment::Hole(a.either(b)?),
+                (Segment::Hole(a), Segment::Hole(b)) => a.either(b)?.into(),
                 _ => return None,
             });
         }
@@ -331,7 +328,7 @@ impl Rope {
 
     pub fn holes(&self) -> impl Iterator<Item = &Hole> {
         self.segments.iter().filter_map(|segment| match segment {
-            Segment::Hole(hole) => Some(hole),
+            Segment::Hole(hole) => Some(&**hole),
             Segment::Literal(_) => None,
         })
     }
@@ -359,7 +356,7 @@ impl Rope {
             if let Some(all) = &mut too_long {
                 all.alphabet = all.alphabet.union(segment.alphabet());
                 if let Segment::Hole(hole) = segment {
-                    all.origin = stronger(all.origin.take(), hole.origin);
+                    all.origin = stronger(all.origin.take(), hole.origin.clone());
                 }
                 continue;
             }
@@ -442,8 +439,20 @@ impl Rope {
     }
 }
 
+impl From<Hole> for Segment {
+    fn from(hole: Hole) -> Self {
+        Self::Hole(Arc::new(hole))
+    }
+}
+
 impl From<Hole> for Rope {
     fn from(hole: Hole) -> Self {
+        Self::from(Arc::new(hole))
+    }
+}
+
+impl From<Arc<Hole>> for Rope {
+    fn from(hole: Arc<Hole>) -> Self {
         Self { segments: Arc::new([Segment::Hole(hole)]) }
     }
 }

@@ -388,11 +388,11 @@ fn cased(rope: &Rope, name: &str) -> Rope {
         }),
         // Variables of the environment keep their name: what they are compared with is in that case.
         Segment::Hole(hole) if matches!(hole.source, Source::Env(_)) => {
-            Segment::Hole(hole.changed(hole.alphabet.any_case()))
+            hole.changed(hole.alphabet.any_case()).into()
         }
         Segment::Hole(hole) => {
             let made = hole.made(Relation::Cased, narrowed(hole.alphabet), name);
-            Segment::Hole(Hole { first: narrowed(hole.first), checks: hole.checks, ..made })
+            Hole { first: narrowed(hole.first), checks: hole.checks, ..made }.into()
         }
     }))
 }
@@ -594,7 +594,7 @@ fn replace(machine: &Machine<'_>, rope: &Rope, from: &str, to: &Value, is_limite
                 Segment::Hole(hole) if from.chars().any(|character| !hole.alphabet.contains(character)) => {
                     Segment::Hole(hole.clone())
                 }
-                Segment::Hole(hole) => Segment::Hole(changed(hole)),
+                Segment::Hole(hole) => changed(hole).into(),
             }))
         }
         _ => {
@@ -677,10 +677,10 @@ fn translate(machine: &Machine<'_>, rope: &Rope, table: &Dict) -> Value {
         Segment::Hole(hole) => {
             let left = hole.alphabet.without(removed);
             if added == Alphabet::NONE {
-                return Segment::Hole(hole.made(Relation::Without(removed), left, ("translate", &how)));
+                return hole.made(Relation::Without(removed), left, ("translate", &how)).into();
             }
             let changed = Rope::from(hole.clone()).computed(left.union(added), ("translate", &how));
-            Segment::Hole(changed.as_hole().cloned().unwrap_or_else(|| hole.changed(Alphabet::ALL)))
+            changed.as_hole().cloned().unwrap_or_else(|| hole.changed(Alphabet::ALL)).into()
         }
     }))
     .into()

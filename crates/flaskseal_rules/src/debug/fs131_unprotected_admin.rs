@@ -79,7 +79,7 @@ impl Rule for UnprotectedAdmin {
 }
 
 fn flask_admin(cx: &Context<'_>, event: &Event, out: &mut Assessment) {
-    let class = event.receiver.as_ref().and_then(class_of);
+    let class = event.receiver.as_deref().and_then(class_of);
     let check = class.map_or(Check::None, |class| check_of(cx, class));
     if check == Check::Some {
         return;

@@ -62,11 +62,13 @@ fn values_at<'p>(event: &'p Event, port: &Port) -> Vec<&'p Fact> {
         Port::Argument { index, name } => {
             let by_index = index.and_then(|index| event.positional.get(index));
             let by_name = || name.as_ref().and_then(|name| event.keyword(name));
-            by_index.or_else(by_name).or(event.further.as_ref()).into_iter().collect()
+            by_index.or_else(by_name).or(event.further.as_deref()).into_iter().collect()
         }
-        Port::Positional => event.positional.iter().chain(&event.further).collect(),
-        Port::Keywords => event.keywords.iter().map(|(_, value)| value).chain(&event.further).collect(),
-        Port::Receiver => event.receiver.iter().collect(),
+        Port::Positional => event.positional.iter().chain(event.further.as_deref()).collect(),
+        Port::Keywords => {
+            event.keywords.iter().map(|(_, value)| value).chain(event.further.as_deref()).collect()
+        }
+        Port::Receiver => event.receiver.as_deref().into_iter().collect(),
     }
 }
 

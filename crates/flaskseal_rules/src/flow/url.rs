@@ -28,7 +28,7 @@ pub(crate) fn places(rope: &Rope) -> Vec<(&Hole, Place)> {
             Segment::Literal(text) => before.push_str(text),
             Segment::Hole(hole) => {
                 if hole.origin.is_some() {
-                    places.push((hole, place(&before)));
+                    places.push((&**hole, place(&before)));
                 }
                 // What the program puts there stands for some text without a separator.
                 before.push('x');

@@ -83,7 +83,7 @@ fn runaway(flow: &Flow<'_>, hole: &Hole) -> Option<Breach<'static>> {
 
 /// The constant pattern of a call of `re`, or of the compiled pattern whose method it is.
 fn pattern_of(event: &Event) -> Option<Pattern> {
-    if let Some(Fact { kind: FactKind::Instance(_, attributes), .. }) = &event.receiver {
+    if let Some(Fact { kind: FactKind::Instance(_, attributes), .. }) = event.receiver.as_deref() {
         let hidden = |name: &str| attributes.iter().find(|(known, _)| &**known == name).map(|(_, fact)| fact);
         return Pattern::of_python(hidden("@pattern")?.as_str()?, hidden("@flags")?.as_int()?);
     }

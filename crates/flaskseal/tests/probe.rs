@@ -131,6 +131,9 @@ fn a_site_behind_nginx_is_judged_with_its_source() {
     ] {
         assert_eq!(controls[control], state, "{control}: {text}");
     }
+    // Addresses that only the code knows were asked for, but for those that may change something.
+    let asked = fs::read_to_string(nginx.folder.path().join("access.log")).unwrap_or_default();
+    assert!(asked.contains("GET /boom ") && !asked.contains("/logout"), "{asked}");
     // What the code lacks and nginx has is a conflict.
     let overruled = report["findings"]
         .as_array()

@@ -7,7 +7,7 @@ use flaskseal_live::{Exchange, Live, csp};
 use flaskseal_project::Context;
 
 use super::effective::{Coverage, Header, Headers, Scope};
-use super::{POLICY, has_pages, meta, talisman};
+use super::{POLICY, has_pages, is_on_all, meta, talisman};
 use crate::Rule;
 use crate::{served, session_cookie};
 
@@ -80,13 +80,15 @@ impl Rule for MissingCsp {
         fail(out, Severity::Medium, place, "pages have no content security policy");
     }
 
-    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
         let pages = served::pages(live);
         let bare: Vec<&Exchange> =
             pages.iter().copied().filter(|page| page.header("content-security-policy").is_none()).collect();
         let Some(first) = pages.first() else { return };
         if bare.is_empty() {
-            if let Some(header) = first.header("content-security-policy") {
+            if let Some(header) = first.header("content-security-policy")
+                && is_on_all(live, starts, "content-security-policy")
+            {
                 out.support(POLICY, live.at(first, header, "pages carry a content security policy"));
             }
             return;

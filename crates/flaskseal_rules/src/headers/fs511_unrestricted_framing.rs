@@ -8,7 +8,7 @@ use flaskseal_live::{Exchange, Header as Sent, Live};
 use flaskseal_project::Context;
 
 use super::effective::{Coverage, Header, Headers, Scope, Value};
-use super::{FRAMING, has_pages, talisman};
+use super::{FRAMING, has_pages, is_on_all, talisman};
 use crate::Rule;
 use crate::{served, session_cookie};
 
@@ -82,11 +82,13 @@ impl Rule for UnrestrictedFraming {
         }
     }
 
-    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
         let pages = served::pages(live);
         let open: Vec<&Exchange> = pages.iter().copied().filter(|page| framed_by(page).is_err()).collect();
         if let Some(first) = pages.first().filter(|_| open.is_empty()) {
-            if let Ok(header) = framed_by(first) {
+            if let Ok(header) = framed_by(first)
+                && is_on_all(live, starts, &header.name)
+            {
                 let claim = format!("`{}` restricts framing", header.name);
                 out.support(FRAMING, live.at(first, header, claim));
             }

@@ -6,9 +6,9 @@ use flaskseal_core::{
 use flaskseal_live::{Exchange, Live};
 use flaskseal_project::Context;
 
-use super::NO_SNIFFING;
 use super::effective::{Coverage, Headers, PROTECTING, Value};
 use super::html::{Pages, pages};
+use super::{NO_SNIFFING, is_on_all};
 use crate::Rule;
 use crate::{served, session_cookie};
 
@@ -84,7 +84,7 @@ impl Rule for MissingNosniff {
         );
     }
 
-    fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+    fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
         // Browsers guess for every answer with a body, and scripts and styles matter most.
         let answers: Vec<&Exchange> =
             live.ordinary().filter(|answer| answer.status < 400 && !answer.is_redirect()).collect();
@@ -94,7 +94,9 @@ impl Rule for MissingNosniff {
         };
         let bare: Vec<&Exchange> = answers.iter().copied().filter(|answer| !is_set(answer)).collect();
         if let Some(first) = answers.first().filter(|_| bare.is_empty()) {
-            if let Some(header) = first.header("x-content-type-options") {
+            if let Some(header) = first.header("x-content-type-options")
+                && is_on_all(live, starts, "x-content-type-options")
+            {
                 out.support(NO_SNIFFING, live.at(first, header, "answers keep browsers from guessing"));
             }
             return;

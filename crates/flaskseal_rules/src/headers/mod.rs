@@ -1,8 +1,10 @@
 //! Item 5: security headers and output escaping.
 
 use flaskseal_core::{Assessment, ControlId, Gap, Item};
+use flaskseal_live::{Live, Purpose};
 use flaskseal_project::Context;
 
+use self::effective::{Coverage, Headers};
 use self::html::Pages;
 use crate::Rule;
 use crate::session::coverage;
@@ -93,6 +95,13 @@ const OTHER_HEADERS: ControlId = control(5);
 const ESCAPED_OUTPUT: ControlId = control(6);
 /// CORS is restrictive.
 const CORS: ControlId = control(7);
+
+/// Whether a header that the pages of a running site carry is on all of them. Where files set it for some responses only,
+/// the pages that were asked for prove nothing of the others, unless the error page, which is nobody's, has it too.
+fn is_on_all(live: &Live<'_>, starts: &[Context<'_>], name: &str) -> bool {
+    let is_partial = |cx: &Context<'_>| matches!(Headers::of(cx).coverage(name), Coverage::Some(_));
+    !starts.iter().any(is_partial) || live.of(Purpose::Missing).any(|answer| answer.header(name).is_some())
+}
 
 /// Whether the application sends pages; where it does not, or where that is not known, says so for a control.
 fn has_pages(cx: &Context<'_>, control: ControlId, out: &mut Assessment) -> bool {

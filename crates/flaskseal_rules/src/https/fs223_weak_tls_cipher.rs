@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use flaskseal_core::{
-    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta,
+    Applicability, Assessment, Confidence, Edit, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta,
     Severity, Span,
 };
 use flaskseal_live::Live;
@@ -72,6 +72,8 @@ impl Rule for WeakTlsCipher {
             let beyond = first(&|suite| !profile.has_suite(suite));
             beyond.map(|found| (found, Severity::Low, lacks.as_str()))
         };
+        let classic = [Version::Tls10, Version::Tls11, Version::Tls12];
+        let unknown = facts.gaps.iter().find(|gap| classic.iter().any(|one| gap.starts_with(one.name())));
         match flaw {
             Some(((version, suite), severity, what)) => {
                 let primary = live.tls(Fact::Suite(*version, suite.id), format!("{version} uses it"));
@@ -82,6 +84,9 @@ impl Rule for WeakTlsCipher {
                         .with_scope(facts.host.clone())
                         .with_fix(Fix::advice(advice)),
                 );
+            }
+            None if let Some(gap) = unknown => {
+                out.gap(SOUND_TLS, Gap::new(gap.clone(), "ask again when the server answers in time"));
             }
             None if only_newest || !older.is_empty() => {
                 let version = older.first().map_or(Version::Tls13, |(version, _)| *version);

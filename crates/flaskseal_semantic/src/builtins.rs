@@ -14,6 +14,13 @@ use crate::rope::{Hole, Rope, Source};
 use crate::truth::Truth;
 use crate::value::{Alternative, Bytes, Key, Kind, Type, Value};
 
+mod reflect;
+mod sequence;
+
+use reflect::{get_attribute, has_attribute, is_instance, type_of, visible_names};
+pub(crate) use sequence::sort_known;
+use sequence::{collect, range, zip};
+
 static FUNCTIONS: &[&str] = &[
     "abs",
     "all",
@@ -223,7 +230,7 @@ pub(crate) fn call(
         ("bool", None) => Value::bool(false),
         ("bool", Some(value)) => {
             let truth = machine.truth(&value);
-            crate::eval::truth_value(&truth).at(value.at)
+            crate::truth::truth_value(&truth).at(value.at)
         }
         ("int", None) => Value::int(0),
         ("int", Some(value)) => return integer(machine, &value, arguments).map(Some),
@@ -332,7 +339,7 @@ pub(crate) fn call(
                     break;
                 }
             }
-            crate::eval::truth_value(&negated(total))
+            crate::truth::truth_value(&negated(total))
         }
         ("sum" | "min" | "max", Some(value)) => {
             let values = if arguments.positional.len() > 1 {
@@ -458,7 +465,7 @@ pub(crate) fn call(
             let default = arguments.positional.get(1).cloned().unwrap_or(Value::NONE);
             let mut dict = Dict { rest: elements.rest.map(|_| default.clone()), ..Dict::default() };
             for key in elements.known {
-                crate::eval::insert(&mut dict, &key, default.clone());
+                crate::display::insert(&mut dict, &key, default.clone());
             }
             machine.dict(dict)
         }
@@ -614,304 +621,6 @@ fn length(machine: &Machine<'_>, value: &Value) -> Value {
         },
         _ => unknown,
     }
-}
-
-fn collect(machine: &mut Machine<'_>, name: &str, mut list: List, arguments: &Arguments) -> Value {
-    match name {
-        "sorted" => {
-            let keys: Option<Vec<Key>> = list.items.iter().map(Key::of).collect();
-            let sortable = keys.filter(|_| arguments.keyword("key").is_none() && list.rest.is_none());
-            match sortable {
-                Some(keys) if keys.iter().all(|key| matches!(key, Key::Str(_))) => {
-                    list.items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
-                }
-                Some(keys) if keys.iter().all(|key| matches!(key, Key::Int(_))) => {
-                    list.items.sort_by_key(Value::as_int);
-                }
-                _ => {
-                    let items = std::mem::take(&mut list.items);
-                    list.rest = items.into_iter().map(Some).fold(list.rest, crate::heap::join_rests);
-                }
-            }
-            machine.list_of(list)
-        }
-        "tuple" if list.rest.is_none() => Value::tuple(list.items),
-        "iter" | "reversed" => {
-            if name == "reversed" {
-                list.items.reverse();
-            }
-            machine.list_of(List { is_iterator: true, ..list })
-        }
-        "set" | "frozenset" => {
-            let mut items: Vec<Value> = Vec::new();
-            for item in list.items {
-                if !items.iter().any(|known| known.same(&item)) {
-                    items.push(item);
-                }
-            }
-            machine.list_of(List { items, rest: list.rest, is_set: true, is_iterator: false })
-        }
-        _ => machine.list_of(list),
-    }
-}
-
-/// Sorts what is known to be all text, all whole numbers, or tuples that begin with such. Answers whether it did.
-pub(crate) fn sort_known(list: &mut List, by_value: bool, descending: bool) -> bool {
-    fn leading(value: &Value) -> Option<Key> {
-        match Key::of(value)? {
-            key @ (Key::Str(_) | Key::Int(_)) => Some(key),
-            Key::Tuple(keys) => match keys.first()? {
-                key @ (Key::Str(_) | Key::Int(_)) => Some(key.clone()),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-    // The first part of a tuple decides as long as no two are alike.
-    fn first_of(value: &Value) -> Option<Key> {
-        match &value.kind {
-            Kind::Tuple(values) => leading(values.first()?),
-            _ => leading(value),
-        }
-    }
-    let keys: Option<Vec<Key>> = list.items.iter().map(first_of).collect();
-    let Some(keys) = keys.filter(|_| by_value && list.rest.is_none()) else { return false };
-    let is_text = keys.iter().all(|key| matches!(key, Key::Str(_)));
-    if !is_text && !keys.iter().all(|key| matches!(key, Key::Int(_))) {
-        return false;
-    }
-    let rank = |key: &Key| match key {
-        Key::Str(text) => (text.to_string(), 0),
-        Key::Int(value) => (String::new(), *value),
-        _ => (String::new(), 0),
-    };
-    let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.sort_by(|a, b| rank(&keys[*a]).cmp(&rank(&keys[*b])));
-    if descending {
-        order.reverse();
-    }
-    list.items = order.into_iter().map(|index| list.items[index].clone()).collect();
-    true
-}
-
-fn range(machine: &mut Machine<'_>, bounds: &[Value]) -> Value {
-    let bounds: Option<Vec<i64>> = bounds.iter().map(Value::as_int).collect();
-    let (start, stop, step) = match bounds.as_deref() {
-        Some([stop]) => (0, *stop, 1),
-        Some([start, stop]) => (*start, *stop, 1),
-        Some([start, stop, step]) if *step != 0 => (*start, *stop, *step),
-        _ => {
-            let rest = Some(Value::new(Kind::Some(Type::Int), None));
-            return machine.list_of(List { rest, ..List::default() });
-        }
-    };
-    let count = if step > 0 {
-        (stop.saturating_sub(start) + step - 1) / step
-    } else {
-        (start.saturating_sub(stop) - step - 1) / -step
-    };
-    if count > 1024 {
-        let rest = Some(Value::new(Kind::Some(Type::Int), None));
-        return machine.list_of(List { rest, ..List::default() });
-    }
-    let items = (0..count.max(0)).map(|i| Value::int(start + i * step)).collect();
-    machine.list(items)
-}
-
-fn zip(machine: &mut Machine<'_>, iterables: &[Value]) -> Value {
-    let columns: Vec<_> = iterables.iter().map(|value| machine.elements(value)).collect();
-    if columns.iter().any(|column| column.rest.is_some()) {
-        let row =
-            columns.into_iter().map(|c| c.known.into_iter().next().or(c.rest).unwrap_or(Value::UNKNOWN));
-        let rest = Some(Value::tuple(row.collect::<Vec<_>>()));
-        return machine.list_of(List { rest, ..List::default() });
-    }
-    let length = columns.iter().map(|column| column.known.len()).min().unwrap_or(0);
-    let rows =
-        (0..length).map(|i| Value::tuple(columns.iter().map(|c| c.known[i].clone()).collect::<Vec<_>>()));
-    let rows = rows.collect();
-    machine.list(rows)
-}
-
-fn get_attribute(machine: &mut Machine<'_>, object: &Value, arguments: &Arguments) -> Result<Value, Raised> {
-    let span = arguments.span;
-    let default = arguments.positional.get(2);
-    let Some(name) = arguments.positional.get(1) else { return Ok(Value::UNKNOWN) };
-    let mut results = Vec::new();
-    for Alternative { value: name, guard } in name.alternatives() {
-        if let Some(name) = name.as_str() {
-            let has = has_attribute(machine, object, name);
-            let truth = machine.truth(&has);
-            if truth.yes.is_some() {
-                let value = machine.attribute(object, name, span)?;
-                results.push(Alternative { value, guard: guard.clone() });
-            }
-            if truth.no.is_some() {
-                match default {
-                    Some(default) => results.push(Alternative { value: default.clone(), guard }),
-                    None if truth.yes.is_none() => return Err(Raised::of("AttributeError")),
-                    None => {}
-                }
-            }
-            continue;
-        }
-        // A name that the environment chooses: every public attribute under the condition that chooses it.
-        let variable = name.as_rope().and_then(Rope::as_hole).and_then(|hole| match &hole.source {
-            Source::Env(variable) => Some(variable.clone()),
-            _ => None,
-        });
-        if let Some(variable) = variable
-            && let Some(id) = object.as_object()
-        {
-            for attribute in visible_names(machine, object) {
-                if let Some(value) = machine.heap.attribute(id, &attribute).cloned() {
-                    let states = crate::guard::States::equals(attribute);
-                    if let Some(guard) = guard.and(&crate::guard::Guard::when(variable.clone(), states)) {
-                        results.push(Alternative { value, guard });
-                    }
-                }
-            }
-        } else {
-            results.push(Alternative { value: Value::UNKNOWN, guard: guard.clone() });
-        }
-        if let Some(default) = default {
-            results.push(Alternative { value: default.clone(), guard });
-        }
-    }
-    Ok(Value::union(results).at(Some(span)))
-}
-
-/// Names of an object's own attributes that do not begin with an underscore.
-fn visible_names(machine: &Machine<'_>, object: &Value) -> Vec<String> {
-    let Some(id) = object.as_object() else { return Vec::new() };
-    let mut names: Vec<String> = Vec::new();
-    let mut add = |id| {
-        for (name, value) in &machine.heap.get(id).attributes {
-            if !name.starts_with(['_', '@']) && !matches!(value.kind, Kind::Absent) {
-                names.push(name.to_string());
-            }
-        }
-    };
-    add(id);
-    let class = match &machine.heap.get(id).shape {
-        Shape::Class(class) => Some(class.clone()),
-        Shape::Instance { class } => class.as_object().and_then(|id| {
-            add(id);
-            machine.class(id).cloned()
-        }),
-        _ => None,
-    };
-    if let Some(class) = class {
-        class.ancestors.iter().filter_map(Value::as_object).for_each(add);
-    }
-    names.sort();
-    names.dedup();
-    names
-}
-
-fn has_attribute(machine: &mut Machine<'_>, object: &Value, name: &str) -> Value {
-    let unknown = Value::new(Kind::Some(Type::Bool), None);
-    match &object.kind {
-        Kind::Object(id) => {
-            let id = *id;
-            if let Some(value) = machine.heap.attribute(id, name) {
-                return match value.may_be_absent() {
-                    true => value.map(|value| Value::bool(!matches!(value.kind, Kind::Absent))),
-                    false => Value::bool(true),
-                };
-            }
-            match machine.heap.get(id).shape.clone() {
-                Shape::Instance { class } => {
-                    if machine.class_attribute(id, name).is_some() {
-                        Value::bool(true)
-                    } else if machine.library_base(&class).is_some() {
-                        unknown
-                    } else {
-                        Value::bool(false)
-                    }
-                }
-                Shape::Class(class) => {
-                    if machine.attribute_of_class(object, name).is_some() {
-                        Value::bool(true)
-                    } else if class
-                        .ancestors
-                        .iter()
-                        .all(|a| a.as_object().is_some() || a.as_path() == Some("builtins.object"))
-                    {
-                        Value::bool(false)
-                    } else {
-                        unknown
-                    }
-                }
-                Shape::Module { file: Some(_), .. } => Value::bool(false),
-                Shape::Function(_) => {
-                    Value::bool(matches!(name, "__name__" | "__doc__" | "__wrapped__" | "__call__"))
-                }
-                _ => unknown,
-            }
-        }
-        Kind::None => Value::bool(false),
-        Kind::Str(_) => {
-            Value::bool(matches!(name, "lower" | "split" | "strip" | "encode" | "format" | "upper" | "join"))
-        }
-        _ => unknown,
-    }
-}
-
-fn is_instance(machine: &mut Machine<'_>, value: &Value, class: &Value) -> Value {
-    if let Kind::Tuple(classes) = &class.kind {
-        let mut uncertain = false;
-        for class in classes.iter() {
-            let answer = is_instance(machine, value, class);
-            match machine.truth(&answer).known() {
-                Some(true) => return Value::bool(true),
-                Some(false) => {}
-                None => uncertain = true,
-            }
-        }
-        return if uncertain { Value::new(Kind::Some(Type::Bool), None) } else { Value::bool(false) };
-    }
-    if let Kind::Union(alternatives) = &value.kind {
-        let alternatives = alternatives.clone();
-        return Value::union(alternatives.iter().map(|alternative| Alternative {
-            value: is_instance(machine, &alternative.value, class),
-            guard: alternative.guard.clone(),
-        }));
-    }
-    let own = type_of(machine, value);
-    let answer = match (own.as_path(), class.as_path()) {
-        (Some("builtins.bool"), Some("builtins.int")) => Some(true),
-        (Some(own), Some(class)) if own.starts_with("builtins.") && class.starts_with("builtins.") => {
-            Some(own == class || class == "builtins.object" || exception_derives(own, class) == Some(true))
-        }
-        (Some(own), Some(class)) if own == class => Some(true),
-        (Some(own), _) if own.starts_with("builtins.") && class.as_object().is_some() => Some(false),
-        _ => machine.is_subclass(&own, class),
-    };
-    answer.map_or(Value::new(Kind::Some(Type::Bool), None), Value::bool)
-}
-
-fn type_of(machine: &Machine<'_>, value: &Value) -> Value {
-    Value::path(match &value.kind {
-        Kind::None => "types.NoneType",
-        Kind::Bool(_) | Kind::Some(Type::Bool) => "builtins.bool",
-        Kind::Int(_) | Kind::Some(Type::Int) => "builtins.int",
-        Kind::Float(_) | Kind::Some(Type::Float) => "builtins.float",
-        Kind::Str(_) => "builtins.str",
-        Kind::Bytes(_) => "builtins.bytes",
-        Kind::Tuple(_) => "builtins.tuple",
-        Kind::Object(id) => match &machine.heap.get(*id).shape {
-            Shape::List(list) if list.is_set => "builtins.set",
-            Shape::List(_) => "builtins.list",
-            Shape::Dict(_) => "builtins.dict",
-            Shape::Class(_) => "builtins.type",
-            Shape::Function(_) => "types.FunctionType",
-            Shape::Module { .. } => "types.ModuleType",
-            Shape::Instance { class } => return class.clone(),
-            _ => return Value::UNKNOWN,
-        },
-        _ => return Value::UNKNOWN,
-    })
 }
 
 /// Text that a value determines, of these characters.

@@ -22,12 +22,12 @@ pub(crate) fn call_list(
         ("issubset", Some(outer)) => {
             let set = Value::object(id);
             let truth = machine.is_subset(&set, &outer).unwrap_or(Truth::EITHER);
-            crate::eval::truth_value(&truth)
+            crate::truth::truth_value(&truth)
         }
         ("isdisjoint", Some(other)) => {
             let set = Value::object(id);
             let truth = machine.is_disjoint(&set, &other).unwrap_or(Truth::EITHER);
-            crate::eval::truth_value(&truth)
+            crate::truth::truth_value(&truth)
         }
         ("extend" | "update", Some(value)) => {
             let elements = machine.elements(&value);

@@ -101,7 +101,7 @@ fn from_yaml(machine: &mut Machine<'_>, value: &saphyr::Yaml<'_>, at: Option<Spa
             for (key, value) in entries {
                 let key = from_yaml(machine, key, at);
                 let value = from_yaml(machine, value, at);
-                crate::eval::insert(&mut dict, &key, value);
+                crate::display::insert(&mut dict, &key, value);
             }
             machine.dict(dict).at(at)
         }

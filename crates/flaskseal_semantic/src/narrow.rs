@@ -18,6 +18,60 @@ const TEXT_OF_OBJECT: [&str; 3] = ["@path", "@str", "@url"];
 const MAX_DEPTH: usize = 8;
 
 impl<'a> Machine<'a> {
+    /// Narrows what a test says of plain names, on the path where it had this outcome; says whether it chose among
+    /// values.
+    pub(crate) fn narrow(&mut self, test: &'a ast::Expr, outcome: bool) -> bool {
+        match test {
+            ast::Expr::UnaryOp(node) if node.op == ast::UnaryOp::Not => self.narrow(&node.operand, !outcome),
+            // `a and b` true says both; `a or b` false denies both.
+            ast::Expr::BoolOp(node) if (node.op == ast::BoolOp::And) == outcome => {
+                let mut is_narrowed = false;
+                for value in &node.values {
+                    if is_narrowed {
+                        self.ask_again(value, outcome);
+                    }
+                    is_narrowed |= self.narrow(value, outcome);
+                }
+                is_narrowed
+            }
+            ast::Expr::Name(name) => self.narrow_name(name, |machine, value| {
+                let truth = machine.truth(value);
+                if outcome { truth.yes.is_some() } else { truth.no.is_some() }
+            }),
+            ast::Expr::Compare(node) if node.ops.len() == 1 => {
+                let is_narrowed = self.narrow_alternatives(test, outcome);
+                let ast::Expr::Name(name) = &*node.left else { return is_narrowed };
+                let (same, is_equality) = match node.ops[0] {
+                    ast::CmpOp::Is | ast::CmpOp::Eq => (outcome, true),
+                    ast::CmpOp::IsNot | ast::CmpOp::NotEq => (!outcome, true),
+                    _ => (outcome, false),
+                };
+                let Some(expected) = constant_of(&node.comparators[0]) else { return is_narrowed };
+                is_equality
+                    && self.narrow_name(name, |_, value| match equal_constants(value, &expected) {
+                        Some(equal) => equal == same,
+                        None => true,
+                    })
+                    || is_narrowed
+            }
+            _ => self.narrow_alternatives(test, outcome),
+        }
+    }
+
+    fn narrow_name(&mut self, name: &ast::ExprName, keep: impl Fn(&Self, &Value) -> bool) -> bool {
+        let scope = self.frame().scope;
+        let Some(value) = self.heap.attribute(scope, &name.id) else { return false };
+        let Kind::Union(alternatives) = &value.kind else { return false };
+        let alternatives = alternatives.clone();
+        let kept: Vec<Alternative> =
+            alternatives.iter().filter(|alternative| keep(self, &alternative.value)).cloned().collect();
+        let is_narrowed = !kept.is_empty() && kept.len() < alternatives.len();
+        if is_narrowed {
+            self.heap.set_attribute(scope, name.id.clone(), Value::union(kept));
+        }
+        is_narrowed
+    }
+
     /// Keeps of each name in a test the values for which it has this outcome, each as the test leaves it, and says
     /// whether there were some to choose from.
     pub(crate) fn narrow_alternatives(&mut self, test: &'a ast::Expr, outcome: bool) -> bool {
@@ -191,4 +245,34 @@ fn is_test_method(name: &str) -> bool {
             | "match"
             | "search"
     )
+}
+
+/// The value of a literal that narrowing compares with.
+fn constant_of(node: &ast::Expr) -> Option<Value> {
+    Some(match node {
+        ast::Expr::NoneLiteral(_) => Value::NONE,
+        ast::Expr::BooleanLiteral(node) => Value::bool(node.value),
+        ast::Expr::StringLiteral(node) => Value::str(node.value.to_str()),
+        ast::Expr::NumberLiteral(node) => match &node.value {
+            ast::Number::Int(value) => Value::int(value.as_i64()?),
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// `None` where they may be equal or not.
+fn equal_constants(value: &Value, constant: &Value) -> Option<bool> {
+    match (&value.kind, &constant.kind) {
+        (Kind::None, Kind::None) => Some(true),
+        (Kind::None, _) => Some(false),
+        (Kind::Str(a), Kind::Str(b)) => Some(a.as_literal()? == b.as_literal()?),
+        (Kind::Int(_) | Kind::Bool(_), Kind::Int(_) | Kind::Bool(_)) => {
+            Some(value.as_int() == constant.as_int())
+        }
+        (Kind::Str(_) | Kind::Int(_) | Kind::Bool(_) | Kind::Object(_) | Kind::Tuple(_), Kind::None) => {
+            Some(false)
+        }
+        _ => None,
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) fn call_path(
                     Limits { first: SLASH, ..Limits::default() },
                     Limits::not_prefix("/"),
                 );
-                crate::eval::truth_value(&truth)
+                crate::truth::truth_value(&truth)
             }
             None => Value::bool(false),
         },
@@ -127,7 +127,7 @@ pub(crate) fn call_method(
         ("with_suffix", _) => pure_path(machine, rope.blurred(Alphabet::ALL)),
         ("is_relative_to", Some(base)) => {
             let truth = lies_below(&rope, &machine.text_of(&base), true);
-            crate::eval::truth_value(&truth)
+            crate::truth::truth_value(&truth)
         }
         ("relative_to", Some(base)) => {
             machine.may_raise("ValueError", &Guard::ALWAYS);

@@ -276,7 +276,7 @@ fn read_decouple(machine: &mut Machine<'_>, arguments: &Arguments) -> Result<Val
         // decouple converts the default, too.
         let value = match (cast.as_path(), &value.kind) {
             (Some("builtins.bool"), Kind::Bool(_) | Kind::Int(_)) => {
-                crate::eval::truth_value(&machine.truth(&value)).at(value.at)
+                crate::truth::truth_value(&machine.truth(&value)).at(value.at)
             }
             (Some("builtins.bool"), _) => convert(machine, &value, "bool"),
             (Some("builtins.int"), Kind::Str(_)) => convert(machine, &value, "int"),

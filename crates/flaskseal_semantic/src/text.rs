@@ -140,7 +140,7 @@ pub(crate) fn call(
         }
         "isdigit" | "isalpha" | "isalnum" | "isupper" | "islower" | "isspace" | "isidentifier"
         | "isnumeric" | "isdecimal" | "isascii" | "isprintable" | "istitle" => {
-            crate::eval::truth_value(&class_test(rope, name))
+            crate::truth::truth_value(&class_test(rope, name))
         }
         "find" | "index" | "rfind" | "rindex" | "count" => match (literal, argument) {
             (Some(text), Some(part)) if arguments.positional.len() == 1 && !part.is_empty() => {
@@ -431,7 +431,7 @@ fn affix_test(machine: &mut Machine<'_>, rope: &Rope, name: &str, first: Option<
             let by_component = folder.literal_suffix().ends_with('/');
             let below = crate::paths::lies_below(rope, &folder, by_component);
             if name == "startswith" && below != Truth::EITHER {
-                return crate::eval::truth_value(&below);
+                return crate::truth::truth_value(&below);
             }
             uncertain = true;
             continue;
@@ -453,7 +453,7 @@ fn affix_test(machine: &mut Machine<'_>, rope: &Rope, name: &str, first: Option<
         "startswith" => crate::truth::begins(rope, part),
         _ => crate::truth::ends(rope, part),
     });
-    crate::eval::truth_value(&tests.fold(Truth::NO, Truth::or))
+    crate::truth::truth_value(&tests.fold(Truth::NO, Truth::or))
 }
 
 /// `text.isalnum()` and its family.

@@ -6,7 +6,7 @@ use crate::heap::Shape;
 use crate::limits::{Checks, Limits, Relation};
 use crate::machine::Machine;
 use crate::rope::{Rope, Segment, Source};
-use crate::value::{Bytes, Kind, Value};
+use crate::value::{Alternative, Bytes, Kind, Type, Value};
 
 /// Either side is `None` where it cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,4 +233,17 @@ fn text_truth(rope: &Rope) -> Truth {
 fn is_part_of_url(rope: &Rope) -> bool {
     let identity = rope.as_hole().and_then(|hole| hole.identity.as_ref());
     identity.is_some_and(|identity| matches!(identity.made_of, Some((_, Relation::Host | Relation::Scheme))))
+}
+
+/// A condition as a value: `True` under one guard, `False` under the other.
+pub(crate) fn truth_value(truth: &Truth) -> Value {
+    let side = |guard: &Option<Guard>, value: bool| {
+        guard.as_ref().map(|guard| Alternative { value: Value::bool(value), guard: guard.clone() })
+    };
+    match (side(&truth.yes, true), side(&truth.no, false)) {
+        (Some(yes), Some(no)) if yes.guard.is_always() && no.guard.is_always() => {
+            Value::new(Kind::Some(Type::Bool), None)
+        }
+        (yes, no) => Value::union(yes.into_iter().chain(no)),
+    }
 }

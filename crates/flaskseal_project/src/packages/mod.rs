@@ -82,7 +82,7 @@ impl Packages {
         let target = Target {
             pythons: python::versions(&pythons, &manifests, &locks),
             linux: !deployment.files.is_empty(),
-            extras: installs.iter().flat_map(|install| install.extras.iter().cloned()).collect(),
+            extras: wanted_extras(&installs, &manifests),
             groups: Vec::new(),
         };
         let resolver = resolve::Resolver {
@@ -156,6 +156,19 @@ impl Packages {
         sorted.sort();
         sorted.into_iter().flat_map(|name| import_names(name)).map(Arc::from).collect()
     }
+}
+
+/// The extras of the project that commands install, and lists that name its folder: `-e .[production]`.
+fn wanted_extras(installs: &[Install], manifests: &[ManifestFile]) -> Vec<String> {
+    let of_commands = installs.iter().flat_map(|install| install.extras.iter().cloned());
+    let lists =
+        manifests.iter().filter(|file| file.is_requirements() && file.audience == Audience::Production);
+    let of_lists = lists.flat_map(|file| &file.manifest.requirements).filter_map(resolve::local_folder);
+    let of_lists = of_lists.flat_map(|(_, extras)| extras.split(',')).map(flaskseal_deps::normalize);
+    let mut all: Vec<String> = of_commands.chain(of_lists).filter(|extra| !extra.is_empty()).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// What files import.
@@ -239,6 +252,26 @@ mod tests {
         ]);
         assert_eq!(shown(&compiled), ["click 8.0", "flask 3.0.0"]);
         assert_eq!(compiled.installed[0].path, ["flask"]);
+    }
+
+    #[test]
+    fn a_list_that_names_the_project_is_what_the_project_declares() {
+        let setup = "from setuptools import setup\nbase = ['flask==1.1.2']\nsetup(name='shop', install_requires=base + ['redis>=4'], extras_require={'prod': ['gunicorn==20.0'], 'dev': ['pytest']})\n";
+        let all = packages(&[("requirements.txt", "-e .[prod]\nclick==8.0\n"), ("setup.py", setup)]);
+        let named: Vec<String> = shown(&all).into_iter().filter(|line| line.trim() != "").collect();
+        // An extra is not the main group, and installed all the same.
+        assert_eq!(named, ["click 8.0", "flask 1.1.2", "gunicorn 20.0 (dev)", "redis "]);
+        // A folder of developers is no listing of its own, and counts where a list names it.
+        let files = [
+            ("requirements.txt", "./tests/lib\n-e ..\nhttps://x/setup.zip\n"),
+            ("tests/lib/setup.cfg", "[options]\ninstall_requires = flask==2.0\n"),
+            ("tests/other/setup.cfg", "[options]\ninstall_requires = no==2.0\n"),
+        ];
+        let below = shown(&packages(&files));
+        assert!(
+            below.contains(&"flask 2.0".to_owned()) && !below.contains(&"no 2.0".to_owned()),
+            "{below:?}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use flaskseal_deps::{
 };
 
 use super::files::{Audience, LockFile, ManifestFile, is_constraints};
-use super::install::{Install, InstallTool};
+use super::install::{Install, InstallTool, joined};
 
 /// A package that is installed.
 #[derive(Clone, Debug)]
@@ -251,6 +251,11 @@ impl Resolver<'_> {
         }
         let file = &self.manifests[index];
         requirements.extend(file.manifest.requirements.iter().map(|requirement| (file.file, requirement)));
+        for requirement in &file.manifest.requirements {
+            for project in self.local_project(file.file, requirement) {
+                self.flatten(project, seen, requirements, constraints);
+            }
+        }
         for (other, is_constraint) in file.included(self.tree) {
             let Some(other) = self.manifest_of(other) else { continue };
             if is_constraint {
@@ -259,6 +264,18 @@ impl Resolver<'_> {
                 self.flatten(other, seen, requirements, constraints);
             }
         }
+    }
+
+    /// What the project in a folder declares, where a requirement is that folder: `-e .`, `./lib[extra]`.
+    fn local_project(&self, file: FileId, requirement: &Requirement) -> impl Iterator<Item = usize> {
+        let folder = local_folder(requirement).map(|(path, _)| joined(self.tree.file(file).folder(), path));
+        let declared = self.manifests.iter().enumerate().filter(move |(_, manifest)| {
+            !manifest.is_requirements()
+                && manifest.manifest.kind != ManifestKind::Conda
+                && manifest.declares()
+                && folder.as_deref() == Some(self.tree.file(manifest.file).folder())
+        });
+        declared.map(|(index, _)| index)
     }
 
     fn of_requirements(
@@ -369,6 +386,16 @@ impl Resolver<'_> {
             });
         }
     }
+}
+
+/// The folder that a requirement is, and the extras of it in brackets; `None` for what comes from elsewhere.
+pub(super) fn local_folder(requirement: &Requirement) -> Option<(&str, &str)> {
+    let url = requirement.url.as_deref()?;
+    let path = url.strip_prefix("file:").unwrap_or(url);
+    let (path, extras) = path.split_once('[').unwrap_or((path, ""));
+    let is_archive = [".whl", ".zip", ".gz"].iter().any(|ending| path.ends_with(ending));
+    (!path.contains(':') && !path.starts_with('/') && !is_archive)
+        .then(|| (path.trim(), extras.trim_end_matches(']')))
 }
 
 /// The way from a direct dependency, by the comments of a resolver.

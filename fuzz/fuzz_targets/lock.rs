@@ -2,7 +2,7 @@
 #![no_main]
 
 use flaskseal_deps::{
-    Lock, Target, read_bill_of_materials, read_environment, read_pdm_lock, read_pipfile_lock,
+    Lock, Target, is_made_from, read_bill_of_materials, read_environment, read_pdm_lock, read_pipfile_lock,
     read_poetry_lock, read_pylock, read_pyproject, read_uv_lock,
 };
 
@@ -16,8 +16,12 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             let range = package.range;
             assert!(text.get(range.start as usize..range.end as usize).is_some(), "{range:?}");
         }
+        let _ = is_made_from(&lock, text);
         for selected in lock.selected(Some(&manifest), &target) {
             assert!(selected.index < lock.packages.len());
+            for marker in &selected.undecided {
+                let _ = marker.describe(&target);
+            }
         }
     }
 });

@@ -2,10 +2,13 @@
 #![no_main]
 
 use flaskseal_deps::{
-    Event, Provenance, Store, affecting, encode_store, fixed_versions, read_osv, smallest_upgrade,
+    Event, Provenance, Store, affecting, encode_store, fixed_versions, read_documents, read_osv,
+    smallest_upgrade,
 };
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
+    // Pages of an index are read beside OSV's documents.
+    let _ = read_documents([("a.json", text)], "fuzz");
     let Ok(document) = read_osv(text) else { return };
     for (_, advisory) in &document.advisories {
         for event in advisory.ranges.iter().flat_map(|range| &range.events) {

@@ -107,6 +107,8 @@ const MANIFESTS_OF_PACKAGES: &[&str] = &[
 ];
 
 const INVENTORIES: &[&str] = &[
+    "<bom xmlns=\"http://cyclonedx.org/schema/bom/1.6\"><metadata><component bom-ref=\"a\"/></metadata><components><component bom-ref=\"f\"><purl>pkg:pypi/flask@2.0</purl><scope>excluded</scope><components/></component></components><dependencies><dependency ref=\"a\"><dependency ref=\"f\"/></dependency></dependencies></bom>",
+    "SPDXVersion: SPDX-2.3\nPackageName: x\nSPDXID: SPDXRef-x\nPackageComment: <text>a\nb</text>\nExternalRef: PACKAGE-MANAGER purl pkg:pypi/x@1\nRelationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-x\n",
     "[metadata]\nlock_version = \"4.5\"\n[[package]]\nname = \"flask\"\nversion = \"2.0\"\ngroups = [\"default\", \"x\"]\ndependencies = [\"click>=8; os_name == 'nt'\"]\n",
     "{\"bomFormat\": \"CycloneDX\", \"specVersion\": \"1.6\", \"components\": [{\"bom-ref\": \"a\", \"purl\": \"pkg:pypi/flask@2.0%2Bcpu\"}], \"dependencies\": [{\"ref\": \"a\", \"dependsOn\": [\"a\"]}]}",
     "{\"spdxVersion\": \"SPDX-2.3\", \"packages\": [{\"SPDXID\": \"a\", \"externalRefs\": [{\"referenceType\": \"purl\", \"referenceLocator\": \"pkg:pypi/x@1\"}]}], \"relationships\": []}",
@@ -114,6 +116,7 @@ const INVENTORIES: &[&str] = &[
 ];
 
 const ADVISORIES: &[&str] = &[
+    "{\"meta\": {\"api-version\": \"1.1\"}, \"name\": \"a\", \"files\": [{\"filename\": \"a-1.0-py3-none-any.whl\", \"yanked\": \"why\"}, {\"filename\": \"a-1.0.tar.gz\", \"yanked\": true}]}",
     "{\"id\": \"A\", \"schema_version\": \"1.6.0\", \"modified\": \"2024-01-01T\", \"aliases\": [\"CVE-1\"], \"severity\": [{\"type\": \"CVSS_V3\", \"score\": \"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H\"}], \"affected\": [{\"package\": {\"ecosystem\": \"PyPI\", \"name\": \"a\"}, \"ranges\": [{\"type\": \"ECOSYSTEM\", \"events\": [{\"introduced\": \"0\"}, {\"fixed\": \"1.2\"}, {\"introduced\": \"2\"}, {\"last_affected\": \"2!3rc1\"}, {\"limit\": \"*\"}]}], \"versions\": [\"1\"]}]}",
 ];
 

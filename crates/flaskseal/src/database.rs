@@ -134,7 +134,11 @@ pub(crate) fn update(named: Option<&Path>, url: Option<&str>, progress: &Progres
         }
         let _ = write_atomically(&part, &encode_part(url, partial));
     };
-    let listener = Listener { say: &|text| progress.say(text), keep: &keep };
+    let listener = Listener {
+        say: &|text| progress.say(text),
+        received: &|bytes, of| progress.bytes(bytes, of),
+        keep: &keep,
+    };
     let begun =
         read_bytes(&part, MAX_DUMP).ok().and_then(|bytes| decode_part(url, bytes)).unwrap_or_default();
     let fetched =

@@ -36,8 +36,10 @@ pub(crate) struct Partial {
 
 /// What the caller wants to be told.
 pub(crate) struct Listener<'l> {
-    /// How far it is.
+    /// What happens beside that bytes arrive.
     pub(crate) say: &'l dyn Fn(String),
+    /// How many bytes there are, and how many there will be, where the server says so.
+    pub(crate) received: &'l dyn Fn(u64, Option<u64>),
     /// What there is so far, now and then and before it is given up.
     pub(crate) keep: &'l dyn Fn(&Partial),
 }
@@ -151,8 +153,7 @@ fn take(
                 let bytes = &mut partial.bytes;
                 bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
                 ensure!(bytes.len() as u64 <= limit, "{url} is larger than {} MiB", limit >> 20);
-                let all = expected.map_or_else(String::new, |size| format!(" of {:.1}", mebibytes(size)));
-                (listener.say)(format!("fetching advisories: {:.1}{all} MiB", mebibytes(bytes.len() as u64)));
+                (listener.received)(bytes.len() as u64, expected);
             }
             Err(error) => return Ok(Taken::Broken(error.into())),
         }
@@ -181,8 +182,4 @@ fn continues(response: &Response<ureq::Body>, partial: &Partial) -> bool {
     let start = format!("bytes {}-", partial.bytes.len());
     header("etag").is_none_or(|etag| etag == partial.etag)
         && header("content-range").is_none_or(|range| range.starts_with(&start))
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -49,6 +49,24 @@ impl Progress {
         self.bar.set_position(tried as u64);
     }
 
+    /// How many bytes have arrived, and of how many, where that is known.
+    pub(crate) fn bytes(&self, received: u64, of: Option<u64>) {
+        let template = match of {
+            Some(_) => {
+                "{spinner} {msg} {bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}"
+            }
+            None => "{spinner} {msg} {binary_bytes}, {binary_bytes_per_sec}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        self.bar.set_message("fetching advisories");
+        if let Some(of) = of {
+            self.bar.set_length(of);
+        }
+        self.bar.set_position(received);
+    }
+
     pub(crate) fn phase(&self, name: &'static str) {
         self.bar.set_message(name);
     }

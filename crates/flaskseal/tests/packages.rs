@@ -157,3 +157,61 @@ fn bills_of_materials_and_conda_are_read() {
     let lock = "lock-version = \"1.0\"\n[[packages]]\nname = \"flask\"\nversion = \"3.1.0\"\n";
     assert_eq!(shown(&listed(&[("app/sbom.json", bill), ("app/pylock.toml", lock)], &[])), ["flask 3.1.0"]);
 }
+
+#[test]
+fn one_advisory_is_accepted_by_any_of_its_names_and_the_others_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
+    write("app.py", "from flask import Flask\napp = Flask(__name__)\n");
+    write("Procfile", "web: gunicorn app:app\n");
+    write(
+        "requirements.txt",
+        "flask==2.0.1\nwerkzeug==2.0.3  # flaskseal: ignore[cve-2023-25577] bodies are bounded until=2026-12-31\n",
+    );
+    let accept = |until: &str| {
+        let text = format!(
+            "ignore = [{{ advisory = 'PYSEC-2023-62', reason = 'no cache in front of it', until = {until} }}]\n"
+        );
+        write("flaskseal.toml", &text);
+        let output = Command::new(env!("CARGO_BIN_EXE_flaskseal"))
+            .args(["check", "--only", "FS601", "-f", "json", "--now", "2026-11-24"])
+            .arg(folder.path())
+            .env("XDG_DATA_HOME", env!("CARGO_TARGET_TMPDIR"))
+            .env_remove("FLASKSEAL_DB")
+            .output()
+            .unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let told = |report: &Value| -> Vec<String> {
+        let findings = report["findings"].as_array().unwrap().iter();
+        let tell = |finding: &Value| {
+            let state = &finding["standing"];
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            format!("{} {} {}", text(&finding["message"]), text(&state["state"]), text(&state["reason"]))
+        };
+        let mut all: Vec<String> = findings.map(tell).collect();
+        all.sort();
+        all
+    };
+    let accepted = accept("2026-12-31");
+    let lines = told(&accepted);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(
+        lines[0].starts_with("`flask 2.0.1` is affected by CVE-2023-30861 suppressed no cache"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].starts_with("`werkzeug 2.0.3` is affected by 3 advisories,")
+            && lines[1].contains(" counts")
+            && !lines[1].contains("CVE-2023-25577"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[2].starts_with("`werkzeug 2.0.3` is affected by CVE-2023-25577 suppressed bodies"),
+        "{lines:?}"
+    );
+    // After its last day it counts again, and the report says why.
+    let expired = accept("2026-11-01");
+    assert!(told(&expired)[0].contains(" counts"), "{:?}", told(&expired));
+    assert!(expired.to_string().contains("expired on 2026-11-01"), "{expired}");
+}

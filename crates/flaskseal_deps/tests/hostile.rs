@@ -1,8 +1,9 @@
 //! No reader panics, hangs or points outside its file, whatever stands in it.
 
 use flaskseal_deps::{
-    Lock, Manifest, read_osv, read_pdm_lock, read_pipfile, read_pipfile_lock, read_poetry_lock, read_pylock,
-    read_pyproject, read_requirements, read_setup_cfg, read_uv_lock,
+    Lock, Manifest, is_made_from, read_bill_of_materials, read_environment, read_osv, read_pdm_lock,
+    read_pipfile, read_pipfile_lock, read_poetry_lock, read_pylock, read_pyproject, read_requirements,
+    read_setup_cfg, read_uv_lock,
 };
 
 /// A reader, and a text that it reads well.
@@ -48,7 +49,24 @@ const LOCKS: &[Sample<Lock>] = &[
         read_pipfile_lock,
         "{\"_meta\": {\"hash\": {\"sha256\": \"é\"}}, \"default\": {\"é\": {\"version\": \"==1\", \"markers\": \"os_name == 'nt'\"}}, \"develop\": []}",
     ),
+    (
+        read_bill,
+        "<bom xmlns=\"http://cyclonedx.org/schema/bom/1.6\"><metadata><component bom-ref=\"é\"/></metadata><components><component bom-ref=\"f\"><purl> pkg:pypi/é@1&amp;2 </purl><scope>excluded</scope><components/></component></components><dependencies><dependency ref=\"é\"><dependency ref=\"f\"/></dependency></dependencies></bom>",
+    ),
+    (
+        read_bill,
+        "SPDXVersion: SPDX-2.3\nPackageName: é\nSPDXID: SPDXRef-x\nPackageComment: <text>a\né</text>\nExternalRef: PACKAGE-MANAGER purl pkg:pypi/x@1\nRelationship: SPDXRef-x DEPENDS_ON SPDXRef-x\n",
+    ),
+    (
+        read_bill,
+        "{\"bomFormat\": \"CycloneDX\", \"components\": [{\"bom-ref\": \"é\", \"purl\": \"pkg:pypi/flask@2.0%2B\"}], \"dependencies\": [{\"ref\": \"é\", \"dependsOn\": [\"é\"]}]}",
+    ),
+    (read_environment, "# é.dist-info\nName: Flask\nVersion: 2.0.1\nRequires-Dist: é (>=2) ; extra == 'x'\n"),
 ];
+
+fn read_bill(text: &str) -> Lock {
+    read_bill_of_materials(text).unwrap_or_else(|| read_environment(""))
+}
 
 /// The sample cut at every character, and with every character replaced by one that means something somewhere.
 fn variants(sample: &str) -> impl Iterator<Item = String> {
@@ -87,6 +105,7 @@ fn locks_survive_every_change() {
             let lock = read(&text);
             assert!(lock.packages.iter().all(|package| is_inside(package.range, &text)), "{text}");
             let _ = lock.selected(None, &flaskseal_deps::Target::default());
+            let _ = is_made_from(&lock, &text);
         }
     }
 }
@@ -109,6 +128,11 @@ fn size_alone_does_no_harm() {
     assert!(!read_pyproject(&nested).problems.is_empty());
     assert!(!read_uv_lock(&nested).problems.is_empty());
     assert!(!read_pipfile_lock(&"[".repeat(100_000)).problems.is_empty());
+    for (open, close) in [("<a>", "</a>"), ("<components><component>", "</component></components>")] {
+        let depth = 20_000;
+        let deep = format!("<bom>{}{}</bom>", open.repeat(depth), close.repeat(depth));
+        assert!(read_bill_of_materials(&deep).expect("it is a bill").packages.is_empty());
+    }
     // Groups that include each other double with each step.
     let groups: String = (0..60)
         .map(|n| {
@@ -116,4 +140,29 @@ fn size_alone_does_no_harm() {
         })
         .collect();
     assert!(read_pyproject(&format!("[dependency-groups]\n{groups}")).requirements.len() < 200_000);
+}
+
+#[test]
+fn other_types_than_expected_are_left_out_or_told() {
+    for text in [
+        "package = 1",
+        "package = [1, \"x\"]",
+        "[[package]]\nname = 1\nversion = []",
+        "[package]\nname = \"x\"",
+    ] {
+        for read in [read_uv_lock, read_poetry_lock, read_pdm_lock, read_pylock] {
+            assert!(read(text).packages.is_empty(), "{text}");
+        }
+    }
+    for text in ["[]", "1", "null", "{\"default\": []}", "{\"default\": {\"x\": 1}, \"_meta\": 2}"] {
+        assert!(read_pipfile_lock(text).packages.iter().all(|one| one.version.is_none()), "{text}");
+        assert!(read_bill_of_materials(text).is_none_or(|lock| lock.packages.is_empty()), "{text}");
+    }
+    for text in [
+        "project = 1",
+        "[project]\ndependencies = \"x\"",
+        "[project]\ndependencies = [1]\n[tool]\npoetry = 2",
+    ] {
+        assert!(read_pyproject(text).requirements.is_empty(), "{text}");
+    }
 }

@@ -189,7 +189,7 @@ impl<'r> Breach<'r> {
 }
 
 /// The origin of a hole, with the access path of the very part that is in it: `json["name"]`, not `json`.
-fn named_origin(hole: &Hole) -> Option<Arc<Origin>> {
+pub(crate) fn named_origin(hole: &Hole) -> Option<Arc<Origin>> {
     let origin = hole.origin.clone()?;
     match &hole.source {
         Source::Path(path) if path.len() > origin.input.len() && path.starts_with(&*origin.input) => {

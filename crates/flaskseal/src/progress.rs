@@ -9,6 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Work that is done sooner is not announced.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// For work whose end is not known, and for work that is counted.
+const SPINNER: &str = "{spinner} {msg} ({elapsed})";
+const BAR: &str = "{spinner} {msg} {bar:30} {human_pos} of {human_len}, {per_sec}";
+
 pub(crate) struct Progress {
     bar: ProgressBar,
     timer: Option<(Sender<()>, JoinHandle<()>)>,
@@ -20,9 +24,6 @@ impl Progress {
         if !wanted || !flaskseal_system::stderr_is_terminal() {
             return Self { bar, timer: None };
         }
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-            bar.set_style(style);
-        }
         let (done, is_done) = channel();
         let shown = bar.clone();
         let timer = std::thread::spawn(move || {
@@ -31,7 +32,15 @@ impl Progress {
                 shown.enable_steady_tick(Duration::from_millis(100));
             }
         });
-        Self { bar, timer: Some((done, timer)) }
+        let progress = Self { bar, timer: Some((done, timer)) };
+        progress.style(SPINNER);
+        progress
+    }
+
+    fn style(&self, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
     }
 
     pub(crate) fn say(&self, text: String) {
@@ -40,13 +49,11 @@ impl Progress {
 
     /// How many keys were tried, and of how many.
     pub(crate) fn keys(&self, tried: usize, of: usize) {
-        let template = "{spinner} {msg} {bar:30} {human_pos} of {human_len}, {per_sec}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style);
-        }
-        self.bar.set_message("trying keys of signed cookies");
         self.bar.set_length(of as u64);
         self.bar.set_position(tried as u64);
+        let is_over = tried >= of;
+        self.style(if is_over { SPINNER } else { BAR });
+        self.bar.set_message(if is_over { "judging" } else { "trying keys of signed cookies" });
     }
 
     /// How many bytes have arrived, and of how many, where that is known.

@@ -121,17 +121,41 @@ fn a_slow_site_is_told_of_on_a_terminal_alone() {
     let url = format!("http://{address}/");
     let quiet = flaskseal(&["probe", &url]);
     assert_eq!(quiet.stderr, b"", "{}", text(&quiet));
-    // `script` gives its command a terminal.
-    let words = format!("'{}' probe {url} --color never", env!("CARGO_BIN_EXE_flaskseal"));
+    let said = on_a_terminal(&format!("probe {url}"));
+    assert!(said.contains("asking for /") && said.contains("FS501"), "{said}");
+}
+
+#[test]
+fn keys_of_a_file_are_tried_and_counted_on_a_terminal() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let app = "from flask import Flask, session\napp = Flask(__name__)\napp.secret_key = 'known-to-one-7731'\n\
+               @app.get('/')\ndef index():\n    session['user_id'] = 1\n    return 'hello'\n";
+    std::fs::write(folder.path().join("app.py"), app).expect("the folder is writable");
+    let server = Server::python(folder.path(), &["-m", "gunicorn", "app:app"], "--bind");
+    let mut keys: String = (0..400_000).map(|number| format!("nobody-has-this-{number}\n")).collect();
+    keys.push_str("known-to-one-7731\r\n");
+    let list = folder.path().join("keys.txt");
+    std::fs::write(&list, keys).expect("the folder is writable");
+    let url = format!("http://127.0.0.1:{}/", server.port);
+    let without = flaskseal(&["probe", &url, "--only", "FS309"]);
+    assert!(!text(&without).contains("FS309]"), "{}", text(&without));
+    let said = on_a_terminal(&format!("probe {url} --only FS309 --keys {}", list.display()));
+    assert!(said.contains("critical[FS309]") && !said.contains("known-to-one"), "{said}");
+    let counted = said.contains("trying keys of signed cookies") && said.contains(" of 4");
+    assert!(counted, "{said}");
+}
+
+/// What a terminal gets to see: `script` gives its command one.
+fn on_a_terminal(words: &str) -> String {
+    let command = format!("'{}' {words} --color never", env!("CARGO_BIN_EXE_flaskseal"));
     let shown = Command::new("script")
-        .args(["--quiet", "--return", "--command", &words, "/dev/null"])
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
         .stdin(Stdio::null())
         .output()
         .expect("`script` belongs to every Linux");
-    let said = text(&shown);
-    assert!(said.contains("asking for /") && said.contains("FS501"), "{said}");
+    text(&shown)
 }
 
 /// A server that accepts nobody, and whose queue is full: to connect to it takes forever.

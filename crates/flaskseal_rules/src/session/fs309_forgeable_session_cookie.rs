@@ -117,7 +117,7 @@ fn signed<'s>(live: &Live<'s>, seen: &'s [SeenCookie<'s>]) -> Vec<Cookie<'s>> {
 }
 
 /// Keys that are tried before somebody is told.
-const STEP: usize = 1 << 15;
+const STEP: usize = 1 << 14;
 
 /// The first key that fits. All cores look for it.
 fn find<'c, 'k>(
@@ -125,12 +125,17 @@ fn find<'c, 'k>(
     cookie: &Cookie<'_>,
     watch: Option<Watch<'_>>,
 ) -> Option<&'c Candidate<'k>> {
-    candidates.chunks(STEP).enumerate().find_map(|(index, some)| {
+    let tell = |tried: usize| {
         if let Some(Watch(tell)) = watch {
-            tell(index * STEP, candidates.len());
+            tell(tried, candidates.len());
         }
+    };
+    let found = candidates.chunks(STEP).enumerate().find_map(|(index, some)| {
+        tell(index * STEP);
         some.par_iter().find_first(|candidate| cookie.is_signed_with(&candidate.bytes))
-    })
+    });
+    tell(candidates.len());
+    found
 }
 
 fn finding(live: &Live<'_>, cookie: &Cookie<'_>, key: &Candidate<'_>) -> Finding {

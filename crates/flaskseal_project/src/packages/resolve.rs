@@ -278,6 +278,36 @@ impl Resolver<'_> {
         declared.map(|(index, _)| index)
     }
 
+    /// Whether the project itself asks for it, by the comments of a resolver: `uv export` names the project as it names
+    /// any other package.
+    fn is_asked(&self, requirement: &Requirement) -> bool {
+        let is_own = |parent: &String| {
+            self.manifests.iter().any(|file| file.manifest.project.as_ref() == Some(parent))
+        };
+        requirement.asked || requirement.via.iter().any(is_own)
+    }
+
+    /// The way from a direct dependency, by the comments of a resolver.
+    fn path_to(&self, requirement: &Requirement, all: &BTreeMap<&str, &Requirement>) -> Vec<String> {
+        let mut path: Vec<String> = Vec::new();
+        let mut at = requirement;
+        // A resolver's comments cannot form a ring, but a hostile file's can.
+        while !self.is_asked(at)
+            && let Some(parent) = at.via.first()
+        {
+            if path.len() >= 20 || path.contains(parent) || *parent == requirement.name {
+                break;
+            }
+            path.push(parent.clone());
+            match all.get(parent.as_str()) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        path.reverse();
+        path
+    }
+
     fn of_requirements(
         &self,
         requirements: &[(FileId, &Requirement)],
@@ -309,7 +339,7 @@ impl Resolver<'_> {
                 wanted: Vec::new(),
                 span: Span { file: *file, range: requirement.range },
                 group: requirement.group.clone(),
-                path: path_to(requirement, &by_name),
+                path: self.path_to(requirement, &by_name),
                 undecided: requirement.marker.iter().filter(|_| holds.is_none()).cloned().collect(),
                 hashes: requirement.hashes,
                 source: source_of(requirement),
@@ -339,8 +369,9 @@ impl Resolver<'_> {
             .filter(|requirement| requirement.group == Group::Main && !requirement.name.is_empty())
             .collect();
         // A compiled list names everything; what its comments call asked for is direct.
-        let direct =
-            requirements.iter().filter(|requirement| requirement.via.is_empty() || requirement.asked);
+        let direct = requirements
+            .iter()
+            .filter(|requirement| requirement.via.is_empty() || self.is_asked(requirement));
         lock.roots = direct.map(|one| (Group::Main, Dependency::new(&one.name))).collect();
         let declared = |name: &str| requirements.iter().copied().find(|requirement| requirement.name == name);
         let mut found = Vec::new();
@@ -396,29 +427,6 @@ pub(super) fn local_folder(requirement: &Requirement) -> Option<(&str, &str)> {
     let is_archive = [".whl", ".zip", ".gz"].iter().any(|ending| path.ends_with(ending));
     (!path.contains(':') && !path.starts_with('/') && !is_archive)
         .then(|| (path.trim(), extras.trim_end_matches(']')))
-}
-
-/// The way from a direct dependency, by the comments of a resolver.
-fn path_to(requirement: &Requirement, all: &BTreeMap<&str, &Requirement>) -> Vec<String> {
-    let mut path: Vec<String> = Vec::new();
-    let mut at = requirement;
-    if requirement.asked {
-        return path;
-    }
-    // A resolver's comments cannot form a ring, but a hostile file's can.
-    while let Some(parent) = at.via.first() {
-        if path.len() >= 20 || path.contains(parent) || *parent == requirement.name {
-            break;
-        }
-        path.push(parent.clone());
-        match all.get(parent.as_str()) {
-            Some(next) if next.asked => break,
-            Some(next) => at = next,
-            None => break,
-        }
-    }
-    path.reverse();
-    path
 }
 
 fn source_of(requirement: &Requirement) -> Source {

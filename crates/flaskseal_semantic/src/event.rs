@@ -182,10 +182,21 @@ impl Machine<'_> {
         let decorated = Decorated {
             function: code.span,
             qualified_name: code.qualified_name.clone(),
-            decorators: decorators.iter().map(|(value, span)| (self.fact(value), *span)).collect(),
+            decorators: decorators.iter().map(|(value, span)| (self.decorator_fact(value), *span)).collect(),
         };
         self.known_decorated.insert(decorated.function);
         self.decorated.push(decorated);
+    }
+
+    /// What a decorator is, without what it holds: `@app.route` would bring the application and all its routes along
+    /// with every view.
+    fn decorator_fact(&self, decorator: &Value) -> Fact {
+        match decorator.as_object().map(|id| &self.heap.get(id).shape) {
+            Some(Shape::Instance { class }) => {
+                Fact { at: decorator.at, ..Fact::new(FactKind::Instance(self.class_fact(class), Vec::new())) }
+            }
+            _ => self.fact(decorator),
+        }
     }
 
     /// Remembers where a configuration's key was written. The places live beside the entries, so that they branch

@@ -2,7 +2,8 @@
 //!
 //! `alias` rows give the definition behind a public spelling. `role` rows give a callable a meaning that rules ask
 //! for (`hash.weak`, `cookie.set`); rules never name a library, and models never name a rule. `input` rows name what
-//! a client controls, `store` rows what keeps data: what a query gives is not what was asked with; `transfer` rows say which characters a function leaves. `sink` rows name
+//! a client controls, `store` rows what keeps data: what a query gives is not what was asked with; `transfer` rows say
+//! which characters a function leaves, `later` rows which calls run a function that they are given. `sink` rows name
 //! arguments that some language reads.
 
 use std::borrow::Cow;
@@ -11,12 +12,15 @@ use std::sync::{Arc, LazyLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
+use later::{LaterRow, LaterRows};
 use sink::{SinkRow, Sinks};
 
+mod later;
 mod sink;
 mod template;
 mod transfer;
 
+pub use later::Later;
 pub use sink::{Port, Sink};
 pub use template::Made;
 pub use transfer::{Coding, Passes, Transfer};
@@ -43,6 +47,7 @@ pub struct Models {
     /// Callables that never return, with the exception that they raise.
     raises: FxHashMap<String, Arc<str>>,
     transfers: FxHashMap<String, Transfer>,
+    later: LaterRows,
     sinks: Sinks,
     filters: FxHashMap<String, Made>,
     globals: FxHashMap<String, Made>,
@@ -90,6 +95,8 @@ struct File {
     raise: Vec<Raise>,
     #[serde(default)]
     transfer: Vec<transfer::TransferRow>,
+    #[serde(default)]
+    later: Vec<LaterRow>,
     #[serde(default)]
     sink: Vec<SinkRow>,
     #[serde(default)]
@@ -254,13 +261,14 @@ impl Models {
             let settings: Vec<Setting> = file.setting.into_iter().map(Setting::from).collect();
             models.settings.insert(file.library, settings);
             models.inputs.extend(file.input.into_iter().map(|row| (row.path, row.gives)));
+            let unknown_port =
+                |(path, port)| ModelError::UnknownPort { file: (*name).to_owned(), path, port };
             for row in file.transfer {
-                let (path, transfer) = row.read().map_err(|(path, port)| ModelError::UnknownPort {
-                    file: (*name).to_owned(),
-                    path,
-                    port,
-                })?;
+                let (path, transfer) = row.read().map_err(unknown_port)?;
                 models.transfers.insert(path, transfer);
+            }
+            for row in file.later {
+                models.later.add(row).map_err(unknown_port)?;
             }
             models.raises.extend(file.raise.into_iter().map(|row| (row.path, row.class.into())));
             models.filters.extend(file.filter.into_iter().map(|row| (row.name, row.gives)));
@@ -365,6 +373,11 @@ impl Models {
     /// What a call of this path makes of its argument, where a row says it.
     pub fn transfer(&self, path: &str) -> Option<&Transfer> {
         self.transfers.get(path)
+    }
+
+    /// How a call of this path runs a function that it is given, elsewhere or afterwards.
+    pub fn later(&self, path: &str) -> impl Iterator<Item = &Later> {
+        self.later.of(path)
     }
 
     /// The exception that a call of this path always ends with; `None` where it returns.

@@ -438,10 +438,14 @@ pub(crate) fn call(
         }),
         ("getattr", Some(object)) => return get_attribute(machine, &object, arguments).map(Some),
         ("hasattr", Some(object)) => {
-            let Some(name) = arguments.positional.get(1).and_then(Value::as_str) else {
-                return Ok(Some(Value::new(Kind::Some(Type::Bool), None)));
-            };
-            has_attribute(machine, &object, name)
+            match arguments.positional.get(1) {
+                Some(name) if name.as_str().is_some() => {
+                    has_attribute(machine, &object, name.as_str().unwrap_or_default())
+                }
+                // The names that it has, the program wrote.
+                Some(name) if machine.taint_of(&object).is_none() => crate::comparison::listed(name),
+                _ => Value::new(Kind::Some(Type::Bool), None),
+            }
         }
         ("setattr", Some(object)) => {
             if let (Some(name), Some(value)) =

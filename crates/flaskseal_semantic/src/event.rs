@@ -80,7 +80,8 @@ pub struct Incomplete {
 impl Machine<'_> {
     pub(crate) fn note_call(&mut self, path: &str, receiver: Option<&Value>, arguments: &Arguments) {
         let Some(path) = self.lexicon.watched(self.program.models, path) else { return };
-        let positional: Vec<Fact> = arguments.positional.iter().map(|value| self.fact(value)).collect();
+        let positional = crate::saved::read(self, &path, &arguments.positional);
+        let positional: Vec<Fact> = positional.iter().map(|value| self.fact(value)).collect();
         let keywords: Vec<(Name, Fact)> =
             arguments.keywords.iter().map(|(name, value)| (name.clone(), self.fact(value))).collect();
         let receiver = receiver.map(|value| Box::new(self.receiver_fact(&path, value)));
@@ -222,7 +223,11 @@ impl Machine<'_> {
             Some(Value { kind: Kind::Tuple(entries), .. }) => entries.to_vec(),
             _ => Vec::new(),
         };
-        entries.push(Value::tuple(vec![Value::str(name.id.as_str()), Value::str(text)]));
+        let mut entry = vec![Value::str(name.id.as_str()), Value::str(text)];
+        if let Some((keyword, pattern)) = annotation_pattern(annotation) {
+            entry.extend([Value::str(keyword), Value::str(pattern)]);
+        }
+        entries.push(Value::tuple(entry));
         self.heap.set_attribute(class, Name::new_static("@annotations"), Value::tuple(entries));
     }
 }
@@ -244,6 +249,28 @@ fn annotation_name(annotation: &ast::Expr) -> String {
             value => annotation_name(value),
         },
         _ => String::new(),
+    }
+}
+
+/// The regular expression that a type demands of text, under the keyword that says how it is used:
+/// `Annotated[str, Field(pattern="^[a-z]+$")]`.
+fn annotation_pattern(annotation: &ast::Expr) -> Option<(&str, &str)> {
+    match annotation {
+        ast::Expr::Call(node) => node.arguments.keywords.iter().find_map(|keyword| {
+            let name = keyword.arg.as_ref()?.as_str();
+            match &keyword.value {
+                ast::Expr::StringLiteral(text) if matches!(name, "pattern" | "regex") => {
+                    Some((name, text.value.to_str()))
+                }
+                _ => None,
+            }
+        }),
+        ast::Expr::BinOp(node) => annotation_pattern(&node.left),
+        ast::Expr::Subscript(node) => match &*node.slice {
+            ast::Expr::Tuple(tuple) => tuple.elts.iter().find_map(annotation_pattern),
+            slice => annotation_pattern(slice),
+        },
+        _ => None,
     }
 }
 

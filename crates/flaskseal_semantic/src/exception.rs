@@ -236,6 +236,8 @@ impl<'a> Machine<'a> {
 
     fn enter_context(&mut self, manager: &Value, span: flaskseal_core::Span) -> Evaluated {
         match &manager.kind {
+            // What libraries give is nearly always its own context manager: a file, a connection, an archive.
+            Kind::Path(path) if &**path != "tempfile.TemporaryDirectory()" => Ok(manager.clone()),
             Kind::Path(path) => Ok(Value::path(format!("{path}.__enter__()")).at(Some(span))),
             Kind::Object(id) => match &self.heap.get(*id).shape {
                 // A generator function under `contextlib.contextmanager` gave the list of what it yields.

@@ -36,6 +36,7 @@ impl<'a> Machine<'a> {
         match statement {
             Stmt::Expr(node) => {
                 self.eval(&node.value)?;
+                self.narrow_returning(&node.value);
             }
             Stmt::Assign(node) => {
                 let value = self.eval(&node.value)?;

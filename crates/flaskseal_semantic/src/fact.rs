@@ -298,7 +298,12 @@ impl Machine<'_> {
         }
         let object = self.heap.get(id);
         match &object.shape {
-            Shape::List(list) => self.sequence_fact(&list.items, list.rest.is_some(), depth),
+            Shape::List(list) => {
+                // Further elements with request data are shown by one that stands for all.
+                let further = list.rest.iter().filter(|rest| rest.origin().is_some());
+                let items: Vec<Value> = list.items.iter().chain(further).cloned().collect();
+                self.sequence_fact(&items, list.rest.is_some(), depth)
+            }
             Shape::Dict(dict) => FactKind::Dict {
                 entries: dict
                     .entries

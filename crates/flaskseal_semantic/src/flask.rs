@@ -216,6 +216,7 @@ pub(crate) fn call_path(
         _ if machine.program.models.has_role(path, "route.method") && is_rule(arguments.get(0, "rule")) => {
             return Ok(Some(route_decorator(machine, Value::NONE, arguments, None)));
         }
+        _ if machine.program.models.has_role(path, crate::message::WEBSOCKET) => return Ok(None),
         _ if path.ends_with(".route") && is_rule(arguments.get(0, "rule")) => {
             let nobody = Value::NONE;
             return Ok(Some(route_decorator(machine, nobody, arguments, None)));
@@ -226,6 +227,9 @@ pub(crate) fn call_path(
                 add_loose_route(machine, rule, view.clone(), arguments.span);
             }
             return Ok(None);
+        }
+        "flask.stream_with_context" => {
+            arguments.get(0, "generator_or_function").cloned().unwrap_or(Value::UNKNOWN)
         }
         "flask.has_app_context" | "flask.has_request_context" => Value::new(Kind::Some(Type::Bool), None),
         _ => return Ok(None),

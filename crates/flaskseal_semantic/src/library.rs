@@ -30,6 +30,8 @@ pub(crate) fn call_path(
     if let Some(class) = machine.program.models.raises(path) {
         return Err(Raised(Box::new(Value::path(class.clone()))));
     }
+    crate::message::call_path(machine, path, &arguments);
+    crate::saved::note_save(machine, path, taint.as_ref(), &arguments);
     if let Some(value) = crate::request::call(machine, path, taint.as_ref(), &arguments)? {
         return Ok(value.at(Some(span)));
     }
@@ -67,12 +69,13 @@ pub(crate) fn call_path(
     };
     Ok(match known {
         Some(value) => value.at(Some(span)),
-        None if let Some(value) = crate::transfer::call(machine, path, &arguments) => {
+        None if let Some(value) = crate::transfer::call(machine, path, taint.as_ref(), &arguments) => {
             machine.opaque_calls += 1;
             value
         }
         None => {
             machine.opaque_calls += 1;
+            crate::later::run(machine, path, None, &arguments);
             machine.escape_arguments(&arguments);
             crate::flask::note_middleware(machine, &arguments);
             crate::request::opaque(machine, path, taint, &arguments)?
@@ -192,6 +195,7 @@ fn call_instance_method(
         return Ok(value.at(Some(span)));
     }
     machine.opaque_calls += 1;
+    crate::later::run(machine, &path, None, &arguments);
     machine.escape_arguments(&arguments);
     let taint = machine.taint_of(&Value::object(id));
     Ok(machine.through(extend_path(&path, format_args!("()")).at(Some(span)), &path, taint, &arguments))
@@ -251,6 +255,9 @@ pub(crate) fn decorate(
     function: &Value,
     span: Span,
 ) -> Result<Option<Value>, Raised> {
+    if decorator.as_path().is_some_and(|path| crate::message::decorate(machine, path, function)) {
+        return Ok(Some(function.clone()));
+    }
     if let Some(value) = crate::flask::decorate(machine, decorator, function, span)? {
         return Ok(Some(value));
     }
@@ -360,9 +367,10 @@ fn function_method(
 ) -> Evaluated {
     match name {
         "__call__" => machine.call(function, arguments.clone()),
-        // `task.delay(...)` and the like run the function elsewhere.
         _ => {
-            machine.note_call(&format!("*.{name}"), Some(function), arguments);
+            let path = format!("*.{name}");
+            machine.note_call(&path, Some(function), arguments);
+            crate::later::run(machine, &path, Some(function), arguments);
             Ok(Value::UNKNOWN)
         }
     }

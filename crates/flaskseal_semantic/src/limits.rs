@@ -120,6 +120,8 @@ pub struct Checks {
     pub below_folder: bool,
     /// It is an element of a container that no client fills: which ones there are need not be known.
     pub listed: bool,
+    /// A line break can only be its last character: what `$` in a pattern lets through.
+    pub newline_last: bool,
     /// Like `below_folder`, by comparing text without a separator at its end: a sibling may begin alike.
     pub below_prefix: bool,
 }
@@ -134,6 +136,7 @@ impl Checks {
         scheme: false,
         below_folder: false,
         listed: false,
+        newline_last: false,
         below_prefix: false,
     };
 
@@ -144,6 +147,7 @@ impl Checks {
             scheme: both(self.scheme, other.scheme),
             below_folder: both(self.below_folder, other.below_folder),
             listed: both(self.listed, other.listed),
+            newline_last: both(self.newline_last, other.newline_last),
             below_prefix: both(self.below_prefix, other.below_prefix),
         }
     }

@@ -106,6 +106,8 @@ pub(crate) struct Machine<'a> {
     pub environ: ObjectId,
     /// What the program has put on objects of libraries, by access path: `flask.g.user`.
     pub placed: ObjectId,
+    /// Files that hold what a client sent, by a name for their paths.
+    pub saved: ObjectId,
     /// What holds whenever a view is called, because every request went through the application's hooks.
     pub base_guard: Guard,
     /// Calls are followed this deep.
@@ -138,6 +140,8 @@ pub(crate) struct Machine<'a> {
     pub reads_unseen_settings: bool,
     /// A view is called, as the router does.
     pub in_view: bool,
+    /// A test is asked again that runs code of the program.
+    pub is_asking: bool,
     /// The request's path is a constant: the view is served under rules without converters.
     pub is_path_constant: bool,
     pub lexicon: Lexicon,
@@ -154,6 +158,7 @@ impl<'a> Machine<'a> {
         let mut heap = Heap::default();
         let environ = heap.allocate(Shape::Dict(Dict::default()));
         let placed = heap.allocate(Shape::Scope);
+        let saved = heap.allocate(Shape::Scope);
         Self {
             program,
             environment,
@@ -167,6 +172,7 @@ impl<'a> Machine<'a> {
             modules: FxHashMap::default(),
             environ,
             placed,
+            saved,
             base_guard: Guard::ALWAYS,
             max_depth: MAX_START_DEPTH,
             events: Vec::new(),
@@ -186,6 +192,7 @@ impl<'a> Machine<'a> {
             serving: false,
             reads_unseen_settings: false,
             in_view: false,
+            is_asking: false,
             is_path_constant: false,
             lexicon: Lexicon::default(),
             located: FxHashMap::default(),

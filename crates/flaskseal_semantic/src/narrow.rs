@@ -17,6 +17,15 @@ const TEXT_OF_OBJECT: [&str; 3] = ["@path", "@str", "@url"];
 /// A test that nests deeper is left alone.
 const MAX_DEPTH: usize = 8;
 
+/// What asking a test again does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// Nothing.
+    IsHarmless,
+    /// It calls something: what that does has to be taken back.
+    Calls,
+}
+
 impl<'a> Machine<'a> {
     /// Narrows what a test says of plain names, on the path where it had this outcome; says whether it chose among
     /// values.
@@ -75,26 +84,50 @@ impl<'a> Machine<'a> {
     /// Keeps of each name in a test the values for which it has this outcome, each as the test leaves it, and says
     /// whether there were some to choose from.
     pub(crate) fn narrow_alternatives(&mut self, test: &'a ast::Expr, outcome: bool) -> bool {
-        let Some(names) = names_asked(test) else { return false };
+        let Some((names, asking)) = names_asked(test) else { return false };
         let mut is_narrowed = false;
         for name in names {
-            is_narrowed |= self.narrow_alternatives_of(name, test, outcome);
+            is_narrowed |=
+                self.narrow_alternatives_of(name, asking, |machine| machine.asked(test, asking, outcome));
         }
         is_narrowed
     }
 
-    /// Asks a test again whose names were narrowed since: it now says more.
-    pub(crate) fn ask_again(&mut self, test: &'a ast::Expr, outcome: bool) {
-        if names_asked(test).is_none() {
+    /// Keeps of each name that a call was given the values for which it returns: `validate(name)` raises for others.
+    pub(crate) fn narrow_returning(&mut self, call: &'a ast::Expr) {
+        let ast::Expr::Call(node) = call else { return };
+        if !self.serving || self.is_asking {
             return;
         }
-        let side = self.asked(test, outcome).and_then(|side| self.guard.and(&side));
+        for argument in &node.arguments.args {
+            let ast::Expr::Name(name) = argument else { continue };
+            self.narrow_alternatives_of(&name.id, Asking::Calls, |machine| machine.returning(call));
+        }
+    }
+
+    /// Asks a test again whose names were narrowed since: it now says more.
+    pub(crate) fn ask_again(&mut self, test: &'a ast::Expr, outcome: bool) {
+        let Some((_, asking)) = names_asked(test) else { return };
+        if asking == Asking::Calls && !self.may_call() {
+            return;
+        }
+        let side = self.asked(test, asking, outcome).and_then(|side| self.guard.and(&side));
         if let Some(guard) = side {
             self.guard = guard;
         }
     }
 
-    fn narrow_alternatives_of(&mut self, name: &'a Name, test: &'a ast::Expr, outcome: bool) -> bool {
+    /// Calls are made again only for what a client sent, and not while another test is being asked again.
+    fn may_call(&self) -> bool {
+        self.serving && !self.is_asking
+    }
+
+    fn narrow_alternatives_of(
+        &mut self,
+        name: &'a Name,
+        asking: Asking,
+        mut ask: impl FnMut(&mut Self) -> Option<Guard>,
+    ) -> bool {
         let scope = self.frame().scope;
         let Some(value) = self.heap.attribute(scope, name).cloned() else { return false };
         let Kind::Union(alternatives) = &value.kind else { return false };
@@ -102,11 +135,14 @@ impl<'a> Machine<'a> {
         {
             return false;
         }
+        if asking == Asking::Calls && (!self.may_call() || value.origin().is_none()) {
+            return false;
+        }
         let mut kept = Vec::new();
         let mut sides = None;
         for alternative in &**alternatives {
             self.heap.set_attribute(scope, name.clone(), alternative.value.clone());
-            let Some(side) = self.asked(test, outcome) else { continue };
+            let Some(side) = ask(self) else { continue };
             let Some(guard) = alternative.guard.and(&side) else { continue };
             kept.push(Alternative { value: self.under(&alternative.value, &side), guard });
             sides = Some(sides.map_or_else(|| side.clone(), |sides: Guard| sides.or(&side)));
@@ -145,35 +181,67 @@ impl<'a> Machine<'a> {
 
     /// What has to hold for a test to have this outcome; `None` where it cannot have it. The test ran already: what it
     /// does was noted then.
-    fn asked(&mut self, test: &'a ast::Expr, outcome: bool) -> Option<Guard> {
+    fn asked(&mut self, test: &'a ast::Expr, asking: Asking, outcome: bool) -> Option<Guard> {
+        let truth = match asking {
+            Asking::IsHarmless => self.unnoted(|machine| machine.condition(test)),
+            Asking::Calls => self.undone(|machine| machine.condition(test)),
+        };
+        let truth = truth.unwrap_or(Truth::EITHER);
+        if outcome { truth.yes } else { truth.no }
+    }
+
+    /// What holds where a call returns; `None` where it does not.
+    fn returning(&mut self, call: &'a ast::Expr) -> Option<Guard> {
+        self.undone(|machine| machine.eval(call).ok().map(|_| machine.guard.clone()))
+    }
+
+    /// Evaluates something that was evaluated before: what it does was noted then.
+    fn unnoted<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
         let events = self.events.len();
         let (resolved, unresolved) = (self.calls_resolved, self.calls_unresolved);
-        let truth = self.condition(test).unwrap_or(Truth::EITHER);
+        let result = run(self);
         self.events.truncate(events);
         (self.calls_resolved, self.calls_unresolved) = (resolved, unresolved);
-        if outcome { truth.yes } else { truth.no }
+        result
+    }
+
+    /// The same, where it may do something: that is taken back.
+    fn undone<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        let (mark, exits, guard) = (self.heap.mark(), self.exits.len(), self.guard.clone());
+        self.is_asking = true;
+        let result = self.unnoted(run);
+        self.is_asking = false;
+        self.exits.truncate(exits);
+        self.guard = guard;
+        self.heap.reset(mark);
+        result
     }
 }
 
 /// The names in a test that can be asked again.
-fn names_asked(test: &ast::Expr) -> Option<Vec<&Name>> {
-    let mut names = Vec::new();
-    if !collect_names(test, &mut names, 0) {
+fn names_asked(test: &ast::Expr) -> Option<(Vec<&Name>, Asking)> {
+    let mut asked = Asked { names: Vec::new(), asking: Asking::IsHarmless };
+    if !collect_names(test, &mut asked, 0) {
         return None;
     }
-    names.sort_unstable();
-    names.dedup();
-    Some(names)
+    asked.names.sort_unstable();
+    asked.names.dedup();
+    Some((asked.names, asked.asking))
 }
 
-/// The names in a test that can be asked again, because asking does nothing; `false` where it may do something.
-fn collect_names<'a>(test: &'a ast::Expr, names: &mut Vec<&'a Name>, depth: usize) -> bool {
+struct Asked<'a> {
+    names: Vec<&'a Name>,
+    asking: Asking,
+}
+
+/// The names in a test; `false` where it cannot be asked again.
+fn collect_names<'a>(test: &'a ast::Expr, asked: &mut Asked<'a>, depth: usize) -> bool {
     if depth > MAX_DEPTH {
         return false;
     }
     let parts: Vec<&'a ast::Expr> = match test {
         ast::Expr::Name(name) => {
-            names.push(&name.id);
+            asked.names.push(&name.id);
             return true;
         }
         ast::Expr::Compare(node) => std::iter::once(&*node.left).chain(&node.comparators).collect(),
@@ -188,23 +256,30 @@ fn collect_names<'a>(test: &'a ast::Expr, names: &mut Vec<&'a Name>, depth: usiz
         ast::Expr::List(node) => node.elts.iter().collect(),
         ast::Expr::Set(node) => node.elts.iter().collect(),
         ast::Expr::Call(node) => {
-            let receiver = match &*node.func {
-                ast::Expr::Name(name)
-                    if matches!(
-                        name.id.as_str(),
-                        "len" | "str" | "isinstance" | "ord" | "urlparse" | "urlsplit"
-                    ) =>
-                {
-                    None
+            let (receiver, is_harmless) = match &*node.func {
+                ast::Expr::Name(name) => {
+                    const HARMLESS: [&str; 6] = ["len", "str", "isinstance", "ord", "urlparse", "urlsplit"];
+                    (None, HARMLESS.contains(&name.id.as_str()))
                 }
-                ast::Expr::Attribute(method) if is_test_method(&method.attr.id) => Some(&*method.value),
+                ast::Expr::Attribute(method) => (Some(&*method.value), is_test_method(&method.attr.id)),
                 _ => return false,
             };
-            if !node.arguments.keywords.is_empty() {
-                return false;
+            let keywords = node.arguments.keywords.iter().map(|keyword| &keyword.value);
+            if !is_harmless || !node.arguments.keywords.is_empty() {
+                asked.asking = Asking::Calls;
             }
-            receiver.into_iter().chain(&node.arguments.args).collect()
+            receiver.into_iter().chain(&node.arguments.args).chain(keywords).collect()
         }
+        // Names that it has of its own are none of the function's: it is asked as a whole.
+        ast::Expr::ListComp(node) => {
+            asked.asking = Asking::Calls;
+            node.generators.iter().map(|generator| &generator.iter).collect()
+        }
+        ast::Expr::Generator(node) => {
+            asked.asking = Asking::Calls;
+            node.generators.iter().map(|generator| &generator.iter).collect()
+        }
+        ast::Expr::Starred(node) => vec![&node.value],
         ast::Expr::StringLiteral(_)
         | ast::Expr::BytesLiteral(_)
         | ast::Expr::NumberLiteral(_)
@@ -212,7 +287,7 @@ fn collect_names<'a>(test: &'a ast::Expr, names: &mut Vec<&'a Name>, depth: usiz
         | ast::Expr::NoneLiteral(_) => return true,
         _ => return false,
     };
-    parts.into_iter().all(|part| collect_names(part, names, depth + 1))
+    parts.into_iter().all(|part| collect_names(part, asked, depth + 1))
 }
 
 /// Methods of text and of patterns that change nothing.

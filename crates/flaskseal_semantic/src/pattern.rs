@@ -54,6 +54,8 @@ pub struct Texts {
     /// Lengths in characters.
     pub shortest: usize,
     pub longest: Option<usize>,
+    /// A line break can only be the last character.
+    pub newline_last: bool,
     /// All of them, where they are few.
     pub listed: Option<BTreeSet<String>>,
 }
@@ -189,13 +191,16 @@ impl Pattern {
         let end = if mode == Mode::FullMatch { End::Strict } else { end_of(&self.root) };
         match end {
             End::Strict => matched,
-            End::BeforeNewline => matched.then(&Texts {
-                shortest: 0,
-                longest: Some(1),
-                prefix: String::new(),
-                listed: Some(BTreeSet::from([String::new(), "\n".to_owned()])),
-                ..Texts::of_class(Alphabet::of("\n"))
-            }),
+            End::BeforeNewline => Texts {
+                newline_last: !matched.alphabet.contains('\n'),
+                ..matched.then(&Texts {
+                    shortest: 0,
+                    longest: Some(1),
+                    prefix: String::new(),
+                    listed: Some(BTreeSet::from([String::new(), "\n".to_owned()])),
+                    ..Texts::of_class(Alphabet::of("\n"))
+                })
+            },
             End::Open => matched.then(&Texts::any()),
         }
     }
@@ -277,6 +282,7 @@ impl Texts {
             prefix: String::new(),
             shortest: 0,
             longest: None,
+            newline_last: false,
             listed: None,
         }
     }
@@ -288,12 +294,21 @@ impl Texts {
             prefix: String::new(),
             shortest: 0,
             longest: Some(0),
+            newline_last: false,
             listed: Some(BTreeSet::from([String::new()])),
         }
     }
 
     fn of_class(alphabet: Alphabet) -> Self {
-        Self { alphabet, first: alphabet, prefix: String::new(), shortest: 1, longest: Some(1), listed: None }
+        Self {
+            alphabet,
+            first: alphabet,
+            prefix: String::new(),
+            shortest: 1,
+            longest: Some(1),
+            newline_last: false,
+            listed: None,
+        }
     }
 
     fn then(&self, next: &Self) -> Self {
@@ -316,6 +331,7 @@ impl Texts {
             prefix,
             shortest: self.shortest.saturating_add(next.shortest),
             longest: self.longest.zip(next.longest).map(|(a, b)| a.saturating_add(b)),
+            newline_last: false,
             listed,
         }
     }
@@ -333,6 +349,7 @@ impl Texts {
             prefix: shared.collect(),
             shortest: self.shortest.min(other.shortest),
             longest: self.longest.zip(other.longest).map(|(a, b)| a.max(b)),
+            newline_last: false,
             listed,
         }
     }
@@ -357,6 +374,7 @@ impl Texts {
                 (Some(longest), Some(most)) => Some(longest.saturating_mul(most)),
                 _ => None,
             },
+            newline_last: false,
             listed: None,
         }
     }

@@ -11,7 +11,7 @@ use crate::alphabet::Alphabet;
 use crate::call::Arguments;
 use crate::guard::Guard;
 use crate::heap::{List, ObjectId};
-use crate::limits::{Limits, Relation};
+use crate::limits::{Checks, Limits, Relation};
 use crate::machine::Machine;
 use crate::origin::stronger;
 use crate::pattern::{Excluded, Mode, Pattern, Texts};
@@ -317,8 +317,17 @@ fn limits_of(texts: &Texts) -> Limits {
             alphabet: texts.alphabet,
             first: texts.first,
             prefix: texts.prefix.as_str().into(),
+            checks: Checks { newline_last: texts.newline_last, ..Checks::NONE },
             ..Limits::default()
         },
+    }
+}
+
+/// What a text is like that a pattern was found in; nothing, where the pattern is not understood.
+pub(crate) fn limits_of_pattern(machine: &mut Machine<'_>, pattern: &str, mode: Mode) -> Limits {
+    match parse(machine, pattern, &Value::int(0)) {
+        Some(pattern) => limits_of(&pattern.subject(mode)),
+        None => Limits::default(),
     }
 }
 

@@ -361,7 +361,8 @@ impl Machine<'_> {
     ) -> Value {
         let values = arguments.positional.iter().chain(arguments.keywords.iter().map(|(_, value)| value));
         let values = values.chain(&arguments.further);
-        let origin = values.fold(receiver, |found, value| stronger(found, self.taint_of(value)));
+        let of = |value| self.taint_of(value).or_else(|| crate::saved::content(self, value)?.origin());
+        let origin = values.fold(receiver, |found, value| stronger(found, of(value)));
         let Some(origin) = origin else { return result };
         let transfer = self.program.models.transfer(path);
         if self.program.models.is_store(path) || transfer.is_some_and(|row| row.gives == Passes::Nothing) {

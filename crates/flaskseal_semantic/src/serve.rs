@@ -97,6 +97,7 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
     machine.is_path_constant = false;
     machine.base_guard = Guard::ALWAYS;
     results.extend(error_handlers(machine));
+    results.extend(message_handlers(machine));
     machine.in_view = false;
     machine.heap.reset(mark);
     results
@@ -119,6 +120,20 @@ fn error_handlers(machine: &mut Machine<'_>) -> Vec<FunctionResult> {
             let arguments = request_arguments(machine, &function);
             let value = machine.call_function(&function, id, arguments).ok()?;
             machine.note_view_return(None, &function, &value);
+            Some(machine.fact(&value))
+        });
+        results.extend(result.map(|returns| FunctionResult::of(&function, returns, true)));
+    }
+    results
+}
+
+/// Calls what answers messages instead of requests: those of a WebSocket.
+fn message_handlers(machine: &mut Machine<'_>) -> Vec<FunctionResult> {
+    let mut results = Vec::new();
+    for (id, function) in crate::message::handlers(machine) {
+        let result = isolated(machine, |machine| {
+            let arguments = crate::message::arguments(machine, id, &function)?;
+            let value = machine.call_function(&function, id, arguments).ok()?;
             Some(machine.fact(&value))
         });
         results.extend(result.map(|returns| FunctionResult::of(&function, returns, true)));

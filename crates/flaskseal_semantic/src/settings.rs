@@ -6,8 +6,11 @@ use flaskseal_core::{FileId, Span};
 use flaskseal_python::Name;
 
 use crate::call::Arguments;
+use crate::guard::Guard;
 use crate::heap::{ObjectId, Shape};
 use crate::machine::{Machine, Raised};
+use crate::pattern::Mode;
+use crate::rope::{Hole, Rope};
 use crate::value::{Alternative, Key, Kind, Type, Value};
 
 pub(crate) fn call(
@@ -319,10 +322,14 @@ pub(crate) fn instantiate_subclass(
                 continue;
             }
             let (default, aliases) = field_default(machine, &pair[1]);
-            let annotation =
-                annotations.iter().find(|(known, _)| *known == name).map(|(_, kind)| kind.as_str());
+            let declared = annotations.iter().find(|declared| declared.name == name);
+            let annotation = declared.map(|declared| declared.kind.as_str());
             let value = match arguments.keyword(&name).or(arguments.further.as_ref()) {
-                Some(value) => validated(value, annotation),
+                Some(value) => {
+                    let pattern = declared.and_then(|declared| declared.pattern.clone());
+                    let pattern = pattern.or_else(|| field_pattern(machine, &pair[1]));
+                    validated(machine, value, annotation, pattern)
+                }
                 None if is_settings => {
                     let kind = match annotation {
                         Some("bool") => "bool",
@@ -348,18 +355,47 @@ pub(crate) fn instantiate_subclass(
     Ok(Some(Value::object(id)))
 }
 
-/// What a model keeps of a value that it was given: a number where it says so.
-fn validated(value: &Value, annotation: Option<&str>) -> Value {
+/// What a model keeps of a value that it was given: a number where it says so, text that a pattern matches.
+fn validated(
+    machine: &mut Machine<'_>,
+    value: &Value,
+    annotation: Option<&str>,
+    pattern: Option<(Mode, String)>,
+) -> Value {
+    if let Some((mode, pattern)) = pattern {
+        let limits = crate::regex::limits_of_pattern(machine, &pattern, mode);
+        return value.map(|one| {
+            let text = machine.text_of(one);
+            let Some(hole) = text.as_hole().filter(|hole| hole.origin.is_some()) else { return one.clone() };
+            let identity = hole.identity.clone().unwrap_or_else(|| machine.fresh_text());
+            let hole = Hole { identity: Some(identity.clone()), ..hole.clone() };
+            Value::from(Rope::from(hole)).at(one.at).under(&Guard::about(&identity, limits.clone()))
+        });
+    }
     let number = match annotation {
         Some("int") => Type::Int,
         Some("float") => Type::Float,
         Some("bool") => Type::Bool,
+        // Hexadecimal digits and hyphens, dates: nothing that a client writes as it likes.
+        Some("UUID" | "UUID1" | "UUID3" | "UUID4" | "UUID5" | "date" | "datetime" | "time" | "timedelta") => {
+            return value.map(|one| match one.origin() {
+                Some(_) => Value::unknown_text().at(one.at),
+                None => one.clone(),
+            });
+        }
         _ => return value.clone(),
     };
     value.map(|one| match one.origin() {
         Some(origin) => Value::new(Kind::Some(number), one.at).tainted(Some(origin)),
         None => one.clone(),
     })
+}
+
+/// The pattern that `Field(pattern=...)`, or `Field(regex=...)` of pydantic 1, demands.
+fn field_pattern(machine: &Machine<'_>, default: &Value) -> Option<(Mode, String)> {
+    let id = default.as_object()?;
+    let text = |name: &str| machine.heap.attribute(id, name)?.as_str().map(str::to_owned);
+    text("pattern").map(|text| (Mode::Search, text)).or_else(|| Some((Mode::Match, text("regex")?)))
 }
 
 struct SettingsOptions {
@@ -390,7 +426,16 @@ fn settings_options(machine: &mut Machine<'_>, class: &Value) -> SettingsOptions
     options
 }
 
-fn annotations_of(machine: &Machine<'_>, class: ObjectId) -> Vec<(String, String)> {
+/// A field as its class declares it.
+struct Declared {
+    name: String,
+    /// The outermost name of its type.
+    kind: String,
+    /// What text has to match.
+    pattern: Option<(Mode, String)>,
+}
+
+fn annotations_of(machine: &Machine<'_>, class: ObjectId) -> Vec<Declared> {
     let ancestors = machine.class(class).map(|class| class.ancestors.clone()).unwrap_or_default();
     let classes = std::iter::once(class).chain(ancestors.iter().filter_map(Value::as_object));
     let mut found = Vec::new();
@@ -400,7 +445,15 @@ fn annotations_of(machine: &Machine<'_>, class: ObjectId) -> Vec<(String, String
                 if let Kind::Tuple(pair) = &entry.kind
                     && let (Some(name), Some(kind)) = (pair[0].as_str(), pair[1].as_str())
                 {
-                    found.push((name.to_owned(), kind.to_owned()));
+                    let pattern = match (pair.get(2).and_then(Value::as_str), pair.get(3)) {
+                        (Some(keyword), Some(pattern)) => pattern.as_str().map(|pattern| {
+                            // pydantic 1 matches from the beginning, pydantic 2 anywhere.
+                            let mode = if keyword == "regex" { Mode::Match } else { Mode::Search };
+                            (mode, pattern.to_owned())
+                        }),
+                        _ => None,
+                    };
+                    found.push(Declared { name: name.to_owned(), kind: kind.to_owned(), pattern });
                 }
             }
         }

@@ -3,11 +3,12 @@
 use flaskseal_core::Span;
 use flaskseal_python::{Name, ast};
 
+use crate::alphabet::Alphabet;
 use crate::call::Arguments;
 use crate::guard::Guard;
 use crate::heap::{Dict, List, ObjectId, Shape};
 use crate::machine::{Evaluated, Machine, Raised};
-use crate::rope::{Rope, Source};
+use crate::rope::{Hole, Rope, Source};
 use crate::value::{Bytes, Key, Kind, Type, Value};
 
 /// Top-level names of the standard library, Python 3.8 to 3.14.
@@ -122,6 +123,10 @@ pub(crate) fn call(
             }
             Value::NONE
         }
+        ("shlex.split", Some(line)) => match words(machine, &line) {
+            Some(words) => words,
+            None => return Ok(None),
+        },
         ("os.path.expandvars", Some(value)) => expand_variables(machine, &value),
         ("datetime.timedelta", _) => timedelta(machine, arguments),
         (
@@ -632,6 +637,27 @@ pub(crate) fn make_dataclass(machine: &mut Machine<'_>, class: ObjectId) {
         }
     }
     machine.heap.set_attribute(class, Name::new_static("@fields"), Value::tuple(fields));
+}
+
+/// `shlex.split("ls -l " + folder)`: the words that are known, then one that stands for all others. `None` where quotes
+/// are in the way, or no word is known.
+fn words(machine: &mut Machine<'_>, line: &Value) -> Option<Value> {
+    let rope = machine.text_of(line);
+    let known = rope.literal_prefix();
+    if known.contains(['"', '\'', '\\', '#']) {
+        return None;
+    }
+    let is_whole = rope.as_literal().is_some();
+    let end = if is_whole { known.len() } else { known.rfind(char::is_whitespace)? };
+    let mut items: Vec<Value> = known.get(..end)?.split_whitespace().map(Value::str).collect();
+    if items.is_empty() {
+        return None;
+    }
+    if !is_whole {
+        let hole = Hole::new(Source::Path("shlex.split()".into()), Alphabet::ALL);
+        items.push(Value::from(Rope::from(Hole { origin: rope.origin(), ..hole })).at(line.at));
+    }
+    Some(machine.list(items))
 }
 
 /// A class of the program that derives from one of the standard library whose constructor matters.

@@ -1,5 +1,7 @@
 //! What functions of libraries do to text, as the models' `transfer` rows say it.
 
+use std::sync::Arc;
+
 use flaskseal_models::{Passes, Port, Transfer};
 
 use crate::alphabet::Alphabet;
@@ -7,17 +9,25 @@ use crate::call::Arguments;
 use crate::limits::Identity;
 use crate::machine::Machine;
 use crate::object::extend_path;
-use crate::origin::Change;
+use crate::origin::{Change, Origin};
 use crate::rope::{Hole, Rope, Segment, Source};
 use crate::value::{Bytes, Kind, Value};
 
 /// The result of a call that a row describes.
-pub(crate) fn call(machine: &mut Machine<'_>, path: &str, arguments: &Arguments) -> Option<Value> {
+pub(crate) fn call(
+    machine: &mut Machine<'_>,
+    path: &str,
+    receiver: Option<&Arc<Origin>>,
+    arguments: &Arguments,
+) -> Option<Value> {
     let row = machine.program.models.transfer(path)?;
     let span = Some(arguments.span);
     let value = argument(arguments, &row.from);
     let named = |machine: &Machine<'_>| {
-        let origin = value.and_then(|value| machine.taint_of(value));
+        let origin = match row.from {
+            Port::Receiver => receiver.cloned(),
+            _ => value.and_then(|value| machine.taint_of(value)),
+        };
         extend_path(path, format_args!("()")).at(span).tainted(origin)
     };
     match row.gives {

@@ -21,12 +21,30 @@ pub(crate) fn body(value: &Fact) -> Option<Rope> {
     found
 }
 
+/// The text of what a response is made of: `Response(value)`. What is iterated is sent piece by piece.
+pub(crate) fn content(value: &Fact) -> Option<Rope> {
+    match &value.kind {
+        FactKind::Sequence { items, .. } => {
+            let pieces: Option<Vec<Rope>> = items.iter().map(plain).collect();
+            pieces.map(Rope::concat)
+        }
+        _ => plain(value),
+    }
+}
+
 /// Text, and data of a request as it is. What is not known at all may as well be a response or a dictionary.
 fn plain(value: &Fact) -> Option<Rope> {
     match &value.kind {
         FactKind::Unknown => None,
         _ => text(value),
     }
+}
+
+/// `response.data = ...` and the like.
+pub(crate) fn is_body_attribute(event: &Event) -> bool {
+    let is_response = event.path.contains("esponse");
+    is_response
+        && event.positional.first().is_some_and(|name| matches!(name.as_str(), Some("data" | "response")))
 }
 
 /// Whether the answer is sent as something that a browser shows as a page.

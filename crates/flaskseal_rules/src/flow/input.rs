@@ -30,6 +30,8 @@ pub(crate) fn describe(origin: &Origin) -> String {
         "authorization" => "header `Authorization`".to_owned(),
         "host" | "host_url" | "root_url" | "url_root" => "header `Host`".to_owned(),
         "url" | "base_url" | "full_path" | "path" => "the request's URL".to_owned(),
+        "flask_socketio.message" => named("message field", "a message"),
+        "simple_websocket.Server().receive()" => named("message field", "a message of the WebSocket"),
         _ => format!("`{}`", origin.input.trim_start_matches("flask.")),
     };
     match origin.kind {

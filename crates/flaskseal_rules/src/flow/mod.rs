@@ -163,10 +163,15 @@ impl<'r> Breach<'r> {
         severity: Severity,
     ) -> Option<Self> {
         let origin = named_origin(hole)?;
-        if is_number(hole.alphabet) {
+        // A line break at the very end leaves no room for anything behind it.
+        let held = match hole.checks.newline_last {
+            true => hole.alphabet.without(Alphabet::of("\n")),
+            false => hole.alphabet,
+        };
+        if is_number(held) {
             return None;
         }
-        let passing = hole.alphabet.intersection(breaks);
+        let passing = held.intersection(breaks);
         if passing == Alphabet::NONE {
             return None;
         }

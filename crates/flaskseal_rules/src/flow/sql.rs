@@ -165,9 +165,10 @@ pub(crate) fn begins_as_sql(rope: &Rope) -> bool {
     has_more && VERBS.contains(&verb.to_ascii_lowercase().as_str())
 }
 
-/// Characters that no bare name holds.
+/// Characters that no bare name holds; letters beyond ASCII are letters.
 fn not_a_name() -> Alphabet {
     Alphabet::ALL
+        .without_wide()
         .without(Alphabet::ascii_range(b'a', b'z'))
         .without(Alphabet::ascii_range(b'A', b'Z'))
         .without(Alphabet::of("0123456789_"))

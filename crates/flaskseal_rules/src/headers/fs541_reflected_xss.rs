@@ -42,8 +42,14 @@ impl Rule for ReflectedXss {
                 found.push(if is_mail { one.weighing(Severity::Low) } else { one });
             }
         }
-        for flow in flows(cx, &["html.answer", "html.body"]) {
-            let Some(rope) = answer::body(flow.value) else { continue };
+        for flow in flows(cx, &["html.answer", "html.body", "response.attribute"]) {
+            let rope = match &*flow.sink.context {
+                "html.answer" => answer::body(flow.value),
+                "html.body" => answer::content(flow.value),
+                _ if answer::is_body_attribute(flow.event) => answer::content(flow.value),
+                _ => None,
+            };
+            let Some(rope) = rope else { continue };
             if !answer::is_html(cx, flow.event, flow.value) || answer::is_json(&rope) {
                 continue;
             }

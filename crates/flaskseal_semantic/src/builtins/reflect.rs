@@ -50,6 +50,10 @@ pub(super) fn get_attribute(
                 }
             }
         } else {
+            for attribute in names_beginning_as(machine, object, &name) {
+                let value = machine.attribute(object, &attribute, span)?;
+                results.push(Alternative { value, guard: guard.clone() });
+            }
             results.push(Alternative { value: Value::UNKNOWN, guard: guard.clone() });
         }
         if let Some(default) = default {
@@ -57,6 +61,18 @@ pub(super) fn get_attribute(
         }
     }
     Ok(Value::union(results).at(Some(span)))
+}
+
+/// The attributes that a name with a known beginning may mean, where they are few: `getattr(self, "do_" + action)`.
+fn names_beginning_as(machine: &Machine<'_>, object: &Value, name: &Value) -> Vec<String> {
+    const MAX_NAMES: usize = 16;
+    let prefix = name.as_rope().map(Rope::literal_prefix).unwrap_or_default();
+    if prefix.is_empty() {
+        return Vec::new();
+    }
+    let names = visible_names(machine, object).into_iter().filter(|name| name.starts_with(prefix));
+    let names: Vec<String> = names.collect();
+    if names.len() > MAX_NAMES { Vec::new() } else { names }
 }
 
 /// Names of an object's own attributes that do not begin with an underscore.

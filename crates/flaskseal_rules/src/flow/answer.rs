@@ -79,6 +79,11 @@ pub(crate) fn is_json_text(hole: &Hole) -> bool {
     by_source || last.is_some_and(|step| matches!(&step.what, StepKind::Through(path) if is_encoder(path)))
 }
 
+/// What follows the body of an answer that a view returns as a tuple: its status, its headers.
+pub(crate) fn headers(value: &Fact) -> &[Fact] {
+    parts(value).and_then(|parts| parts.get(1..)).unwrap_or_default()
+}
+
 /// The parts of a tuple that a view returns.
 fn parts(value: &Fact) -> Option<&[Fact]> {
     let FactKind::Sequence { items, .. } = &value.kind else { return None };

@@ -70,12 +70,10 @@ pub(crate) fn breaches(rope: &Rope) -> Vec<Breach<'static>> {
         .collect()
 }
 
-/// What a word without quotes cannot hold.
+/// What means something to a shell in a word without quotes. Letters beyond ASCII, `^`, `~` behind other text
+/// and control characters do not.
 fn no_word() -> Alphabet {
-    let letters = Alphabet::ascii_range(b'a', b'z').union(Alphabet::ascii_range(b'A', b'Z'));
-    let plain = letters.union(Alphabet::of("0123456789_@%+=:,./~-"));
-    // Letters beyond ASCII are letters for a shell.
-    Alphabet::ascii_range(0, 127).without(plain)
+    Alphabet::of(";&|<>()$`\\\"'*?[]# \t\n")
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Alphabet, Fact, Hole, Origin};
+use flaskseal_project::semantic::{Alphabet, Fact, FactKind, Hole, Origin};
 use flaskseal_python::ast::{AnyNodeRef, Expr};
 
 use super::NO_INJECTION;
 use crate::Rule;
 use crate::code::{enclosing, function_around, span_of, within};
-use crate::flow::{Breach, Flow, flows, input, report, url};
+use crate::flow::{Breach, Flow, alternatives, answer, flows, input, report, url};
 use crate::session::coverage::support_by_coverage;
 
 static META: RuleMeta = RuleMeta {
@@ -35,10 +35,7 @@ impl Rule for OpenRedirect {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let mut found = Vec::new();
-        for flow in flows(cx, &["redirect", "header", "response.attribute"]) {
-            if !is_location(&flow) {
-                continue;
-            }
+        for flow in targets(cx) {
             let Some(rope) = flow.text() else { continue };
             for (hole, place) in url::places(&rope) {
                 if is_own_address(hole) {
@@ -71,6 +68,29 @@ impl Rule for OpenRedirect {
 
 const ADVICE: &str = "redirect only within the site: `u = urlsplit(t)`, then `not u.scheme and not u.netloc and \
                       t.startswith(\"/\") and not t.startswith(\"//\")`";
+
+/// Every text that says where a browser goes on.
+fn targets<'p>(cx: &Context<'p>) -> Vec<Flow<'p>> {
+    let mut targets = flows(cx, &["redirect", "header", "response.attribute"]);
+    targets.retain(is_location);
+    for flow in flows(cx, &["header.map", "html.answer"]) {
+        let maps = match &*flow.sink.context {
+            "header.map" => std::slice::from_ref(flow.value),
+            _ => answer::headers(flow.value),
+        };
+        for map in maps {
+            let FactKind::Dict { entries, .. } = &map.kind else { continue };
+            let location = entries
+                .iter()
+                .find(|(name, _)| name.as_str().is_some_and(|name| name.eq_ignore_ascii_case("location")));
+            if let Some((_, value)) = location {
+                let mut see = |value| targets.push(Flow { event: flow.event, sink: flow.sink, value });
+                alternatives(value, &mut see);
+            }
+        }
+    }
+    targets
+}
 
 fn is_location(flow: &Flow<'_>) -> bool {
     let name =

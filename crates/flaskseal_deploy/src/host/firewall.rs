@@ -44,9 +44,12 @@ impl Firewall {
         self.enabled.is_some() || self.incoming.is_some() || !self.rules.is_empty()
     }
 
-    /// Rules that let strangers in.
+    /// Rules that let strangers in, as far as no rule before them refuses the same.
     pub fn open(&self) -> impl Iterator<Item = &FirewallRule> {
-        self.rules.iter().filter(|rule| rule.lets_strangers_in())
+        self.rules.iter().enumerate().filter_map(|(at, rule)| {
+            let is_refused = self.rules.iter().take(at).any(|earlier| earlier.refuses_all_of(rule));
+            (rule.lets_strangers_in() && !is_refused).then_some(rule)
+        })
     }
 
     /// Whether strangers reach a TCP port, as far as the rules and the policy tell.
@@ -140,6 +143,18 @@ impl FirewallRule {
         matches!(self.action, Action::Allow | Action::Limit)
             && self.from.is_none()
             && !self.interface.as_ref().is_some_and(is_inside)
+    }
+
+    /// Whether it turns away, whoever comes, everything that another rule speaks of.
+    fn refuses_all_of(&self, other: &Self) -> bool {
+        let is_inside = |(first, last): &PortRange| {
+            self.ports.iter().any(|(from, to)| (from..=to).contains(&first) && last <= to)
+        };
+        self.action == Action::Deny
+            && self.from.is_none()
+            && self.interface.is_none()
+            && (self.protocol.is_none() || self.protocol == other.protocol)
+            && (self.ports.is_empty() || !other.ports.is_empty() && other.ports.iter().all(is_inside))
     }
 
     /// How many ports it names; all of them where it names none.

@@ -114,6 +114,8 @@ fn rule(words: &[&str], span: Span) -> Parsed {
                 Some(found) => rule.ports = found,
                 None => is_other = true,
             },
+            // Strangers are everybody but those.
+            "-s" | "--source" | "--src" if at >= 3 && words.get(at - 3) == Some(&"!") => {}
             "-s" | "--source" | "--src" => {
                 rule.from = (!matches!(value, "0.0.0.0/0" | "::/0" | "anywhere")).then(|| value.to_owned());
             }
@@ -123,7 +125,10 @@ fn rule(words: &[&str], span: Span) -> Parsed {
             "--match-set" | "--mac-source" | "--src-range" | "-d" | "--destination" | "--dst" | "--sport"
             | "--icmp-type" | "--uid-owner" | "--tcp-flags" => is_other = true,
             "-m" | "--match" => is_limited |= matches!(value, "limit" | "recent" | "hashlimit" | "connlimit"),
-            "!" => is_other = true,
+            "!" => {
+                is_other |= !matches!(value, "-s" | "--source" | "--src");
+                at -= 1;
+            }
             // A flag, or a value that belongs to none.
             _ if !word.starts_with('-') => at -= 1,
             _ if value.starts_with('-') => at -= 1,
@@ -235,10 +240,22 @@ pub(crate) fn looks_like_nftables(text: &str) -> bool {
     text.contains("hook input") && text.lines().any(|line| line.trim_start().starts_with("table "))
 }
 
-/// Reads the chains that hook into `input`: their policy and the verdicts on ports.
+/// A chain of nftables: its name, whether it hooks into `input`, and its rules.
+struct NamedChain<'t> {
+    name: &'t str,
+    is_input: bool,
+    rows: Vec<(Span, Vec<&'t str>)>,
+}
+
+/// What names stand for: `define web = { 80, 443 }` under `$web`, the elements of a set under `@web`.
+type Names<'t> = Vec<(String, Vec<&'t str>)>;
+
+/// Reads the chains that hook into `input`, and those that they always lead to: their policy and the verdicts on ports.
 pub(crate) fn nftables(file: FileId, text: &str, dev: bool) -> Firewall {
     let mut firewall = Firewall::new(FirewallKind::Nftables, file, dev);
-    let mut in_input = false;
+    let mut chains: Vec<NamedChain<'_>> = Vec::new();
+    let mut names: Names<'_> = Vec::new();
+    let mut set = None;
     for statement in statements(text) {
         let span = Span::new(file, statement.start, statement.end);
         let words: Vec<&str> = statement
@@ -247,18 +264,72 @@ pub(crate) fn nftables(file: FileId, text: &str, dev: bool) -> Firewall {
             .filter(|word| !word.is_empty())
             .collect();
         match words.as_slice() {
-            ["chain" | "table", ..] => in_input = false,
-            ["type", "filter", "hook", hook, ..] => in_input = *hook == "input",
-            ["policy", word, ..] if in_input => {
-                firewall.incoming = policy(word).map(|policy| Said::new(policy, span));
+            ["chain", name, ..] => chains.push(NamedChain { name, is_input: false, rows: Vec::new() }),
+            ["table", ..] => {}
+            ["set", name, ..] => set = Some(*name),
+            ["elements", "=", elements @ ..] => {
+                if let Some(name) = set.take() {
+                    names.push((format!("@{name}"), listed(elements)));
+                }
             }
-            words if in_input && firewall.rules.len() < MAX_RULES => {
-                nftables_rule(words, span, &mut firewall);
+            ["define", name, "=", elements @ ..] => names.push((format!("${name}"), listed(elements))),
+            ["type", "filter", "hook", hook, ..] => {
+                if let Some(chain) = chains.last_mut() {
+                    chain.is_input = *hook == "input";
+                }
             }
-            _ => {}
+            ["policy", word, ..] => {
+                if chains.last().is_some_and(|chain| chain.is_input) {
+                    firewall.incoming = policy(word).map(|policy| Said::new(policy, span));
+                }
+            }
+            _ => {
+                if let Some(chain) = chains.last_mut() {
+                    chain.rows.push((span, words));
+                }
+            }
         }
     }
+    for chain in chains.iter().filter(|chain| chain.is_input) {
+        follow(chain, &chains, &names, &mut firewall, 0);
+    }
     firewall
+}
+
+fn listed<'t>(elements: &[&'t str]) -> Vec<&'t str> {
+    elements.iter().copied().filter(|word| !matches!(*word, "{" | "}")).collect()
+}
+
+/// The rules of a chain, and of those that it leads to without a condition.
+fn follow(
+    chain: &NamedChain<'_>,
+    chains: &[NamedChain<'_>],
+    names: &Names<'_>,
+    firewall: &mut Firewall,
+    depth: usize,
+) {
+    for (span, words) in &chain.rows {
+        if firewall.rules.len() >= MAX_RULES || depth >= MAX_DEPTH {
+            return;
+        }
+        match words.as_slice() {
+            ["jump" | "goto", name] => {
+                if let Some(next) = chains.iter().find(|chain| chain.name == *name) {
+                    follow(next, chains, names, firewall, depth + 1);
+                }
+            }
+            words => {
+                let words: Vec<&str> = words
+                    .iter()
+                    .flat_map(|word| match names.iter().find(|(name, _)| name == word) {
+                        Some((_, items)) => [&["{"], items.as_slice(), &["}"]].concat(),
+                        None => vec![*word],
+                    })
+                    .collect();
+                nftables_rule(&words, *span, firewall);
+            }
+        }
+    }
 }
 
 fn nftables_rule(words: &[&str], span: Span, firewall: &mut Firewall) {
@@ -294,8 +365,8 @@ fn nftables_rule(words: &[&str], span: Span, firewall: &mut Firewall) {
             }
         }
     }
-    let from =
-        after("saddr").and_then(|rest| rest.iter().find(|word| **word != "{")).map(|word| (*word).to_owned());
+    let from = after("saddr").filter(|rest| rest.first() != Some(&"!="));
+    let from = from.and_then(|rest| rest.iter().find(|word| **word != "{")).map(|word| (*word).to_owned());
     let protocol = ["tcp", "udp"].into_iter().find(|name| has(name)).map(str::to_owned);
     let is_limited = has("limit");
     if ranges.is_empty() && from.is_none() && interface.is_none() && protocol.is_none() && !is_limited {
@@ -380,6 +451,48 @@ mod tests {
         assert_eq!(firewall.incoming.as_ref().map(|said| said.value), Some(Policy::Deny));
         assert_eq!([443, 5432, 9].map(|port| firewall.lets_in(port)), [Some(true), Some(false), Some(false)]);
         assert_eq!(firewall.forward.as_ref().map(|said| said.value), Some(Policy::Deny));
+    }
+
+    #[test]
+    fn names_and_chains_of_nftables() {
+        let open = |text: &str| {
+            let firewall = nftables(FileId(0), text, false);
+            (firewall.lets_in(6379), firewall.open().any(|rule| rule.covers(6379)))
+        };
+        let input = "chain input {\n type filter hook input priority 0; policy drop;\n";
+        let define =
+            format!("define p = {{ 80, 6379 }}\ntable inet f {{\n {input} tcp dport $p accept\n }}\n}}\n");
+        assert_eq!(open(&define), (Some(true), true));
+        let set = format!(
+            "table inet f {{\n set adm {{ type inet_service; elements = {{ 22, 6379 }}; }}\n {input} tcp dport @adm accept\n }}\n}}\n"
+        );
+        assert_eq!(open(&set), (Some(true), true));
+        let jump =
+            format!("table inet f {{\n chain web {{ tcp dport 6379 accept; }}\n {input} jump web\n }}\n}}\n");
+        assert_eq!(open(&jump), (Some(true), true));
+        let unused = format!("table inet f {{\n chain web {{ tcp dport 6379 accept; }}\n {input} }}\n}}\n");
+        assert_eq!(open(&unused), (Some(false), false));
+        let others = format!(
+            "table inet f {{\n {input} ip saddr != 10.0.0.0/8 tcp dport 6379 drop\n tcp dport 6379 accept\n }}\n}}\n"
+        );
+        assert_eq!(open(&others), (Some(false), false));
+    }
+
+    #[test]
+    fn a_source_that_is_denied() {
+        let dump_of = |rules: &str| {
+            let text = format!("*filter\n:INPUT DROP [0:0]\n{rules}COMMIT\n");
+            dump(FileId(0), &text, false).lets_in(6379)
+        };
+        let accept = "-A INPUT -p tcp --dport 6379 -j ACCEPT\n";
+        assert_eq!(
+            dump_of(&format!("-A INPUT ! -s 10.0.0.0/8 -p tcp --dport 6379 -j DROP\n{accept}")),
+            Some(false)
+        );
+        assert_eq!(
+            dump_of(&format!("-A INPUT -s 10.0.0.0/8 -p tcp --dport 6379 -j DROP\n{accept}")),
+            Some(true)
+        );
     }
 
     #[test]

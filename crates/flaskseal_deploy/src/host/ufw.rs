@@ -34,6 +34,12 @@ pub(crate) fn command(firewall: &mut Firewall, command: &StepCommand) {
                 _ => {}
             }
         }
+        ["delete", number] if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let at = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+            if let Some(at) = at.filter(|at| *at < firewall.rules.len()) {
+                firewall.rules.remove(at);
+            }
+        }
         ["delete", rest @ ..] => {
             if let Some(rule) = rule(rest, command.span) {
                 firewall.rules.retain(|known| FirewallRule { span: rule.span, ..known.clone() } != rule);
@@ -41,22 +47,28 @@ pub(crate) fn command(firewall: &mut Firewall, command: &StepCommand) {
         }
         ["insert", number, rest @ ..] => {
             let at = number.parse::<usize>().unwrap_or(1).saturating_sub(1).min(firewall.rules.len());
-            if let Some(rule) = rule(rest, command.span).filter(|_| firewall.rules.len() < MAX_RULES) {
-                firewall.rules.insert(at, rule);
-            }
+            add(firewall, at, rule(rest, command.span));
         }
-        ["prepend", rest @ ..] => {
-            if let Some(rule) = rule(rest, command.span).filter(|_| firewall.rules.len() < MAX_RULES) {
-                firewall.rules.insert(0, rule);
-            }
-        }
+        ["prepend", rest @ ..] => add(firewall, 0, rule(rest, command.span)),
         // What is passed on to containers and other machines.
         ["route", ..] => {}
         words => {
-            if let Some(rule) = rule(words, command.span).filter(|_| firewall.rules.len() < MAX_RULES) {
-                firewall.rules.push(rule);
-            }
+            let end = firewall.rules.len();
+            add(firewall, end, rule(words, command.span));
         }
+    }
+}
+
+/// Puts a rule where it was asked for. One that differs in its action alone takes the place of the rule that is there
+/// ("Rule updated").
+fn add(firewall: &mut Firewall, at: usize, rule: Option<FirewallRule>) {
+    let Some(rule) = rule else { return };
+    let same =
+        |known: &FirewallRule| FirewallRule { action: rule.action, span: rule.span, ..known.clone() } == rule;
+    match firewall.rules.iter().position(same) {
+        Some(known) => firewall.rules[known] = rule,
+        None if firewall.rules.len() < MAX_RULES => firewall.rules.insert(at, rule),
+        None => {}
     }
 }
 
@@ -302,6 +314,29 @@ mod tests {
         );
         // The port of the sender does not limit where the packet goes.
         assert!(read("allow from any port 53").unwrap().ports.is_empty());
+    }
+
+    #[test]
+    fn later_commands_replace_and_come_first() {
+        let rules = |commands: &[&str]| {
+            let mut firewall = Firewall::new(FirewallKind::UfwCommands, FileId(0), false);
+            for text in commands {
+                let words: Vec<&str> = text.split(' ').collect();
+                match words.as_slice() {
+                    ["prepend", rest @ ..] => add(&mut firewall, 0, rule(rest, AT)),
+                    words => {
+                        let end = firewall.rules.len();
+                        add(&mut firewall, end, rule(words, AT));
+                    }
+                }
+            }
+            (firewall.open().count(), firewall.lets_in(6379))
+        };
+        assert_eq!(rules(&["allow 6379", "deny 6379"]), (0, Some(false)));
+        assert_eq!(rules(&["deny 6379/tcp", "allow 6379/tcp"]), (1, Some(true)));
+        assert_eq!(rules(&["allow 6379", "deny 6379/tcp"]), (1, Some(true)));
+        assert_eq!(rules(&["allow 6379/tcp", "prepend deny 6379"]), (0, Some(false)));
+        assert_eq!(rules(&["allow 6379/tcp", "prepend deny 80"]), (1, Some(true)));
     }
 
     #[test]

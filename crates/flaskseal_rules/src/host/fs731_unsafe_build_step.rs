@@ -139,9 +139,15 @@ fn wide_mode(words: &[Argument]) -> Option<(&str, &[Argument])> {
         other && !is_sticky
     } else {
         mode.split(',').any(|part| {
-            let Some((who, what)) = part.split_once(['+', '=']) else { return false };
-            (who.is_empty() && part.contains('=') || who.contains('a') || who.contains('o'))
-                && what.contains('w')
+            // `a+rX-w`: one subject, then any number of operators with permissions.
+            let subject_end = part.find(['+', '-', '=']).unwrap_or(part.len());
+            let (who, actions) = part.split_at(subject_end);
+            let gives_write = actions.split_inclusive(['+', '-', '=']).collect::<Vec<_>>();
+            let gives_write = gives_write.windows(2).any(|pair| {
+                !pair[0].ends_with('-') && pair[1].trim_end_matches(['+', '-', '=']).contains('w')
+            });
+            let is_everybody = who.is_empty() && part.contains('=') || who.contains(['a', 'o']);
+            is_everybody && gives_write
         })
     };
     is_wide.then(|| (mode, words.get(at + 1..).unwrap_or_default()))

@@ -119,9 +119,11 @@ fn sites(project: &Project<'_>, cx: Option<&Context<'_>>, out: &mut Assessment) 
             .gap(REDIRECT, Gap::new("nothing speaks TLS, so that there is nothing to send visitors to", ""));
     };
     let mut is_answered = false;
-    for site in project.deployment.web.production().filter(|site| site.has_plain()) {
+    let served: Vec<&Site> = front::with_tls(project).map(|(site, _)| site).collect();
+    let is_beside_tls = |site: &&Site| served.iter().any(|with_tls| are_together(project, with_tls, site));
+    for site in project.deployment.web.production().filter(|site| site.has_plain()).filter(is_beside_tls) {
         is_answered = true;
-        plain(site, cx, by_app.map(|call| call.span), out);
+        plain(project, site, cx, by_app.map(|call| call.span), out);
     }
     if is_answered || tls.tls.is_managed.is_some() {
         if let Some(at) = tls.tls.is_managed.filter(|_| !is_answered) {
@@ -156,6 +158,16 @@ fn sites(project: &Project<'_>, cx: Option<&Context<'_>>, out: &mut Assessment) 
     out.fail(finding);
 }
 
+/// Whether two sites answer on one machine: they belong to one instance, or their files lie side by side. What another
+/// container or an alternative configuration serves is reached some other way.
+fn are_together(project: &Project<'_>, a: &Site, b: &Site) -> bool {
+    let folder = |site: &Site| {
+        let path = &*project.tree.file(site.span.file).path;
+        path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    };
+    a.program == b.program && (a.instance == b.instance || folder(a) == folder(b))
+}
+
 /// A server for port 80, in front of the one that speaks TLS.
 fn new_server(tls: &Site, names: &str) -> Option<Edit> {
     (tls.program == Program::Nginx).then(|| Edit {
@@ -167,7 +179,13 @@ fn new_server(tls: &Site, names: &str) -> Option<Edit> {
 }
 
 /// A site that is reached over plain HTTP, while there is TLS somewhere.
-fn plain(site: &Site, cx: Option<&Context<'_>>, by_app: Option<Span>, out: &mut Assessment) {
+fn plain(
+    project: &Project<'_>,
+    site: &Site,
+    cx: Option<&Context<'_>>,
+    by_app: Option<Span>,
+    out: &mut Assessment,
+) {
     let scope = site.names.first().map(|(name, _)| name.clone()).unwrap_or_default();
     let report = |severity, at: Span, claim: &str, message: &str, advice: &str, out: &mut Assessment| {
         let finding = Finding::new(META.id, severity, META.confidence, nginx::evidence(at, claim), message)
@@ -199,6 +217,10 @@ fn plain(site: &Site, cx: Option<&Context<'_>>, by_app: Option<Span>, out: &mut 
     }
     let listener = site.listeners.iter().find(|listener| !listener.tls && !Listener::is_local(listener));
     let Some(listener) = listener else { return };
+    if let Some(at) = front::outer_proxy(project) {
+        let reason = "another proxy in front of this one may send visitors to HTTPS, and its configuration is not here";
+        return out.gap(REDIRECT, Gap::at(at, reason, ""));
+    }
     let message = format!(
         "port {} serves `{}` over plain HTTP, while there is HTTPS",
         listener.port,

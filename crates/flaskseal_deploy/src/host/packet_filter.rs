@@ -123,7 +123,12 @@ fn rule(words: &[&str], span: Span) -> Parsed {
             "--state" | "--ctstate" => is_answer = !value.split(',').any(|state| state == "NEW"),
             "-j" | "--jump" | "-g" | "--goto" => target = value,
             "--match-set" | "--mac-source" | "--src-range" | "-d" | "--destination" | "--dst" | "--sport"
-            | "--icmp-type" | "--uid-owner" | "--tcp-flags" => is_other = true,
+            | "--icmp-type" | "--uid-owner" => is_other = true,
+            // `FIN,SYN,RST,ACK SYN`: the first packet of any connection.
+            "--tcp-flags" => {
+                is_other |= words.get(at) != Some(&"SYN");
+                at += 1;
+            }
             "-m" | "--match" => is_limited |= matches!(value, "limit" | "recent" | "hashlimit" | "connlimit"),
             "!" => {
                 is_other |= !matches!(value, "-s" | "--source" | "--src");
@@ -354,6 +359,17 @@ fn nftables_rule(words: &[&str], span: Span, firewall: &mut Firewall) {
     if interface.is_some_and(|name| name.trim_matches('"') == "lo") {
         return;
     }
+    if let Some(["vmap", "{", entries @ ..]) = after("dport") {
+        let protocol = words.first().map(|word| (*word).to_owned());
+        for entry in entries.chunks_exact(3).take(200) {
+            let [port, ":", verdict] = entry else { return };
+            let (Some(ports), Some(verdict)) = (ports(port), policy(verdict)) else { continue };
+            let action = if verdict == Policy::Allow { Action::Allow } else { Action::Deny };
+            let (protocol, from, interface) = (protocol.clone(), None, None);
+            firewall.rules.push(FirewallRule { action, ports, protocol, from, interface, span });
+        }
+        return;
+    }
     let mut ranges: Vec<PortRange> = Vec::new();
     if let Some(rest) = after("dport") {
         let listed = rest.first() == Some(&"{");
@@ -472,10 +488,21 @@ mod tests {
         assert_eq!(open(&jump), (Some(true), true));
         let unused = format!("table inet f {{\n chain web {{ tcp dport 6379 accept; }}\n {input} }}\n}}\n");
         assert_eq!(open(&unused), (Some(false), false));
+        let map = format!(
+            "table inet f {{\n {input} ct state vmap {{ established : accept, invalid : drop }}\n tcp dport vmap {{ 6379 : accept, 22 : accept }}\n }}\n}}\n"
+        );
+        assert_eq!(open(&map), (Some(true), true));
         let others = format!(
             "table inet f {{\n {input} ip saddr != 10.0.0.0/8 tcp dport 6379 drop\n tcp dport 6379 accept\n }}\n}}\n"
         );
         assert_eq!(open(&others), (Some(false), false));
+    }
+
+    #[test]
+    fn a_chain_for_new_connections() {
+        let text = "*filter\n:INPUT DROP [0:0]\n:TCP - [0:0]\n-A INPUT -p tcp --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j TCP\n-A INPUT -p tcp --tcp-flags ALL NONE -j DROP\n-A TCP -p tcp --dport 6379 -j ACCEPT\nCOMMIT\n";
+        let firewall = dump(FileId(0), text, false);
+        assert_eq!([6379, 80].map(|port| firewall.lets_in(port)), [Some(true), Some(false)]);
     }
 
     #[test]

@@ -229,17 +229,21 @@ pub(crate) fn put(table: &str, marks: [&str; 2]) -> Result<()> {
     fs::write(&path, text).context("cannot write README.md")
 }
 
+/// The number after `--rounds`: how often each program runs.
+pub(crate) fn rounds<'a>(words: &mut impl Iterator<Item = &'a String>) -> Result<usize> {
+    let number = words.next().context("`--rounds` needs a number")?;
+    let rounds = number.parse().with_context(|| format!("`{number}` is no number"))?;
+    ensure!(rounds > 0, "`--rounds` must be at least 1");
+    Ok(rounds)
+}
+
 impl Options {
     fn read(arguments: &[String]) -> Result<Self> {
         let mut options = Self { corpus: Vec::new(), rounds: 5, semgrep: None, write: false };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
-                "--rounds" => {
-                    let rounds = words.next().context("`--rounds` needs a number")?;
-                    options.rounds = rounds.parse().with_context(|| format!("`{rounds}` is no number"))?;
-                    ensure!(options.rounds > 0, "`--rounds` must be at least 1");
-                }
+                "--rounds" => options.rounds = rounds(&mut words)?,
                 "--semgrep" => {
                     options.semgrep =
                         Some(words.next().context("`--semgrep` needs a folder of rules")?.clone());

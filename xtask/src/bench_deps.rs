@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::bench::{Contender, put, spread};
+use crate::bench::{self, Contender, put, spread};
 use crate::python;
 use crate::step::{cargo, command, root, run as run_step};
 
@@ -114,11 +114,7 @@ impl Options {
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
-                "--rounds" => {
-                    let number = words.next().context("`--rounds` needs a number")?;
-                    rounds = number.parse().with_context(|| format!("`{number}` is no number"))?;
-                    ensure!(rounds > 0, "`--rounds` must be at least 1");
-                }
+                "--rounds" => rounds = bench::rounds(&mut words)?,
                 "--program" => program = Some(words.next().context("`--program` needs a path")?.into()),
                 "--write" => write = true,
                 word if word.starts_with('-') => bail!("`bench-deps` has no option `{word}`"),

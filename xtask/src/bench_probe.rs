@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use flaskseal_servers::Shop;
 
-use crate::bench::{Contender, Sample, put, spread};
+use crate::bench::{self, Contender, Sample, put, spread};
 use crate::python;
 use crate::step::{cargo, command, root, run as run_step};
 
@@ -121,11 +121,7 @@ impl Options {
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
-                "--rounds" => {
-                    let number = words.next().context("`--rounds` needs a number")?;
-                    options.rounds = number.parse().with_context(|| format!("`{number}` is no number"))?;
-                    ensure!(options.rounds > 0, "`--rounds` must be at least 1");
-                }
+                "--rounds" => options.rounds = bench::rounds(&mut words)?,
                 "--programs" => {
                     options.programs = Some(words.next().context("`--programs` needs a folder")?.into());
                 }

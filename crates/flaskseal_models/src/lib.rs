@@ -34,6 +34,8 @@ pub struct Models {
     roles: FxHashMap<String, Vec<Arc<str>>>,
     /// Roles of `*.name`, by the name.
     method_roles: FxHashMap<String, Vec<Arc<str>>>,
+    /// What functions get that a callable decorates, by its path.
+    given: FxHashMap<String, Arc<str>>,
     /// Import names to the distribution that provides them.
     modules: FxHashMap<String, String>,
     /// Settings by distribution.
@@ -194,6 +196,8 @@ struct Role {
     path: String,
     /// A meaning, from the closed list in `kinds.toml`.
     is: String,
+    /// The access path of what a function gets that the callable decorates.
+    gives: Option<String>,
     /// Where the documentation says so, relative to `docs`.
     #[serde(default)]
     #[allow(dead_code, reason = "for the reader of the file")]
@@ -283,10 +287,11 @@ impl Models {
             for alias in file.alias {
                 models.aliases.insert(alias.path, alias.to);
             }
-            for Role { path, is, .. } in file.role {
+            for Role { path, is, gives, .. } in file.role {
                 if !kinds.role.contains(&is) {
                     return Err(ModelError::UnknownRole { file: (*name).to_owned(), path, role: is });
                 }
+                models.given.extend(gives.map(|gives| (path.clone(), gives.into())));
                 let (map, key) = match path.strip_prefix("*.") {
                     Some(name) => (&mut models.method_roles, name.to_owned()),
                     None => (&mut models.roles, path),
@@ -350,6 +355,17 @@ impl Models {
     /// Whether calls of this path have the role.
     pub fn has_role(&self, path: &str, role: &str) -> bool {
         self.roles(path).any(|known| **known == *role)
+    }
+
+    /// The access path of what a function gets that a callable decorates.
+    pub fn gives(&self, path: &str) -> Option<&Arc<str>> {
+        self.given.get(path)
+    }
+
+    /// Whether a path is an uploaded file, or the form field that holds one.
+    pub fn is_upload(&self, path: &str) -> bool {
+        let is_item = || path.rfind('[').is_some_and(|end| self.input(&path[..end]) == Some(Gives::Files));
+        self.input(path) == Some(Gives::File) || is_item()
     }
 
     /// What a filter of Jinja makes of text; `None` where the program defines it, or nobody.

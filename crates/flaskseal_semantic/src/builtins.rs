@@ -8,6 +8,7 @@ use crate::alphabet::Alphabet;
 use crate::call::Arguments;
 use crate::format::Conversion;
 use crate::heap::{Dict, List, Shape};
+use crate::limits::Limits;
 use crate::machine::{Machine, Raised};
 use crate::origin::stronger;
 use crate::rope::{Hole, Rope, Source};
@@ -442,8 +443,11 @@ pub(crate) fn call(
                 Some(name) if name.as_str().is_some() => {
                     has_attribute(machine, &object, name.as_str().unwrap_or_default())
                 }
-                // The names that it has, the program wrote.
-                Some(name) if machine.taint_of(&object).is_none() => crate::comparison::listed(name),
+                // Which one it is, a client may still choose; but it is a name.
+                Some(Value { kind: Kind::Str(rope), .. }) if machine.taint_of(&object).is_none() => {
+                    let name = Limits::alphabet(Alphabet::WORD.union(Alphabet::WIDE_ALPHANUMERIC));
+                    crate::truth::truth_value(&crate::truth::about(rope, name, Limits::default()))
+                }
                 _ => Value::new(Kind::Some(Type::Bool), None),
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flaskseal_core::Span;
+use flaskseal_models::Port;
 use flaskseal_python::{Name, ast};
 
 use crate::heap::{Code, Dict, Function, ObjectId, Shape};
@@ -32,6 +33,13 @@ impl Arguments {
 
     pub(crate) fn keyword(&self, name: &str) -> Option<&Value> {
         self.keywords.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// The argument that a row of the models names; `None` for ports that are no single argument.
+    pub(crate) fn at(&self, port: &Port) -> Option<&Value> {
+        let Port::Argument { index, name } = port else { return None };
+        let named = || self.keyword(name.as_deref()?);
+        index.and_then(|index| self.positional.get(index)).or_else(named)
     }
 
     /// The argument at a position or under a keyword, whichever was used.

@@ -291,7 +291,7 @@ impl<'a> Machine<'a> {
 }
 
 /// `item in container`, where the container's elements are not known but none of a client's making.
-pub(crate) fn listed(item: &Value) -> Value {
+fn listed(item: &Value) -> Value {
     let checks = Checks { listed: true, ..Checks::NONE };
     match &item.kind {
         Kind::Str(rope) => {

@@ -22,7 +22,11 @@ pub(crate) fn run(machine: &mut Machine<'_>, path: &str, receiver: Option<&Value
     }
     let models = machine.program.models;
     for row in models.later(path) {
-        let Some(function) = port(&row.function, receiver, arguments).cloned() else { continue };
+        let function = match row.function {
+            Port::Receiver => receiver,
+            _ => arguments.at(&row.function),
+        };
+        let Some(function) = function.cloned() else { continue };
         let Some(takes_task) = is_program_function(machine, &function) else { continue };
         let Some(mut given) = given(machine, row, arguments) else { continue };
         if takes_task {
@@ -58,22 +62,11 @@ fn is_program_function(machine: &Machine<'_>, value: &Value) -> Option<bool> {
     }
 }
 
-fn port<'v>(port: &Port, receiver: Option<&'v Value>, arguments: &'v Arguments) -> Option<&'v Value> {
-    match port {
-        Port::Receiver => receiver,
-        Port::Argument { index, name } => {
-            let named = || arguments.keyword(name.as_deref()?);
-            index.and_then(|index| arguments.positional.get(index)).or_else(named)
-        }
-        Port::Positional | Port::Keywords => None,
-    }
-}
-
 /// The arguments that the function will get; `None` where the call gives none that the row speaks of.
 fn given(machine: &mut Machine<'_>, row: &Later, arguments: &Arguments) -> Option<Arguments> {
     let mut given = Arguments::none(arguments.span);
     if let Some(each) = &row.each {
-        let elements = machine.elements(port(each, None, arguments)?);
+        let elements = machine.elements(arguments.at(each)?);
         let one = elements.known.into_iter().chain(elements.rest).reduce(Value::either)?;
         given.positional.push(one);
         return Some(given);
@@ -89,14 +82,14 @@ fn given(machine: &mut Machine<'_>, row: &Later, arguments: &Arguments) -> Optio
         (given.open, given.further) = (arguments.open, arguments.further.clone());
         return Some(given);
     }
-    if let Some(args) = row.args.as_ref().and_then(|args| port(args, None, arguments)) {
+    if let Some(args) = row.args.as_ref().and_then(|args| arguments.at(args)) {
         let elements = machine.elements(args);
         given.positional = elements.known;
         if let Some(rest) = elements.rest {
             (given.open, given.further) = (true, Some(rest));
         }
     }
-    if let Some(kwargs) = row.kwargs.as_ref().and_then(|kwargs| port(kwargs, None, arguments)) {
+    if let Some(kwargs) = row.kwargs.as_ref().and_then(|kwargs| arguments.at(kwargs)) {
         match kwargs.as_object().and_then(|id| machine.heap.dict(id)) {
             Some(dict) => {
                 let named = dict.entries.iter().filter_map(|(key, value)| match key {

@@ -10,6 +10,7 @@
 
 mod alphabet;
 mod ambiguity;
+mod app;
 mod assign;
 mod buffer;
 mod builtins;
@@ -55,6 +56,7 @@ mod paths;
 mod pattern;
 mod pattern_parser;
 mod program;
+mod pydantic;
 mod regex;
 mod request;
 mod resource;
@@ -72,13 +74,11 @@ mod worker;
 
 pub use alphabet::Alphabet;
 pub use ambiguity::{Blowup, Growth};
+pub use app::{App, Hook, Overlay, Route, SettingFact};
 pub use called::Called;
 pub use connexion::Operation;
 pub use environment::{Environment, Variable, VariableValue};
-pub use evaluate::{
-    App, Evaluation, FunctionResult, Hook, Outcome, Overlay, Route, SettingFact, Target, evaluate,
-    evaluate_file, evaluate_script,
-};
+pub use evaluate::{Evaluation, FunctionResult, Outcome, Target, evaluate, evaluate_file, evaluate_script};
 pub use event::{Context, Decorated, Event, Incomplete};
 pub use fact::{ClassFact, Fact, FactKind, FunctionFact};
 pub use guard::{Guard, States, Texts};

@@ -242,7 +242,7 @@ pub(crate) fn instantiate_subclass(
     if let Some(value) = crate::flask::instantiate_subclass(machine, class, base, arguments)? {
         return Ok(Some(value));
     }
-    if let Some(value) = crate::settings::instantiate_subclass(machine, class, base, arguments)? {
+    if let Some(value) = crate::pydantic::instantiate_subclass(machine, class, base, arguments)? {
         return Ok(Some(value));
     }
     crate::stdlib::instantiate_subclass(machine, class, base, arguments)

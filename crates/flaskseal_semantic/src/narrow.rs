@@ -96,13 +96,30 @@ impl<'a> Machine<'a> {
     /// Keeps of each name that a call was given the values for which it returns: `validate(name)` raises for others.
     pub(crate) fn narrow_returning(&mut self, call: &'a ast::Expr) {
         let ast::Expr::Call(node) = call else { return };
-        if !self.serving || self.is_asking {
+        if !self.may_call() {
             return;
         }
         for argument in &node.arguments.args {
             let ast::Expr::Name(name) = argument else { continue };
-            self.narrow_alternatives_of(&name.id, Asking::Calls, |machine| machine.returning(call));
+            // What libraries refuse, they say by themselves.
+            if self.is_choice(&name.id) && self.is_of_program(&node.func) {
+                self.narrow_alternatives_of(&name.id, Asking::Calls, |machine| machine.returning(call));
+            }
         }
+    }
+
+    /// Whether a name may be one of several values, a client's among them.
+    fn is_choice(&self, name: &Name) -> bool {
+        let value = self.heap.attribute(self.frame().scope, name);
+        value.is_some_and(|value| matches!(value.kind, Kind::Union(_)) && value.origin().is_some())
+    }
+
+    /// Whether an expression names code of the program.
+    fn is_of_program(&mut self, callee: &'a ast::Expr) -> bool {
+        let value = self.undone(|machine| machine.eval(callee));
+        value.is_ok_and(|value| {
+            value.alternatives().iter().any(|one| matches!(one.value.kind, Kind::Object(_) | Kind::Bound(_)))
+        })
     }
 
     /// Asks a test again whose names were narrowed since: it now says more.
@@ -207,13 +224,11 @@ impl<'a> Machine<'a> {
 
     /// The same, where it may do something: that is taken back.
     fn undone<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
-        let (mark, exits, guard) = (self.heap.mark(), self.exits.len(), self.guard.clone());
+        let (guard, tried) = (self.guard.clone(), self.tried.clone());
         self.is_asking = true;
-        let result = self.unnoted(run);
+        let result = crate::evaluate::taken_back(self, |machine| machine.unnoted(run));
         self.is_asking = false;
-        self.exits.truncate(exits);
-        self.guard = guard;
-        self.heap.reset(mark);
+        (self.guard, self.tried) = (guard, tried);
         result
     }
 }

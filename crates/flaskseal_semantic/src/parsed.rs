@@ -1,5 +1,7 @@
 //! Parsers of requests: what the types that they declare leave of what a client sends.
 
+use std::sync::Arc;
+
 use flaskseal_python::Name;
 
 use crate::call::Arguments;
@@ -10,8 +12,6 @@ use crate::value::{Key, Kind, Type, Value};
 
 const ARGUMENTS: &str = "view.arguments";
 const KEYWORDS: &str = "view.keywords";
-/// What a decorator that parses requests gives, as an input of the models.
-const PARSED_REQUEST: &str = "webargs.flaskparser.parser.parse()";
 
 /// Makes a parser that keeps what it is told.
 pub(crate) fn call_path(machine: &mut Machine<'_>, path: &str) -> Option<Value> {
@@ -45,13 +45,14 @@ pub(crate) fn decorate(machine: &mut Machine<'_>, decorator: &str, function: &Va
     let decorator = decorator.strip_suffix("()")?;
     let models = machine.program.models;
     let role = [ARGUMENTS, KEYWORDS].into_iter().find(|role| models.has_role(decorator, role))?;
+    let given = Value::path(models.gives(decorator)?.clone());
     let id = function.as_object()?;
     let mut all = match machine.heap.attribute(id, "@parsed").map(|value| &value.kind) {
         Some(Kind::Tuple(known)) => known.to_vec(),
         _ => Vec::new(),
     };
     // The outermost decorator hands over first.
-    all.insert(0, Value::str(role));
+    all.insert(0, Value::tuple([Value::str(role), given]));
     machine.heap.set_attribute(id, Name::new_static("@parsed"), Value::tuple(all));
     Some(function.clone())
 }
@@ -62,12 +63,16 @@ pub(crate) fn add_arguments(machine: &Machine<'_>, view: ObjectId, arguments: &m
     let Some(Kind::Tuple(parsed)) = machine.heap.attribute(view, "@parsed").map(|value| &value.kind) else {
         return;
     };
-    for role in parsed.iter().filter_map(Value::as_str) {
-        let Some(request) = crate::request::input(machine, &PARSED_REQUEST.into(), arguments.span) else {
+    for handed in parsed.iter() {
+        let Kind::Tuple(pair) = &handed.kind else { continue };
+        let [role, given] = &**pair else { continue };
+        let given = given.as_path().map(Arc::from);
+        let Some(request) = given.and_then(|given| crate::request::input(machine, &given, arguments.span))
+        else {
             continue;
         };
-        match role {
-            KEYWORDS => {
+        match role.as_str() {
+            Some(KEYWORDS) => {
                 arguments.open = true;
                 arguments.further = Some(request);
             }

@@ -257,7 +257,7 @@ impl Rope {
         })
     }
 
-    pub(crate) fn map_holes(&self, change: impl Fn(&Hole) -> Hole) -> Self {
+    pub fn map_holes(&self, change: impl Fn(&Hole) -> Hole) -> Self {
         let segments = self.segments.iter().map(|segment| match segment {
             Segment::Literal(text) => Segment::Literal(text.clone()),
             Segment::Hole(hole) => change(hole).into(),

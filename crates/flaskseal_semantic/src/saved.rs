@@ -24,7 +24,7 @@ pub(crate) fn note_save(
     let Some(receiver) = path.strip_suffix(".save") else { return };
     let (Some(taint), Some(to)) = (taint, arguments.get(0, "dst")) else { return };
     // What other libraries save was written anew by them.
-    if !receiver.contains(".files") && !receiver.ends_with(".data") {
+    if !machine.program.models.is_upload(receiver) {
         return;
     }
     if let Some(name) = name_of(machine, to) {

@@ -130,13 +130,13 @@ fn error_handlers(machine: &mut Machine<'_>) -> Vec<FunctionResult> {
 /// Calls what answers messages instead of requests: those of a WebSocket.
 fn message_handlers(machine: &mut Machine<'_>) -> Vec<FunctionResult> {
     let mut results = Vec::new();
-    for (id, function) in crate::message::handlers(machine) {
+    for handler in crate::message::handlers(machine) {
         let result = isolated(machine, |machine| {
-            let arguments = crate::message::arguments(machine, id, &function)?;
-            let value = machine.call_function(&function, id, arguments).ok()?;
+            let arguments = crate::message::arguments(machine, &handler)?;
+            let value = machine.call_function(&handler.function, handler.id, arguments).ok()?;
             Some(machine.fact(&value))
         });
-        results.extend(result.map(|returns| FunctionResult::of(&function, returns, true)));
+        results.extend(result.map(|returns| FunctionResult::of(&handler.function, returns, true)));
     }
     results
 }

@@ -22,7 +22,7 @@ pub(crate) fn call(
 ) -> Option<Value> {
     let row = machine.program.models.transfer(path)?;
     let span = Some(arguments.span);
-    let value = argument(arguments, &row.from);
+    let value = arguments.at(&row.from);
     let named = |machine: &Machine<'_>| {
         let origin = match row.from {
             Port::Receiver => receiver.cloned(),
@@ -35,13 +35,13 @@ pub(crate) fn call(
         Passes::Structure => Some(named(machine)),
         Passes::Text | Passes::Bytes => {
             let value = value?;
-            let extra = match row.safe.as_ref().map(|port| argument(arguments, port)) {
+            let extra = match row.safe.as_ref().map(|port| arguments.at(port)) {
                 Some(Some(safe)) => safe.as_str().map_or(Alphabet::ALL, Alphabet::of),
                 _ => Alphabet::of(&row.adds),
             };
             let keeps = row.keeps.as_deref().map(|set| alphabet(set).union(extra));
             let leaves_quotes = row.quotes.as_ref().is_some_and(|port| {
-                argument(arguments, port).is_some_and(|value| machine.truth(value).known() != Some(true))
+                arguments.at(port).is_some_and(|value| machine.truth(value).known() != Some(true))
             });
             let kept = if leaves_quotes { Alphabet::of("\"'") } else { Alphabet::NONE };
             let is_alone = arguments.positional.len() == 1 && arguments.keywords.is_empty();
@@ -84,12 +84,6 @@ fn noted(row: &Transfer, hole: &Hole) -> Hole {
         hole.change(|| Change::EscapedForHtml);
     }
     hole
-}
-
-fn argument<'v>(arguments: &'v Arguments, port: &Port) -> Option<&'v Value> {
-    let Port::Argument { index, name } = port else { return None };
-    let named = || arguments.keyword(name.as_deref()?);
-    index.and_then(|index| arguments.positional.get(index)).or_else(named)
 }
 
 fn apply(row: &Transfer, path: &str, rope: &Rope, keeps: Option<Alphabet>, kept: Alphabet) -> Rope {

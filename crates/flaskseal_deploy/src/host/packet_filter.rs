@@ -10,6 +10,8 @@ use crate::syntax::lines;
 /// Rules of one file, and chains that lead to each other.
 const MAX_RULES: usize = 2_000;
 const MAX_DEPTH: usize = 8;
+/// Rules that are looked at on the way through chains: each may lead to all others again.
+const MAX_STEPS: usize = 10_000;
 
 /// Applies one `iptables ...` command of a script.
 pub(crate) fn command(firewall: &mut Firewall, command: &StepCommand) {
@@ -215,21 +217,22 @@ pub(crate) fn dump(file: FileId, text: &str, dev: bool) -> Firewall {
             chains.push((name.to_owned(), vec![row]));
         }
     }
-    chain("INPUT", &chains, &mut firewall, 0);
+    chain("INPUT", &chains, &mut firewall, &mut { MAX_STEPS }, 0);
     firewall
 }
 
 /// The rules of a chain, and of those that it always leads to.
-fn chain(name: &str, chains: &[Chain<'_>], firewall: &mut Firewall, depth: usize) {
+fn chain(name: &str, chains: &[Chain<'_>], firewall: &mut Firewall, steps: &mut usize, depth: usize) {
     let Some((_, rows)) = chains.iter().find(|(known, _)| known == name).filter(|_| depth < MAX_DEPTH) else {
         return;
     };
     for (span, words) in rows {
-        if firewall.rules.len() >= MAX_RULES {
+        if firewall.rules.len() >= MAX_RULES || *steps == 0 {
             return;
         }
+        *steps -= 1;
         match rule(words, *span) {
-            Parsed::Jump(next) => chain(&next, chains, firewall, depth + 1),
+            Parsed::Jump(next) => chain(&next, chains, firewall, steps, depth + 1),
             // The first rule without a condition ends the list.
             Parsed::Rest(policy, span) => {
                 firewall.incoming = Some(Said::new(policy, span));
@@ -296,7 +299,7 @@ pub(crate) fn nftables(file: FileId, text: &str, dev: bool) -> Firewall {
         }
     }
     for chain in chains.iter().filter(|chain| chain.is_input) {
-        follow(chain, &chains, &names, &mut firewall, 0);
+        follow(chain, &chains, &names, &mut firewall, &mut { MAX_STEPS }, 0);
     }
     firewall
 }
@@ -311,16 +314,18 @@ fn follow(
     chains: &[NamedChain<'_>],
     names: &Names<'_>,
     firewall: &mut Firewall,
+    steps: &mut usize,
     depth: usize,
 ) {
     for (span, words) in &chain.rows {
-        if firewall.rules.len() >= MAX_RULES || depth >= MAX_DEPTH {
+        if firewall.rules.len() >= MAX_RULES || depth >= MAX_DEPTH || *steps == 0 {
             return;
         }
+        *steps -= 1;
         match words.as_slice() {
             ["jump" | "goto", name] => {
                 if let Some(next) = chains.iter().find(|chain| chain.name == *name) {
-                    follow(next, chains, names, firewall, depth + 1);
+                    follow(next, chains, names, firewall, steps, depth + 1);
                 }
             }
             words => {
@@ -496,6 +501,25 @@ mod tests {
             "table inet f {{\n {input} ip saddr != 10.0.0.0/8 tcp dport 6379 drop\n tcp dport 6379 accept\n }}\n}}\n"
         );
         assert_eq!(open(&others), (Some(false), false));
+    }
+
+    #[test]
+    fn chains_that_lead_to_each_other_end() {
+        let chains = ["INPUT", "a", "b", "c", "d", "e", "f", "g", "h"];
+        let next = |index: usize| chains[(index + 1) % chains.len()];
+        let saved = chains
+            .iter()
+            .enumerate()
+            .map(|(index, name)| format!("-A {name} -j {}\n", next(index)).repeat(100));
+        let saved = format!("*filter\n:INPUT DROP [0:0]\n{}", saved.collect::<String>());
+        let ruleset = chains.iter().enumerate().map(|(index, name)| {
+            let hook = if index == 0 { "type filter hook input priority 0; policy drop;\n" } else { "" };
+            format!("chain {name} {{\n{hook}{}}}\n", format!("jump {}\n", next(index)).repeat(100))
+        });
+        let ruleset: String = ruleset.collect();
+        assert_eq!(dump(FileId(0), &format!("{saved}COMMIT\n"), false).lets_in(22), Some(false));
+        let text = format!("table inet f {{\n{ruleset}}}\n");
+        assert_eq!(nftables(FileId(0), &text, false).lets_in(22), Some(false));
     }
 
     #[test]

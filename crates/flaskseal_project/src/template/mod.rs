@@ -15,6 +15,7 @@ use rayon::prelude::*;
 mod builtin;
 mod evaluate;
 mod find;
+mod member;
 mod piece;
 
 pub use piece::{Coding, Nature, Piece};

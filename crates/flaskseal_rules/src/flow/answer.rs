@@ -25,8 +25,8 @@ pub(crate) fn body(value: &Fact) -> Option<Rope> {
 pub(crate) fn content(value: &Fact) -> Option<Rope> {
     match &value.kind {
         FactKind::Sequence { items, .. } => {
-            let pieces: Option<Vec<Rope>> = items.iter().map(plain).collect();
-            pieces.map(Rope::concat)
+            let pieces: Vec<Rope> = items.iter().filter_map(plain).collect();
+            (!pieces.is_empty()).then(|| Rope::concat(pieces))
         }
         _ => plain(value),
     }
@@ -42,9 +42,7 @@ fn plain(value: &Fact) -> Option<Rope> {
 
 /// `response.data = ...` and the like.
 pub(crate) fn is_body_attribute(event: &Event) -> bool {
-    let is_response = event.path.contains("esponse");
-    is_response
-        && event.positional.first().is_some_and(|name| matches!(name.as_str(), Some("data" | "response")))
+    event.positional.first().is_some_and(|name| matches!(name.as_str(), Some("data" | "response")))
 }
 
 /// Whether the answer is sent as something that a browser shows as a page.

@@ -4,6 +4,7 @@
 //! leave that place. A finding is a hole with request data whose alphabet meets them. The modules are functions of a
 //! rope; what libraries do is data, and what weighs how much is the catalogue's.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use flaskseal_core::{Assessment, Confidence, Finding, Fix, RuleMeta, Severity, Span};
@@ -124,6 +125,29 @@ impl<'p> Flow<'p> {
 
 /// The text of a fact that is text, or data of a request of which the type is not known.
 pub(crate) fn text(fact: &Fact) -> Option<Rope> {
+    written(fact).map(without_last_break)
+}
+
+/// The text without the line break that `$` in a pattern lets through at its end, where nothing of a client's follows:
+/// there it leads nowhere.
+fn without_last_break(rope: Rope) -> Rope {
+    let last = rope.holes().filter(|hole| hole.origin.is_some()).count();
+    let seen = Cell::new(0);
+    rope.map_holes(|hole| {
+        seen.set(seen.get() + usize::from(hole.origin.is_some()));
+        let line_break = Alphabet::of("\n");
+        match hole.checks.newline_last && hole.origin.is_some() && seen.get() == last {
+            true => Hole {
+                alphabet: hole.alphabet.without(line_break),
+                first: hole.first.without(line_break),
+                ..hole.clone()
+            },
+            false => hole.clone(),
+        }
+    })
+}
+
+fn written(fact: &Fact) -> Option<Rope> {
     match &fact.kind {
         FactKind::Str(_) | FactKind::EncodedText(_) => Some(fact.to_rope()),
         FactKind::Unknown if fact.taint.is_some() => Some(fact.to_rope()),
@@ -134,7 +158,7 @@ pub(crate) fn text(fact: &Fact) -> Option<Rope> {
             if class.is("pathlib.Path") || class.is("markupsafe.Markup") =>
         {
             let inner = attributes.iter().find(|(name, _)| matches!(&**name, "@path" | "@str"));
-            inner.and_then(|(_, inner)| text(inner))
+            inner.and_then(|(_, inner)| written(inner))
         }
         _ => None,
     }
@@ -163,15 +187,10 @@ impl<'r> Breach<'r> {
         severity: Severity,
     ) -> Option<Self> {
         let origin = named_origin(hole)?;
-        // A line break at the very end leaves no room for anything behind it.
-        let held = match hole.checks.newline_last {
-            true => hole.alphabet.without(Alphabet::of("\n")),
-            false => hole.alphabet,
-        };
-        if is_number(held) {
+        if is_number(hole.alphabet) {
             return None;
         }
-        let passing = held.intersection(breaks);
+        let passing = hole.alphabet.intersection(breaks);
         if passing == Alphabet::NONE {
             return None;
         }

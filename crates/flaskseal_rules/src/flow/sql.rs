@@ -73,7 +73,8 @@ pub(crate) fn breaches(rope: &Rope, escapes: bool) -> Vec<Breach<'static>> {
         let (at, breaks, payloads, severity): (_, Alphabet, &[&str], _) = match place {
             Place::Statement => (
                 "as the statement itself",
-                Alphabet::ALL,
+                // A single word is no statement.
+                not_a_name(),
                 &["DROP TABLE users", "SELECT 1"],
                 Severity::Critical,
             ),

@@ -1,6 +1,7 @@
 //! What becomes of files that clients send: where the code takes them, which types it accepts and where it puts them.
 
 use flaskseal_core::Span;
+use flaskseal_project::models::Models;
 use flaskseal_project::semantic::{Event, Fact, FactKind};
 use flaskseal_project::{Context, Role};
 use flaskseal_python::ast::{self, AnyNodeRef, CmpOp, Expr};
@@ -85,11 +86,9 @@ impl<'p> Uploads<'p> {
 
 /// `request.files["picture"].save(...)`, and the same of a form's field.
 fn is_save(call: &Event) -> bool {
-    call.path.strip_suffix(".save").is_some_and(|receiver| {
-        receiver.contains("flask.request.files")
-            || receiver.contains("FileField().data")
-            || receiver.ends_with("FileStorage()")
-    })
+    call.path
+        .strip_suffix(".save")
+        .is_some_and(|receiver| Models::bundled().is_upload(receiver) || receiver.ends_with("FileStorage()"))
 }
 
 /// The paths that a value may be, as text with holes in braces.

@@ -16,8 +16,8 @@ use crate::arguments::SiteArguments;
 const PAUSE: Duration = Duration::from_millis(20);
 const TOTAL: Duration = Duration::from_mins(3);
 
-/// Bytes of a file of keys.
-const MAX_KEYS: u64 = 1 << 30;
+/// Mebibytes of a file of keys.
+const MAX_KEYS: u64 = 1 << 10;
 
 pub(crate) fn options(url: &Url, arguments: &SiteArguments, today: Date) -> anyhow::Result<Options> {
     let own = arguments.ca_file.as_deref().map(flaskseal_system::read_to_string).transpose()?;

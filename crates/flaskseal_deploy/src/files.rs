@@ -3,7 +3,7 @@
 use flaskseal_core::Tree;
 
 use crate::compose;
-use crate::host::{packet_filter, ufw};
+use crate::host::{nftables, packet_filter, ufw};
 use crate::kubernetes;
 use crate::model::FileKind;
 use crate::{nginx, traefik};
@@ -145,7 +145,7 @@ fn is_firewall(path: &str, text: &str) -> bool {
             may_be
                 && (ufw::looks_like_status(text)
                     || packet_filter::looks_like_dump(text)
-                    || packet_filter::looks_like_nftables(text))
+                    || nftables::looks_like(text))
         }
     }
 }

@@ -63,18 +63,20 @@ pub fn exception(status: u16, text: &str) -> Option<&str> {
     LIBRARIES.iter().find_map(|library| {
         text.match_indices(library).find_map(|(at, _)| {
             let before = text.get(..at).and_then(|before| before.chars().next_back());
-            let rest = text.get(at..)?;
+            let is_whole =
+                before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | '-')));
+            // Asked first: names do not overlap then, however often one follows another.
+            let rest = text.get(at..).filter(|_| is_whole)?;
             let end =
                 rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_'))).unwrap_or(rest.len());
             let name = rest.get(..end)?.trim_end_matches('.');
-            let is_whole =
-                before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | '-')));
             let class = name.rsplit('.').next().unwrap_or("");
-            let is_class = class.starts_with(char::is_uppercase)
-                && ["Error", "Exception", "Timeout", "Undefined", "NotFound"]
+            // Below `errors`, PostgreSQL's own names: `psycopg2.errors.UniqueViolation`.
+            let is_error = name.contains(".errors.")
+                || ["Error", "Exception", "Timeout", "Undefined", "NotFound"]
                     .iter()
                     .any(|end| class.contains(end));
-            (is_whole && is_class).then_some(name)
+            (class.starts_with(char::is_uppercase) && is_error).then_some(name)
         })
     })
 }
@@ -101,6 +103,10 @@ mod tests {
     fn exceptions_are_named_in_full_on_pages_of_errors() {
         let text = "(sqlite3.OperationalError) near &#34;&#39;&#34;: syntax error [SQL: SELECT]";
         assert_eq!(exception(500, text), Some("sqlite3.OperationalError"));
+        assert_eq!(
+            exception(500, "psycopg2.errors.UniqueViolation: duplicate key"),
+            Some("psycopg2.errors.UniqueViolation")
+        );
         assert_eq!(exception(200, text), None);
         for other in ["see sqlite3.connect", "docs/sqlite3.Error", "sqlite3. Error", "an Error", ""] {
             assert_eq!(exception(500, other), None, "{other}");

@@ -38,7 +38,7 @@ pub enum Purpose {
     Compressed,
     /// What maps a script of the start page to its source.
     SourceMap,
-    /// A page that was seen with the user's own cookies, without them.
+    /// A page that was seen with the user's own cookies and logins, without them.
     Stranger,
 }
 

@@ -427,7 +427,7 @@ impl Survey<'_> {
         // A plain connection shows secrets to everybody, unless the user named it.
         if self.trusted && origin.is_tls == (self.options.url.scheme() == "https") {
             let own = self.options.headers.iter();
-            let is_sent = |name: &str| purpose != Purpose::Stranger || !name.eq_ignore_ascii_case("cookie");
+            let is_sent = |name: &str| purpose != Purpose::Stranger || !may_identify(name);
             headers.extend(own.filter(|(name, _)| is_sent(name)).cloned());
         }
         let host = sent.iter().find(|(name, _)| name == "Host").map(|(_, value)| value.clone());
@@ -492,4 +492,10 @@ fn is_harmless(url: &Url) -> bool {
     ];
     let path = url.path().to_ascii_lowercase();
     url.query().is_none() && !WORDS.iter().any(|word| path.contains(word))
+}
+
+/// Whether a header that the user gave may say who they are.
+fn may_identify(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["cookie", "auth", "token", "key", "session"].iter().any(|part| name.contains(part))
 }

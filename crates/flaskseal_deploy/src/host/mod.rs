@@ -16,6 +16,7 @@ pub(crate) mod unit;
 
 mod firewall;
 pub use firewall::{Action, Firewall, FirewallKind, FirewallRule, Policy, PortRange};
+pub(crate) mod nftables;
 pub(crate) mod packet_filter;
 pub(crate) mod ufw;
 

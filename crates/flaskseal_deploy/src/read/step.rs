@@ -4,7 +4,7 @@ use flaskseal_core::{FileId, Span};
 
 use super::Reader;
 use crate::dockerfile::CommandForm;
-use crate::host::{Download, Firewall, FirewallKind, packet_filter, ufw};
+use crate::host::{Download, Firewall, FirewallKind, nftables, packet_filter, ufw};
 use crate::model::FileKind;
 use crate::syntax::{Mapped, Spanned};
 use crate::{command, dockerfile, files, host, image};
@@ -18,8 +18,8 @@ impl Reader<'_> {
             firewalls.push(ufw::status(file, text, dev));
         } else if packet_filter::looks_like_dump(text) && !text.contains("### tuple ###") {
             firewalls.push(packet_filter::dump(file, text, dev));
-        } else if packet_filter::looks_like_nftables(text) {
-            firewalls.push(packet_filter::nftables(file, text, dev));
+        } else if nftables::looks_like(text) {
+            firewalls.push(nftables::read(file, text, dev));
         } else {
             // The files of UFW are read as one.
             let known =

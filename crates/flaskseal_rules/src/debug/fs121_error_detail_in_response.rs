@@ -76,6 +76,10 @@ impl Rule for ErrorDetailInResponse {
         let mut told: Vec<String> = Vec::new();
         for answer in &live.site.exchanges {
             let page = answer.page();
+            // Whole tracebacks are another rule's.
+            if debugger::is_traceback(&page) {
+                continue;
+            }
             let Some(name) = debugger::exception(answer.status, &page) else { continue };
             if told.iter().any(|known| known == name) {
                 continue;

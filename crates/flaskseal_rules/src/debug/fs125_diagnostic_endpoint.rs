@@ -125,7 +125,9 @@ impl Rule for DiagnosticEndpoint {
                     .with_fix(Fix::advice("switch it off in production, or put it behind a login")),
             );
         }
-        for page in live.ordinary().filter(|page| page.status == 200) {
+        let listed: Vec<&str> = served::listed(live).into_iter().map(|(_, listed)| listed.path).collect();
+        let pages = live.ordinary().filter(|page| page.status == 200);
+        for page in pages.filter(|page| !listed.contains(&page.url.path())) {
             let Some(what) = explorer(&page.body, &page.media_type()) else { continue };
             let place = live.answer(page, "a tool for developers");
             let message = format!("`{}` shows {what} to everybody", page.url.path());

@@ -120,10 +120,14 @@ fn sites(project: &Project<'_>, cx: Option<&Context<'_>>, out: &mut Assessment) 
     };
     let mut is_answered = false;
     let served: Vec<&Site> = front::with_tls(project).map(|(site, _)| site).collect();
-    let is_beside_tls = |site: &&Site| served.iter().any(|with_tls| are_together(project, with_tls, site));
-    for site in project.deployment.web.production().filter(|site| site.has_plain()).filter(is_beside_tls) {
-        is_answered = true;
-        plain(project, site, cx, by_app.map(|call| call.span), out);
+    for site in project.deployment.web.production().filter(|site| site.has_plain()) {
+        if served.iter().any(|with_tls| are_together(project, with_tls, site)) {
+            is_answered = true;
+            plain(project, site, cx, by_app.map(|call| call.span), out);
+        } else if let Some(listener) = published(project, site) {
+            let reason = "this web server answers over plain HTTP, and a container publishes such a port";
+            out.gap(REDIRECT, Gap::at(listener.span, reason, "say which web server visitors reach"));
+        }
     }
     if is_answered || tls.tls.is_managed.is_some() {
         if let Some(at) = tls.tls.is_managed.filter(|_| !is_answered) {
@@ -166,6 +170,17 @@ fn are_together(project: &Project<'_>, a: &Site, b: &Site) -> bool {
         path.rsplit_once('/').map_or("", |(folder, _)| folder)
     };
     a.program == b.program && (a.instance == b.instance || folder(a) == folder(b))
+}
+
+/// The listener of a site with content whose port some container publishes.
+fn published<'p>(project: &Project<'_>, site: &'p Site) -> Option<&'p Listener> {
+    front::content(site).next()?;
+    let ports = project.deployment.host.containers.iter().filter(|container| !container.dev);
+    let ports: Vec<(u16, u16)> =
+        ports.flat_map(|container| &container.ports).filter_map(|port| port.container).collect();
+    site.listeners.iter().find(|listener| {
+        !listener.is_local() && ports.iter().any(|(first, last)| (*first..=*last).contains(&listener.port))
+    })
 }
 
 /// A server for port 80, in front of the one that speaks TLS.

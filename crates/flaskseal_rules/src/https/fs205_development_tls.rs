@@ -39,10 +39,10 @@ impl Rule for DevelopmentTls {
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
         let Some(facts) = live.offer() else { return };
         for (index, chain) in facts.chains.iter().enumerate() {
-            // `generate_adhoc_ssl_pair` of Werkzeug 0.10 to 3.1 names it so.
+            // `generate_adhoc_ssl_pair` of Werkzeug 0.10 to 3.1 names it so, for `adhoc` and for files that it writes.
             if chain.own().is_some_and(|own| own.subject.contains("Dummy Certificate")) {
-                let place = live.tls(Place::Certificate(index, 0), "Werkzeug made it when it started");
-                let message = "the running site shows a certificate that is made anew at every start";
+                let place = live.tls(Place::Certificate(index, 0), "Werkzeug made it");
+                let message = "the running site shows a certificate that Werkzeug made for development";
                 fail(out, Severity::High, place, message, &facts.host);
             }
         }

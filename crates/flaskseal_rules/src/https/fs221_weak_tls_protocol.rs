@@ -71,7 +71,11 @@ impl Rule for WeakTlsProtocol {
             let finding =
                 Finding::new(META.id, severity, META.confidence, at("so the server answered"), message)
                     .with_scope(facts.host.clone());
-            out.fail(finding.with_fix(Fix::advice("accept TLS 1.2 and TLS 1.3, and nothing older")));
+            out.fail(finding.with_fix(Fix::advice(if profile.has_version(Version::Tls12) {
+                "accept TLS 1.2 and TLS 1.3, and nothing older"
+            } else {
+                "accept TLS 1.3 alone"
+            })));
         }
         if is_sound {
             let oldest = facts.versions.iter().find(|one| one.offer == Offer::Accepted);

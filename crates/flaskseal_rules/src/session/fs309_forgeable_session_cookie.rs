@@ -34,10 +34,20 @@ static META: RuleMeta = RuleMeta {
 pub(crate) struct ForgeableSessionCookie;
 
 /// A key that is tried, and where it comes from.
+#[derive(Clone)]
 struct Candidate<'k> {
     bytes: Cow<'k, [u8]>,
-    /// The place in the tree; `None` for a key of the list.
-    at: Option<Evidence>,
+    from: KeySource,
+}
+
+#[derive(Clone)]
+enum KeySource {
+    /// The list of known keys.
+    Known,
+    /// The list that the user gave.
+    Given,
+    /// This place in the tree.
+    Tree(Evidence),
 }
 
 impl Rule for ForgeableSessionCookie {
@@ -53,21 +63,20 @@ impl Rule for ForgeableSessionCookie {
         }
         let mut candidates = of_source(starts);
         let listed = known::known_keys().iter().flat_map(|key| known::bytes(key));
-        candidates.extend(listed.map(|bytes| Candidate { bytes: bytes.into(), at: None }));
-        let own = live.site.terms.keys.split(|byte| *byte == b'\n');
-        let own = own.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty());
-        candidates.extend(own.map(|line| Candidate { bytes: line.into(), at: None }));
+        candidates.extend(listed.map(|bytes| Candidate { bytes: bytes.into(), from: KeySource::Known }));
+        let given = lines(&live.site.terms.keys).count();
         for cookie in &cookies {
-            let Some(key) = find(&candidates, cookie, live.watch) else {
+            let Some(key) = find(live, &candidates, given, cookie) else {
                 // The list is short: that no key of it fits supports what the files say, and proves nothing alone.
                 if !starts.is_empty() {
+                    let tried = candidates.len() + given;
                     let claim =
-                        format!("`{}` is signed with none of {} known keys", cookie.name, candidates.len());
+                        format!("`{}` is signed with none of {tried} keys that were tried", cookie.name);
                     out.support(STRONG_KEY, cookie.evidence(live, claim));
                 }
                 continue;
             };
-            out.fail(finding(live, cookie, key));
+            out.fail(finding(live, cookie, &key));
         }
     }
 }
@@ -119,23 +128,45 @@ fn signed<'s>(live: &Live<'s>, seen: &'s [SeenCookie<'s>]) -> Vec<Cookie<'s>> {
 /// Keys that are tried before somebody is told.
 const STEP: usize = 1 << 14;
 
-/// The first key that fits. All cores look for it.
-fn find<'c, 'k>(
-    candidates: &'c [Candidate<'k>],
+/// The keys of a list, one in each line.
+fn lines(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = list.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.filter(|line| !line.is_empty())
+}
+
+/// The first key that fits: of the candidates, then of the `given` ones in the user's list. All cores look for it.
+fn find<'k>(
+    live: &Live<'k>,
+    candidates: &[Candidate<'k>],
+    given: usize,
     cookie: &Cookie<'_>,
-    watch: Option<Watch<'_>>,
-) -> Option<&'c Candidate<'k>> {
+) -> Option<Candidate<'k>> {
+    let total = candidates.len() + given;
     let tell = |tried: usize| {
-        if let Some(Watch(tell)) = watch {
-            tell(tried, candidates.len());
+        if let Some(Watch(tell)) = live.watch {
+            tell(tried, total);
         }
     };
-    let found = candidates.chunks(STEP).enumerate().find_map(|(index, some)| {
-        tell(index * STEP);
-        some.par_iter().find_first(|candidate| cookie.is_signed_with(&candidate.bytes))
-    });
-    tell(candidates.len());
-    found
+    tell(0);
+    let known = candidates.par_iter().find_first(|candidate| cookie.is_signed_with(&candidate.bytes));
+    if let Some(known) = known {
+        tell(total);
+        return Some(known.clone());
+    }
+    let mut list = lines(&live.site.terms.keys);
+    let mut tried = candidates.len();
+    loop {
+        tell(tried);
+        let some: Vec<&[u8]> = list.by_ref().take(STEP).collect();
+        if some.is_empty() {
+            return None;
+        }
+        tried += some.len();
+        if let Some(key) = some.par_iter().find_first(|key| cookie.is_signed_with(key)) {
+            tell(total);
+            return Some(Candidate { bytes: Cow::Borrowed(key), from: KeySource::Given });
+        }
+    }
 }
 
 fn finding(live: &Live<'_>, cookie: &Cookie<'_>, key: &Candidate<'_>) -> Finding {
@@ -158,13 +189,24 @@ fn finding(live: &Live<'_>, cookie: &Cookie<'_>, key: &Candidate<'_>) -> Finding
             (format!("the key: {shown}; the cookie remembers a login"), how.to_owned())
         }
     };
-    let message = match &key.at {
-        None => format!("anybody can sign `{name}` and be any user: its key is one that everybody knows"),
-        Some(_) => format!("whoever has the code can sign `{name}` and be any user: its key stands there"),
+    let message = match &key.from {
+        KeySource::Known => {
+            format!("anybody can sign `{name}` and be any user: its key is one that everybody knows")
+        }
+        KeySource::Given => {
+            format!("`{name}` can be signed, to be any user: its key is in the list that you gave")
+        }
+        KeySource::Tree(_) => {
+            format!("whoever has the code can sign `{name}` and be any user: its key stands there")
+        }
+    };
+    let tree = match &key.from {
+        KeySource::Tree(place) => Some(place.clone()),
+        KeySource::Known | KeySource::Given => None,
     };
     let place = cookie.evidence(live, claim);
     Finding::new(META.id, META.severity, META.confidence, place, message)
-        .with_trail(key.at.clone())
+        .with_trail(tree)
         .with_trail([Evidence::general(Layer::Live, how)])
         .with_fix(Fix::advice(
             "make a new key, give it to production alone, and take the old one out of `SECRET_KEY_FALLBACKS`: `python -c 'import secrets; print(secrets.token_hex())'`",
@@ -179,7 +221,7 @@ fn of_source<'k>(starts: &[Context<'_>]) -> Vec<Candidate<'k>> {
             for Constant { bytes, at, .. } in key.constants(cx) {
                 candidates.push(Candidate {
                     bytes: bytes.into(),
-                    at: Some(cx.evidence(at, "the key stands here")),
+                    from: KeySource::Tree(cx.evidence(at, "the key stands here")),
                 });
             }
         }
@@ -190,7 +232,7 @@ fn of_source<'k>(starts: &[Context<'_>]) -> Vec<Candidate<'k>> {
                 let (Some(bytes), Some(at)) = (key_bytes(entry), entry.at.or(list.at)) else { continue };
                 candidates.push(Candidate {
                     bytes: bytes.into(),
-                    at: Some(cx.evidence(at, "an old key stands here")),
+                    from: KeySource::Tree(cx.evidence(at, "an old key stands here")),
                 });
             }
         }

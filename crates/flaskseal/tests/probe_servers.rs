@@ -144,7 +144,7 @@ fn tls_of_the_development_server_is_seen() {
     for expected in [
         "critical[FS108] Werkzeug's debugger answers",
         "high[FS106]",
-        "high[FS205] the running site shows a certificate that is made anew",
+        "high[FS205] the running site shows a certificate that Werkzeug made for development",
         "high[FS207]",
         "low[FS138]",
     ] {

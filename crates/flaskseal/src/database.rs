@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use flaskseal_core::Date;
-use flaskseal_project::deps::{Dump, Store, encode_store, read_documents, read_zip};
+use flaskseal_project::deps::{Dump, FRESH_DAYS, Store, encode_store, read_documents, read_zip};
 use flaskseal_system::{
     InputError, create_folder, files_of, is_file, is_folder, read_bytes, remove_file, variable,
     write_atomically,
@@ -83,7 +83,7 @@ pub(crate) fn status(named: Option<&Path>, today: Date) -> anyhow::Result<String
     if provenance.unreadable > 0 {
         let _ = writeln!(text, "unreadable  {} documents", provenance.unreadable);
     }
-    let is_old = provenance.date.parse::<Date>().is_ok_and(|date| today.days_since(date) > 14);
+    let is_old = provenance.date.parse::<Date>().is_ok_and(|date| today.days_since(date) > FRESH_DAYS);
     if exists && is_old {
         text.push_str("\n`flaskseal db update` fetches what is new.\n");
     }

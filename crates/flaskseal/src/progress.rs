@@ -44,6 +44,7 @@ impl Progress {
     }
 
     pub(crate) fn say(&self, text: String) {
+        self.style(SPINNER);
         self.bar.set_message(text);
     }
 
@@ -64,9 +65,7 @@ impl Progress {
             }
             None => "{spinner} {msg} {binary_bytes}, {binary_bytes_per_sec}",
         };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style);
-        }
+        self.style(template);
         self.bar.set_message("fetching advisories");
         if let Some(of) = of {
             self.bar.set_length(of);
@@ -75,6 +74,7 @@ impl Progress {
     }
 
     pub(crate) fn phase(&self, name: &'static str) {
+        self.style(SPINNER);
         self.bar.set_message(name);
     }
 }

@@ -2,7 +2,7 @@
 //! the report that the gate hands to a renderer. Types and their invariants only; no I/O, no parsing, no judging.
 
 mod text;
-pub use text::{FileId, LineColumn, LineIndex, SourceFile, Span, TextRange};
+pub use text::{FileId, LineColumn, LineIndex, SourceFile, Span, TextRange, one_line};
 
 mod tree;
 pub use tree::{Tree, TreePath};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::one_line;
+
 /// As a client sends it, but for what every client adds: `Host`, where it is not named, and `Content-Length`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
@@ -98,19 +100,6 @@ impl fmt::Display for Request {
         }));
         if parts.is_empty() { Ok(()) } else { write!(f, " with {}", parts.join(" and ")) }
     }
-}
-
-/// Control characters as Python and JavaScript write them.
-fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for character in text.chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
 }
 
 #[cfg(test)]

@@ -145,6 +145,20 @@ impl fmt::Debug for SourceFile {
     }
 }
 
+/// Text without line ends and other control characters, which are written as Python and JavaScript do: nothing of it
+/// takes over a terminal.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -152,7 +152,10 @@ fn digest(value: &Value, style: Style) -> Option<String> {
     Some(hex)
 }
 
-/// As `json.dumps(value, sort_keys=True)`. `None` for numbers that Python writes in its own way.
+/// The key under which the parser of TOML hands over a date.
+const DATE: &str = "$__toml_private_datetime";
+
+/// As `json.dumps(value, sort_keys=True)`. `None` for numbers and dates, which Python writes in its own way.
 fn write(value: &Value, style: Style, out: &mut String) -> Option<()> {
     let (comma, colon) = match style {
         Style::Blanks => (", ", ": "),
@@ -174,6 +177,7 @@ fn write(value: &Value, style: Style, out: &mut String) -> Option<()> {
             }
             out.push(']');
         }
+        Value::Object(entries) if entries.contains_key(DATE) => return None,
         Value::Object(entries) => {
             out.push('{');
             let mut sorted: Vec<(&String, &Value)> = entries.iter().collect();

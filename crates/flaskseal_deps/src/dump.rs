@@ -1,9 +1,10 @@
 //! A dump of OSV documents: the archive that the OSV project publishes for an ecosystem, or documents from a folder.
 //! Pages of an index among them say which releases were taken back.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Read as _};
 
-use crate::advisory::Advisory;
+use crate::advisory::{Advisory, Kind};
 use crate::osv::{OsvError, read_osv};
 use crate::store::Provenance;
 use crate::yanked::read_index_page;
@@ -17,7 +18,7 @@ const MAX_TOTAL: u64 = 8 << 30;
 /// What a dump says, package by package.
 #[derive(Default)]
 pub struct Dump {
-    /// Package and advisory, in the order of packages and ids.
+    /// Package and record, advisories and releases that were taken back, in the order of packages and ids.
     pub advisories: Vec<(String, Advisory)>,
     pub provenance: Provenance,
     /// What is wrong with the first documents that could not be read: name and reason.
@@ -97,11 +98,6 @@ struct Builder {
 
 impl Builder {
     fn add(&mut self, name: &str, text: &[u8]) {
-        if let Some((package, yanked)) = read_index_page(text) {
-            self.read += 1;
-            self.dump.advisories.extend(yanked.into_iter().map(|record| (package.clone(), record)));
-            return;
-        }
         match read_osv(text) {
             Ok(document) => {
                 self.read += 1;
@@ -114,7 +110,13 @@ impl Builder {
                 }
                 self.dump.advisories.extend(document.advisories);
             }
-            Err(OsvError::Shape(error)) => self.complain(name, &format!("is not an OSV document: {error}")),
+            Err(error @ OsvError::Shape(_)) => match read_index_page(text) {
+                Some((package, yanked)) => {
+                    self.read += 1;
+                    self.dump.advisories.extend(yanked.into_iter().map(|record| (package.clone(), record)));
+                }
+                None => self.complain(name, &error),
+            },
             Err(error) => self.complain(name, &error),
         }
     }
@@ -132,15 +134,19 @@ impl Builder {
             let first = self.dump.complaints.first().cloned().unwrap_or_default();
             return Err(DumpError::MostlyUnreadable { unreadable, read: self.read, first });
         }
-        if self.dump.advisories.is_empty() {
+        // What says only which releases were taken back would pass for a database that knows of no flaw.
+        let is_advisory = |one: &&(String, Advisory)| one.1.kind != Kind::Yanked;
+        if !self.dump.advisories.iter().any(|one| is_advisory(&one)) {
             return Err(DumpError::Empty);
         }
         self.dump.advisories.sort_by(|a, b| (&a.0, &a.1.id).cmp(&(&b.0, &b.1.id)));
         self.dump.advisories.dedup_by(|a, b| a.0 == b.0 && a.1.id == b.1.id);
-        let packages = self.dump.advisories.chunk_by(|a, b| a.0 == b.0).count();
+        let of_packages = || self.dump.advisories.iter().filter(is_advisory).map(|(package, _)| package);
+        let packages = of_packages().collect::<BTreeSet<_>>().len();
+        let advisories = of_packages().count();
         let provenance = &mut self.dump.provenance;
         source.clone_into(&mut provenance.source);
-        provenance.advisories = self.dump.advisories.len();
+        provenance.advisories = advisories;
         provenance.packages = packages;
         Ok(self.dump)
     }
@@ -190,6 +196,17 @@ mod tests {
         for length in 0..whole.len() {
             let _ = read_zip(&whole[..length], "x");
         }
+    }
+
+    #[test]
+    fn releases_that_were_taken_back_are_no_advisories() {
+        let page = r#"{"meta": {"api-version": "1.1"}, "name": "a", "files": [{"filename": "a-1.0.tar.gz", "yanked": true}]}"#;
+        let alone = read_documents([("a", page.as_bytes())], "x").err().unwrap();
+        assert_eq!(alone.to_string(), "holds no OSV document on a Python package");
+        let both = read_documents([("a", page.as_bytes()), ("b", GOOD.as_bytes())], "x").unwrap();
+        let kinds: Vec<Kind> = both.advisories.iter().map(|(_, one)| one.kind).collect();
+        assert_eq!(kinds, [Kind::Vulnerability, Kind::Yanked]);
+        assert_eq!((both.provenance.advisories, both.provenance.packages), (1, 1));
     }
 
     #[test]

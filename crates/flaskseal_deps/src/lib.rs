@@ -89,7 +89,7 @@ mod dump;
 pub use dump::{Dump, DumpError, read_documents, read_zip};
 
 mod store;
-pub use store::{Provenance, Store, StoreError, encode_store};
+pub use store::{FRESH_DAYS, Provenance, Store, StoreError, encode_store};
 
 mod condition;
 pub use condition::{Condition, condition_of};

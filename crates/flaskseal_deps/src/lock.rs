@@ -1,6 +1,7 @@
 //! What a lock file says: the shape that every reader of one fills in, and which of its packages are installed.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use flaskseal_core::TextRange;
 use pep440_rs::{Version, VersionSpecifiers};
@@ -108,7 +109,7 @@ pub struct Selected {
     /// In `Lock::packages`.
     pub index: usize,
     pub group: Group,
-    /// Direct dependency first; without the package itself.
+    /// Direct dependency first; without the package itself. Of a long way the middle is left out.
     pub path: Vec<String>,
     /// Markers on the way that depend on what is not known; none: it is installed for certain.
     pub undecided: Vec<Marker>,
@@ -189,17 +190,6 @@ impl Lock {
         requirements.iter().map(|requirement| (requirement.group.clone(), dependency(requirement))).collect()
     }
 
-    /// The markers that were undecided so far, and those of the next step.
-    fn undecided(&self, so_far: &[Marker], next: &Dependency, index: usize, target: &Target) -> Vec<Marker> {
-        let mut all = so_far.to_vec();
-        for marker in next.marker.iter().chain(&self.packages[index].marker) {
-            if marker.holds(target).is_none() && !all.contains(marker) {
-                all.push(marker.clone());
-            }
-        }
-        all
-    }
-
     fn follow(
         &self,
         roots: &[&(Group, Dependency)],
@@ -208,8 +198,7 @@ impl Lock {
         certain: bool,
         selected: &mut BTreeMap<usize, Selected>,
     ) {
-        let mut queue: VecDeque<Step> = VecDeque::new();
-        let mut seen: BTreeSet<(usize, Vec<String>)> = BTreeSet::new();
+        let mut walk = Walk { packages: &self.packages, target, seen: BTreeSet::new(), steps: Vec::new() };
         let admits = |dependency: &Dependency| {
             let holds = dependency.marker.as_ref().map_or(Some(true), |marker| marker.holds(target));
             holds == Some(true) || (!certain && holds.is_none())
@@ -232,53 +221,92 @@ impl Lock {
             }
             if admits(dependency) {
                 for index in candidates(dependency) {
-                    let undecided = self.undecided(&[], dependency, index, target);
-                    let (extras, group) = (dependency.extras.clone(), group.clone());
-                    queue.push_back(Step { index, extras, group, path: Vec::new(), undecided });
+                    walk.go(None, index, dependency, group);
                 }
             }
         }
-        while let Some(Step { index, extras, group, path, undecided }) = queue.pop_front() {
-            if !seen.insert((index, extras.clone())) || seen.len() > 100_000 {
-                continue;
-            }
+        let mut at = 0;
+        while let Some(step) = walk.steps.get(at) {
+            let (index, extras, group) = (step.index, step.extras.clone(), step.group.clone());
             let package = &self.packages[index];
             if package.source != Source::Project {
-                selected.entry(index).or_insert_with(|| Selected {
-                    index,
-                    group: group.clone(),
-                    path: path.clone(),
-                    undecided: undecided.clone(),
-                });
+                selected.entry(index).or_insert_with(|| walk.selected(at));
             }
-            let mut below = path;
-            below.push(package.name.clone());
             for dependency in &package.depends {
                 let wanted = dependency.only_with.is_empty()
                     || dependency.only_with.iter().any(|extra| extras.contains(extra));
                 if wanted && admits(dependency) {
                     for next in candidates(dependency) {
-                        queue.push_back(Step {
-                            index: next,
-                            extras: dependency.extras.clone(),
-                            group: group.clone(),
-                            path: below.clone(),
-                            undecided: self.undecided(&undecided, dependency, next, target),
-                        });
+                        walk.go(Some(at), next, dependency, &group);
                     }
                 }
             }
+            at += 1;
         }
     }
 }
 
+/// Packages with the extras that are wanted of them; more are not followed.
+const MAX_STEPS: usize = 100_000;
+/// Packages of a way that are named, and markers of one that are kept.
+const MAX_WAY: usize = 20;
+
+/// Every package that was reached, in the order of distance.
+struct Walk<'l> {
+    packages: &'l [Locked],
+    target: &'l Target,
+    seen: BTreeSet<(usize, Vec<String>)>,
+    steps: Vec<Step<'l>>,
+}
+
 /// A package on the way.
-struct Step {
+struct Step<'l> {
     index: usize,
     extras: Vec<String>,
     group: Group,
-    path: Vec<String>,
-    undecided: Vec<Marker>,
+    /// The step before it, and the first one of its way.
+    parent: Option<usize>,
+    first: usize,
+    /// Those of the whole way, shared until there is another.
+    undecided: Rc<[&'l Marker]>,
+}
+
+impl<'l> Walk<'l> {
+    fn go(&mut self, parent: Option<usize>, index: usize, by: &'l Dependency, group: &Group) {
+        if self.steps.len() >= MAX_STEPS || !self.seen.insert((index, by.extras.clone())) {
+            return;
+        }
+        let before = parent.and_then(|parent| self.steps.get(parent));
+        let first = before.map_or(self.steps.len(), |step| step.first);
+        let mut undecided = before.map_or_else(|| Rc::from([]), |step| Rc::clone(&step.undecided));
+        for marker in by.marker.iter().chain(&self.packages[index].marker) {
+            let is_new = undecided.len() < MAX_WAY && !undecided.contains(&marker);
+            if is_new && marker.holds(self.target).is_none() {
+                undecided = undecided.iter().copied().chain([marker]).collect();
+            }
+        }
+        self.steps.push(Step {
+            index,
+            extras: by.extras.clone(),
+            group: group.clone(),
+            parent,
+            first,
+            undecided,
+        });
+    }
+
+    /// The package of a step, and the way to it: where that is long, its first package and the nearest ones.
+    fn selected(&self, at: usize) -> Selected {
+        let step = &self.steps[at];
+        let name = |at: usize| self.packages[self.steps[at].index].name.clone();
+        let above = std::iter::successors(step.parent, |at| self.steps[*at].parent);
+        let mut path: Vec<String> =
+            above.filter(|at| *at != step.first).take(MAX_WAY - 1).map(name).collect();
+        path.extend((at != step.first).then(|| name(step.first)));
+        path.reverse();
+        let undecided = step.undecided.iter().map(|marker| (*marker).clone()).collect();
+        Selected { index: step.index, group: step.group.clone(), path, undecided }
+    }
 }
 
 fn rank_of(group: &Group) -> u8 {
@@ -352,5 +380,23 @@ mod tests {
         );
         lock.roots[1].1.extras = vec!["async".to_owned()];
         assert!(lock.selected(None, &target).iter().any(|one| lock.packages[one.index].name == "asgiref"));
+    }
+
+    #[test]
+    fn a_long_way_is_cut_and_stays_uncertain() {
+        let mut lock = Lock::new(LockTool::Uv);
+        let marker = "platform_machine == 'arm64'";
+        lock.packages = (0..2_000)
+            .map(|n| {
+                package(&format!("p{n}"), &[&format!("p{};{}", n + 1, if n == 3 { marker } else { "" })])
+            })
+            .collect();
+        lock.roots = vec![(Group::Main, Dependency::new("p0"))];
+        let selected = lock.selected(None, &Target::default());
+        assert_eq!((selected.len(), selected[3].undecided.len()), (2_000, 0));
+        let last = &selected[1_999];
+        let nearest: Vec<String> = (1_980..1_999).map(|n| format!("p{n}")).collect();
+        assert_eq!(last.path, [vec!["p0".to_owned()], nearest].concat());
+        assert_eq!(last.undecided, [Marker::parse(marker).unwrap()]);
     }
 }

@@ -87,10 +87,12 @@ fn uv_dependencies<'a>(
     })
 }
 
-/// What the project's own metadata asked for, extras left out.
+/// What the project's own metadata asked an index for, extras left out.
 fn uv_requirements(metadata: &DeTable<'_>) -> Vec<Dependency> {
+    const ELSEWHERE: [&str; 5] = ["git", "url", "path", "directory", "editable"];
     let wanted = tables(metadata, "requires-dist")
-        .filter(|(entry, _)| !text(entry, "marker").is_some_and(|marker| marker.contains("extra")));
+        .filter(|(entry, _)| !text(entry, "marker").is_some_and(|marker| marker.contains("extra")))
+        .filter(|(entry, _)| ELSEWHERE.iter().all(|key| text(entry, key).is_none()));
     let wanted = wanted.filter_map(|(entry, _)| {
         let specifiers = text(entry, "specifier")
             .map_or(Some(VersionSpecifiers::empty()), |written| VersionSpecifiers::from_str(written).ok())?;

@@ -2,6 +2,7 @@
 
 use std::str::FromStr as _;
 
+use flaskseal_core::one_line;
 use pep440_rs::{Version, VersionSpecifier};
 
 use crate::normalize;
@@ -89,8 +90,9 @@ impl Marker {
 impl Marker {
     /// For people: the marker, and where the version of Python alone decides it, what each version says.
     pub fn describe(&self, target: &Target) -> String {
-        let mut text: String = self.to_string().chars().take(MAX_SHOWN).collect();
-        if text.len() < self.to_string().len() {
+        let whole = one_line(&self.to_string());
+        let mut text: String = whole.chars().take(MAX_SHOWN).collect();
+        if text.len() < whole.len() {
             text.push_str("...");
         }
         let with = |python: &(u64, u64)| self.holds(&Target { pythons: vec![*python], ..target.clone() });
@@ -100,17 +102,22 @@ impl Marker {
         }
         let named = |wanted: bool| {
             let all = target.pythons.iter().zip(&answers).filter(|(_, answer)| **answer == Some(wanted));
-            let all: Vec<&(u64, u64)> = all.map(|(python, _)| python).collect();
-            match all.as_slice() {
-                [(major, minor)] => format!("{major}.{minor}"),
-                [(major, minor), .., (_, NEWEST_MINOR)] => format!("{major}.{minor} and newer"),
-                [(major, minor), .., (last_major, last)] => {
-                    format!("{major}.{minor} to {last_major}.{last}")
-                }
-                [] => "no version".to_owned(),
-            }
+            let all: Vec<(u64, u64)> = all.map(|(python, _)| *python).collect();
+            let runs = all.chunk_by(|(major, minor), next| *next == (*major, minor + 1));
+            let shown: Vec<String> = runs.map(shown_run).collect();
+            if shown.is_empty() { "no version".to_owned() } else { shown.join(", ") }
         };
         format!("{text}: with Python {}, and not with {}", named(true), named(false))
+    }
+}
+
+/// Versions of Python without a gap, for people.
+fn shown_run(run: &[(u64, u64)]) -> String {
+    match run {
+        [(major, minor)] => format!("{major}.{minor}"),
+        [(major, minor), .., (_, NEWEST_MINOR)] => format!("{major}.{minor} and newer"),
+        [(major, minor), .., (last_major, last)] => format!("{major}.{minor} to {last_major}.{last}"),
+        [] => String::new(),
     }
 }
 
@@ -489,7 +496,19 @@ mod tests {
             described("python_version<'3.11' and (os_name=='posix' or 'x' in platform_version)", &newer),
             "python_version < '3.11' and (os_name == 'posix' or 'x' in platform_version): with Python 3.10, and not with 3.11 and newer"
         );
+        assert_eq!(
+            described("python_version != '3.10'", &[(3, 9), (3, 10), (3, 11), (3, 12)]),
+            "python_version != '3.10': with Python 3.9, 3.11 to 3.12, and not with 3.10"
+        );
+        assert_eq!(
+            described("python_version != '3.12'", &newer),
+            "python_version != '3.12': with Python 3.10 to 3.11, 3.13 and newer, and not with 3.12"
+        );
         assert_eq!(described("platform_machine == 'arm64'", &three), "platform_machine == 'arm64'");
+        assert_eq!(
+            described("platform_machine == '\u{1b}[2J\n'", &three),
+            "platform_machine == '\\u{1b}[2J\\n'"
+        );
         let long = format!("platform_machine == '{}'", "é".repeat(300));
         assert!(described(&long, &three).ends_with("..."));
     }

@@ -21,8 +21,10 @@ pub fn read_pipfile_lock(source: &str) -> Lock {
     };
     let meta = &root["_meta"];
     lock.content_hash = meta["hash"]["sha256"].as_str().map(|hash| {
-        let start = source.find(hash).unwrap_or(0) as u32;
-        (hash.to_owned(), TextRange::new(start, start + hash.len() as u32))
+        // The parser keeps no places. A digest that is written with escapes stands nowhere.
+        let place = source.find(&format!("\"{hash}\"")).map(|quote| quote as u32 + 1);
+        let range = place.map(|start| TextRange::new(start, start + hash.len() as u32));
+        (hash.to_owned(), range.unwrap_or_default())
     });
     lock.known_format = meta["pipfile-spec"].as_u64().is_none_or(|version| version <= 6);
     for (section, group) in [("default", Group::Main), ("develop", Group::Dev("dev".to_owned()))] {

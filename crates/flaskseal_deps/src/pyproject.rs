@@ -242,7 +242,13 @@ fn read_uv(uv: &DeTable<'_>, manifest: &mut Manifest) {
     }
     let Some(sources) = table(uv, "sources") else { return };
     for (name, source) in sources {
-        let Some(url) = source.get_ref().as_table().and_then(direct) else { continue };
+        // One source, or a list of which markers choose: then the package is not only the index's.
+        let choices = match source.get_ref() {
+            DeValue::Array(list) => list.iter().collect(),
+            _ => vec![source],
+        };
+        let mut tables = choices.into_iter().filter_map(|choice| choice.get_ref().as_table());
+        let Some(url) = tables.find_map(direct) else { continue };
         let name = normalize(name.get_ref());
         for requirement in manifest.requirements.iter_mut().filter(|requirement| requirement.name == name) {
             requirement.url = Some(url.clone());
@@ -279,6 +285,12 @@ mod tests {
         assert_eq!((manifest.project.as_deref(), manifest.problems.len()), (Some("shop-api"), 1));
         assert_eq!(manifest.indexes[0].kind, IndexKind::Explicit);
         assert!(manifest.requires_python.is_some());
+    }
+
+    #[test]
+    fn sources_of_uv_by_marker() {
+        let text = "[project]\ndependencies = [\"lib>=1\", \"other\"]\n[tool.uv.sources]\nlib = [{ git = \"https://x/lib\", tag = \"v1\", marker = \"sys_platform == 'linux'\" }, { index = \"own\" }]\nother = [{ index = \"own\" }]\n";
+        assert_eq!(shown(&read_pyproject(text)), ["Main lib>=1 @ git+https://x/lib@v1", "Main other"]);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Requirement {
     pub via: Vec<String>,
     /// A resolver's comment says that the project itself asks for it.
     pub asked: bool,
+    /// Code chooses by something that is not known whether it is wanted.
+    pub chosen: bool,
     /// The requirement, without options and comments.
     pub range: TextRange,
 }
@@ -117,6 +119,7 @@ impl Requirement {
             editable: false,
             via: Vec::new(),
             asked: false,
+            chosen: false,
             range,
         }
     }

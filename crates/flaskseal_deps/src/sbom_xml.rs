@@ -1,4 +1,5 @@
-//! CycloneDX as XML. Declarations of entities are refused, so nothing in it can grow.
+//! CycloneDX as XML. Declarations of entities are refused, so nothing in it can grow; and what the parser compares with
+//! each other, attributes of a tag and namespaces, is counted before it is parsed.
 
 use flaskseal_core::TextRange;
 use roxmltree::{Document, Node, ParsingOptions};
@@ -9,9 +10,17 @@ use crate::{Group, Problem};
 
 /// Elements, texts and comments of one document.
 const MAX_NODES: u32 = 2_000_000;
+/// Declarations of namespaces in one document, and attributes of one tag. Bills have a handful of each; the parser's
+/// time grows with the cube of the first and the square of the second.
+const MAX_NAMESPACES: usize = 100;
+const MAX_ATTRIBUTES: usize = 1_000;
 
 /// `None` for XML that is no bill.
 pub(crate) fn read(source: &str, mut bill: Bill<'_>) -> Option<Lock> {
+    if let Err(message) = is_cheap(source) {
+        bill.lock.problems.push(Problem { range: TextRange::default(), message });
+        return Some(bill.lock);
+    }
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = match Document::parse_with_options(source.trim_start_matches('\u{feff}'), options) {
         Ok(document) => document,
@@ -42,6 +51,42 @@ pub(crate) fn read(source: &str, mut bill: Bill<'_>) -> Option<Lock> {
         }
     }
     Some(bill.lock)
+}
+
+/// Whether parsing ends soon, by a look at the tags alone.
+fn is_cheap(source: &str) -> Result<(), String> {
+    let mut namespaces = 0;
+    let mut rest = source;
+    while let Some((_, after)) = rest.split_once('<') {
+        let skipped = [("!--", "-->"), ("![CDATA[", "]]>"), ("?", "?>")].iter().find_map(|(open, close)| {
+            Some(after.strip_prefix(open)?.split_once(close).map_or("", |(_, behind)| behind))
+        });
+        if let Some(behind) = skipped {
+            rest = behind;
+            continue;
+        }
+        let (mut quote, mut attributes) = (None, 0);
+        let end = after.bytes().position(|byte| {
+            match (quote, byte) {
+                (Some(open), _) if open == byte => quote = None,
+                (Some(_), _) => {}
+                (None, b'"' | b'\'') => quote = Some(byte),
+                (None, b'=') => attributes += 1,
+                _ => {}
+            }
+            quote.is_none() && byte == b'>'
+        });
+        let (tag, behind) = after.split_at(end.unwrap_or(after.len()));
+        namespaces += tag.matches("xmlns").count();
+        if attributes > MAX_ATTRIBUTES {
+            return Err(format!("has more than {MAX_ATTRIBUTES} attributes in one tag, and was not read"));
+        }
+        if namespaces > MAX_NAMESPACES {
+            return Err(format!("declares more than {MAX_NAMESPACES} namespaces, and was not read"));
+        }
+        rest = behind;
+    }
+    Ok(())
 }
 
 fn components(list: Node<'_, '_>, offset: u32, bill: &mut Bill<'_>, depth: u32) {

@@ -3,6 +3,7 @@
 //! `pep440_rs` 0.7 decides two things otherwise than the standard and Python's `packaging` do: `==1.1.*` admits 1, and
 //! `<` forgets epochs and pre-releases of a bound that is one itself. A test beside `packaging` found both.
 
+use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
@@ -12,11 +13,19 @@ pub fn admits(specifiers: &VersionSpecifiers, version: &Version) -> bool {
     specifiers.iter().all(|specifier| admits_one(specifier, version))
 }
 
-/// Whether some version could satisfy both. Versions are tried at each bound, close to it on both sides, and beyond all
-/// of them: between two neighbouring bounds the answer does not change.
+/// Different clauses of two constraints that are still compared: each is asked for versions near all of them.
+const MAX_CLAUSES: usize = 64;
+
+/// Whether some version could satisfy both; of more clauses than anybody writes that is not ruled out. Versions are tried
+/// at each bound, close to it on both sides, and beyond all of them: between two neighbouring bounds the answer does not
+/// change.
 pub fn have_common_version(a: &VersionSpecifiers, b: &VersionSpecifiers) -> bool {
-    let bounds = a.iter().chain(b.iter()).map(VersionSpecifier::version);
-    let near = bounds.flat_map(|bound| {
+    let clauses: BTreeMap<String, &VersionSpecifier> =
+        a.iter().chain(b.iter()).map(|clause| (clause.to_string(), clause)).collect();
+    if clauses.len() > MAX_CLAUSES {
+        return true;
+    }
+    let near = clauses.values().map(|clause| clause.version()).flat_map(|bound| {
         let release = bound.release();
         let with = |release: Vec<u64>| Version::new(release).with_epoch(bound.epoch());
         let after = [release, &[0, 0, 1]].concat();
@@ -29,7 +38,7 @@ pub fn have_common_version(a: &VersionSpecifiers, b: &VersionSpecifiers) -> bool
         [bound.clone(), with(after), with(next)].into_iter().chain(before).chain(candidate)
     });
     let ends = [Version::new([0]), Version::new([u64::from(u32::MAX)])];
-    near.chain(ends).any(|version| admits(a, &version) && admits(b, &version))
+    near.chain(ends).any(|version| clauses.values().all(|clause| admits_one(clause, &version)))
 }
 
 pub(crate) fn admits_one(specifier: &VersionSpecifier, version: &Version) -> bool {
@@ -78,6 +87,15 @@ mod tests {
         ] {
             assert_eq!(admits(specifiers, version), answer, "{specifiers} {version}");
         }
+    }
+
+    #[test]
+    fn more_clauses_than_anybody_writes_are_not_said_to_contradict() {
+        let read = |text: &str| VersionSpecifiers::from_str(text).unwrap();
+        let many: String = (1..2_000).map(|number| format!(">={number},")).collect();
+        let repeated = ">=3,".repeat(2_000);
+        assert!(have_common_version(&read(many.trim_end_matches(',')), &read("<1")));
+        assert!(!have_common_version(&read(repeated.trim_end_matches(',')), &read("<3")));
     }
 
     #[test]

@@ -27,6 +27,9 @@ const FORMAT: u8 = 1;
 const HEADER: usize = 28;
 const ENTRY: usize = 24;
 
+/// Days after which data on advisories says little about today (catalogue, C6.3).
+pub const FRESH_DAYS: i64 = 14;
+
 /// Where advisories come from.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Provenance {
@@ -34,8 +37,9 @@ pub struct Provenance {
     pub source: String,
     /// The day of the newest change in the data, `YYYY-MM-DD`.
     pub date: String,
-    /// Advisories, counted once for each package.
+    /// Advisories, counted once for each package. Releases that were taken back are none.
     pub advisories: usize,
+    /// Packages with advisories.
     pub packages: usize,
     /// Documents that were withdrawn, and those that could not be read.
     #[serde(default)]

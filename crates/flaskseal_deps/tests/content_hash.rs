@@ -56,6 +56,14 @@ fn what_cannot_be_compared_says_nothing() {
     let poetry = lock("poetry", "ab");
     assert_eq!(is_made_from(&poetry, "= no TOML"), None);
     assert_eq!(
+        is_made_from(
+            &poetry,
+            "[tool.poetry.dependencies]\nflask = { version = \"1\", since = 2024-01-01 }\n"
+        ),
+        None,
+        "how Python writes a date is not known here"
+    );
+    assert_eq!(
         is_made_from(&poetry, "[tool.poetry.dependencies]\nflask = 1.5\n"),
         None,
         "a number that is written in two ways"

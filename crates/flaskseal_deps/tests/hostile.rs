@@ -49,6 +49,8 @@ const LOCKS: &[Sample<Lock>] = &[
         read_pipfile_lock,
         "{\"_meta\": {\"hash\": {\"sha256\": \"é\"}}, \"default\": {\"é\": {\"version\": \"==1\", \"markers\": \"os_name == 'nt'\"}}, \"develop\": []}",
     ),
+    // A digest that stands nowhere as the parser gives it.
+    (read_pipfile_lock, "{\"é\": 1, \"_meta\": {\"hash\": {\"sha256\": \"\\u00e9a\"}}}"),
     (
         read_bill,
         "<bom xmlns=\"http://cyclonedx.org/schema/bom/1.6\"><metadata><component bom-ref=\"é\"/></metadata><components><component bom-ref=\"f\"><purl> pkg:pypi/é@1&amp;2 </purl><scope>excluded</scope><components/></component></components><dependencies><dependency ref=\"é\"><dependency ref=\"f\"/></dependency></dependencies></bom>",
@@ -104,6 +106,7 @@ fn locks_survive_every_change() {
         for text in variants(sample).chain([(*sample).to_owned()]) {
             let lock = read(&text);
             assert!(lock.packages.iter().all(|package| is_inside(package.range, &text)), "{text}");
+            assert!(lock.content_hash.iter().all(|(_, range)| is_inside(*range, &text)), "{text}");
             let _ = lock.selected(None, &flaskseal_deps::Target::default());
             let _ = is_made_from(&lock, &text);
         }
@@ -133,6 +136,19 @@ fn size_alone_does_no_harm() {
         let deep = format!("<bom>{}{}</bom>", open.repeat(depth), close.repeat(depth));
         assert!(read_bill_of_materials(&deep).expect("it is a bill").packages.is_empty());
     }
+    // What the parser of XML would compare with each other.
+    let spaces: String = (0..101).map(|n| format!("<a xmlns:n{n}='x'>")).collect();
+    let spaces = format!("<bom>{spaces}{}</bom>", "</a>".repeat(101));
+    let attributes: String = (0..1_001).map(|n| format!(" a{n}='>'")).collect();
+    let bill = |text: &str| read_bill_of_materials(text).expect("it may be a bill").problems;
+    for hidden in ["", "<?x ' ?>", "<!-- ' -->", "<![CDATA[ ' ]]>"] {
+        let text = format!("<bom>{hidden}<a{attributes}/></bom>");
+        assert_eq!(bill(&text)[0].message, "has more than 1000 attributes in one tag, and was not read");
+    }
+    assert_eq!(bill(&spaces)[0].message, "declares more than 100 namespaces, and was not read");
+    let harmless =
+        format!("<bom a='1'><!-- {} --><a>{}</a></bom>", "x = 1".repeat(2_000), "xmlns=".repeat(2_000));
+    assert_eq!(bill(&harmless), []);
     // Groups that include each other double with each step.
     let groups: String = (0..60)
         .map(|n| {

@@ -109,3 +109,10 @@ fn versions_that_dependents_admit_are_known() {
         assert!(!werkzeug.specifiers.is_empty(), "{:?}", lock.tool);
     }
 }
+
+#[test]
+fn what_uv_took_from_elsewhere_was_asked_for_without_a_version() {
+    let text = "version = 1\n[[package]]\nname = \"shop\"\nsource = { virtual = \".\" }\n[package.metadata]\nrequires-dist = [\n{ name = \"lib\", marker = \"sys_platform == 'linux'\", git = \"https://x/lib\" },\n{ name = \"near\", directory = \"near\" },\n{ name = \"own\", editable = \"own\" },\n{ name = \"wheel\", path = \"w.whl\" },\n{ name = \"far\", url = \"https://x/far.zip\" },\n{ name = \"flask\", specifier = \">=3\" },\n]\n";
+    let asked = read_uv_lock(text).made_from.unwrap();
+    assert_eq!(asked.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["flask"]);
+}

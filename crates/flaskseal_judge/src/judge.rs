@@ -56,11 +56,18 @@ pub fn judge(
     let mut fingerprints = Fingerprints::default();
     let mut weighing: BTreeMap<&Place, Weighing> = BTreeMap::new();
     let mut findings = Vec::with_capacity(all.len());
-    // In the order of rule and place, so that findings that read the same are numbered from top to bottom.
-    for (place, (finding, apps)) in all {
+    // In the order of rule and place, so that findings that read the same are numbered from top to bottom. Of the parts of
+    // one, those that nobody silenced come first: they stay in a baseline that knew it as a whole.
+    let all = all.into_iter().map(|(place, (finding, apps))| {
+        let silence = suppressions.silence(tree, &finding);
+        (place, finding, apps, silence)
+    });
+    let mut all: Vec<_> = all.collect();
+    all.sort_by_key(|(place, _, _, silence)| (place.rule, place.span, silence.is_some()));
+    for (place, finding, apps, silence) in all {
         let fingerprint = fingerprints.of(tree, &finding);
         let entry = known.find(&fingerprint);
-        let standing = match (suppressions.silence(tree, &finding), entry) {
+        let standing = match (silence, entry) {
             (Some(silence), _) => {
                 Standing::Suppressed { reason: silence.reason, by: silence.by, span: silence.span }
             }
@@ -261,7 +268,8 @@ impl<'a> Known<'a> {
 #[cfg(test)]
 mod tests {
     use flaskseal_core::{
-        Assessment, CONTROLS, Confidence, ControlId, Evidence, FixAvailability, Item, Layer, Severity,
+        Assessment, CONTROLS, Confidence, ControlId, Evidence, FixAvailability, Flaw, Flaws, Item, Layer,
+        Severity,
     };
 
     use super::*;
@@ -408,6 +416,41 @@ mod tests {
         assert_eq!(baseline.clone().prune(&fixed, &[&KEY]), [], "a rule that did not run says nothing");
         let gone = baseline.prune(&fixed, RULES);
         assert!(gone.len() == 1 && gone[0].rule == "FS101" && baseline.entries().len() == 1);
+    }
+
+    /// A finding on line 1 of flaws of these names.
+    fn of_flaws(names: &[&str]) -> Finding {
+        let flaw = |name: &&str| Flaw {
+            names: vec![(*name).to_owned()],
+            severity: Severity::Medium,
+            claim: Evidence::general(Layer::Deps, *name),
+        };
+        let flaws = Flaws { thing: "`flask` 2.0.1".to_owned(), list: names.iter().map(flaw).collect() };
+        let place = Evidence::at(Layer::Source, Span::new(FileId(0), 0, 1), "here");
+        Finding::of_flaws(KEY.id, Confidence::Certain, place, flaws)
+    }
+
+    #[test]
+    fn what_is_left_of_a_finding_stays_in_the_baseline() {
+        let tree = tree("flask==2.0.1\n");
+        let apps = || vec![app("", vec![of_flaws(&["CVE-2023-1", "CVE-2024-2"])])];
+        let first = run(&tree, apps(), &Policy::default(), None);
+        assert!(!first.gate.passed);
+        let baseline = Baseline::from_report(&first, &tree);
+        for accepted in ["CVE-2023-1", "CVE-2024-2"] {
+            let ignore = crate::Ignore {
+                what: accepted.to_owned(),
+                path_glob: "**".to_owned(),
+                reason: "why".to_owned(),
+                until: None,
+                origin: "pyproject.toml".to_owned(),
+            };
+            let policy = Policy { ignores: vec![ignore], ..Policy::default() };
+            let report = run(&tree, apps(), &policy, Some(&baseline));
+            assert_eq!(report.findings.len(), 2);
+            assert!(report.gate.passed, "{accepted}: {:?}", report.findings);
+            assert!(report.ledger.entries.is_empty(), "{:?}", report.ledger.entries);
+        }
     }
 
     #[test]

@@ -21,12 +21,16 @@ use memchr::memmem;
 use crate::{Date, Ignore, Policy};
 
 const WORD: &str = "flaskseal:";
+/// The rule whose findings name advisories.
+const VULNERABLE_DEPENDENCY: RuleId = RuleId::new(601);
 
 /// Every suppression of the tree and the configuration, with what it silenced so far.
 pub(crate) struct Suppressions {
     /// Those in comments first.
     all: Vec<Suppression>,
     complaints: Vec<LedgerEntry>,
+    /// Advisories were looked up: only then is an id that silences nothing one too many.
+    audits: bool,
 }
 
 /// One thing that is silenced in one place.
@@ -70,7 +74,7 @@ pub(crate) struct Silence {
 /// (ossf.github.io/osv-schema, "id").
 pub fn is_advisory_id(text: &str) -> bool {
     let Some((database, number)) = text.split_once('-') else { return false };
-    ["CVE", "GHSA", "PYSEC", "OSV", "MAL"].iter().any(|known| known.eq_ignore_ascii_case(database))
+    ["CVE", "GHSA", "PYSEC", "OSV"].iter().any(|known| known.eq_ignore_ascii_case(database))
         && !number.is_empty()
         && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
@@ -115,7 +119,8 @@ impl Suppressions {
         today: Date,
         comment_ranges: &dyn Fn(FileId) -> Option<Vec<TextRange>>,
     ) -> Self {
-        let mut all = Self { all: Vec::new(), complaints: Vec::new() };
+        let audits = rules.iter().any(|rule| rule.id == VULNERABLE_DEPENDENCY);
+        let mut all = Self { all: Vec::new(), complaints: Vec::new(), audits };
         let mut dishonoured = 0_usize;
         for id in tree.ids() {
             let Some(file) = tree.get(id) else { continue };
@@ -183,7 +188,9 @@ impl Suppressions {
     /// What is wrong with the suppressions themselves, once every finding has been asked for.
     pub(crate) fn into_complaints(self) -> Vec<LedgerEntry> {
         let mut complaints = self.complaints;
-        for one in self.all.into_iter().filter(|one| !one.used) {
+        let audits = self.audits;
+        let may_be_used = |one: &Suppression| matches!(one.what, What::Rule(_)) || audits;
+        for one in self.all.into_iter().filter(|one| !one.used && may_be_used(one)) {
             complaints.push(match one.place {
                 Place::Line { name, span, .. } => {
                     complaint(span, format!("`ignore[{name}]` silences nothing: remove it"))
@@ -459,6 +466,8 @@ mod tests {
         run_with(path, text, needle, &Policy::default(), &|_| None)
     }
 
+    static VULNERABLE: RuleMeta = RuleMeta { id: RuleId::new(601), name: "vulnerable-dependency", ..KEY };
+
     fn run_with(
         path: &str,
         text: &str,
@@ -538,6 +547,8 @@ mod tests {
             (".env", "KEY=abc#flaskseal: ignore[FS301] why\n"),
             ("a.html", "KEY # flaskseal: ignore[FS301] why\n"),
             ("README.md", "KEY # flaskseal: ignore[FS301] why\n"),
+            // The rules that would know of it did not run.
+            ("a.py", "KEY = 1  # flaskseal: ignore[CVE-2023-1] why\n"),
         ] {
             assert_eq!(run(path, text, "KEY"), (None, vec![]), "{path}: {text}");
         }
@@ -600,9 +611,9 @@ mod tests {
         ];
         let flaws = flaskseal_core::Flaws { thing: "`flask` 2.0.1".to_owned(), list };
         let place = Evidence::at(Layer::Deps, Span::new(FileId(0), 0, 5), "");
-        let finding = Finding::of_flaws(KEY.id, Confidence::Certain, place, flaws);
+        let finding = Finding::of_flaws(VULNERABLE.id, Confidence::Certain, place, flaws);
         let today = Date { year: 2026, month: 11, day: 22 };
-        let mut all = Suppressions::read(&tree, &[&KEY], policy, today, &|_| None);
+        let mut all = Suppressions::read(&tree, &[&VULNERABLE], policy, today, &|_| None);
         let parts = all.divided(&tree, &finding);
         let told = parts.iter().map(|part| {
             let reason = all.silence(&tree, part).map(|silence| silence.reason);

@@ -85,6 +85,9 @@ impl FunctionResult {
 /// Elements of a list in a script's calls.
 const MAX_SCRIPT_ELEMENTS: usize = 10_000;
 
+/// Start-ups whose steps all scripts of a tree have together.
+const SCRIPT_STARTS: u64 = 4;
+
 /// Evaluates the start-up from an entry, then every function that requests can reach, then what only `python FILE`
 /// would run: in the loaded files and in `scripts`. What is `called` already is not called again.
 pub fn evaluate(
@@ -614,9 +617,16 @@ pub fn evaluate_file(
 }
 
 /// The calls with a role that a file makes which runs as a script, from the first working directory of the program.
-/// Lists in them are whole, however long.
-pub fn evaluate_script(program: &Program<'_>, environment: &Environment, file: FileId) -> Vec<Arc<Event>> {
+/// Lists in them are whole, however long. It is one of so many `scripts`, which have the steps of a few start-ups
+/// together.
+pub fn evaluate_script(
+    program: &Program<'_>,
+    environment: &Environment,
+    file: FileId,
+    scripts: usize,
+) -> Vec<Arc<Event>> {
     let mut machine = Machine::new(program, environment);
+    machine.fuel = machine.fuel.min(machine.fuel * SCRIPT_STARTS / (scripts.max(1) as u64));
     machine.max_elements = MAX_SCRIPT_ELEMENTS;
     machine.main = Some(file);
     begin(&mut machine);

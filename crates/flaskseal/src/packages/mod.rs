@@ -51,7 +51,9 @@ fn rows<'p>(project: &'p Project<'_>) -> anyhow::Result<Vec<Row<'p>>> {
         if let Some(version) = &package.version {
             let all = project.advisories.lookup(&package.name);
             let all = all.map_err(|error| anyhow::anyhow!("the advisory database {error}"))?;
-            row.upgrade = package.upgrade(&all);
+            let yanked = project.advisories.yanked(&package.name);
+            let yanked = yanked.map_err(|error| anyhow::anyhow!("the advisory database {error}"))?;
+            row.upgrade = package.upgrade(&all, &yanked);
             row.advisories = affecting(all, version);
             if row.advisories.is_empty() {
                 row.upgrade = None;

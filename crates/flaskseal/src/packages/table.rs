@@ -8,9 +8,6 @@ use flaskseal_project::{Project, Reach};
 
 use super::{Row, group_of};
 
-/// Advisories older than this say little about today.
-const STALE_DAYS: i64 = 14;
-
 /// A row for each package, those with advisories first, and what the table rests on.
 pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> String {
     if rows.is_empty() {
@@ -76,7 +73,7 @@ pub(crate) fn table(project: &Project<'_>, rows: &[Row<'_>], today: Date) -> Str
             "next: `flaskseal check --only deps` tells each advisory, how bad it is, and the way out\n",
         );
     }
-    if project.advisories.is_core() || age > STALE_DAYS {
+    if project.advisories.is_core() || age > flaskseal_project::deps::FRESH_DAYS {
         text.push_str("newer advisories, on all of PyPI: `flaskseal db update`\n");
     }
     text

@@ -42,7 +42,7 @@ pub enum Audience {
 }
 
 /// More files of a kind than this are not read.
-const MAX_FILES: usize = 2_000;
+pub(super) const MAX_FILES: usize = 2_000;
 
 /// Reads every manifest and lock file, in the order of their paths. `setup.py` is read elsewhere: it is Python.
 pub(super) fn read(tree: &Tree) -> Found {

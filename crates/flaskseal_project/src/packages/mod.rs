@@ -18,6 +18,7 @@ use std::sync::Arc;
 use flaskseal_core::{FileId, Tree};
 use flaskseal_deploy::Deployment;
 use flaskseal_deps::{Group, Lock, Target, import_names};
+use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 pub use files::{Audience, LockFile, ManifestFile};
@@ -70,19 +71,21 @@ impl Packages {
         environment: Option<&str>,
     ) -> Self {
         let files::Found { mut manifests, locks, bills } = files::read(tree);
-        for id in tree.ids().filter(|id| tree.file(*id).name() == "setup.py") {
-            if let Some(manifest) = setup_py::read(tree, parsed, id) {
-                let audience = files::audience_of(&tree.file(id).path);
-                manifests.push(ManifestFile { file: id, audience, manifest });
-            }
-        }
+        let scripts: Vec<FileId> =
+            tree.ids().filter(|id| tree.file(*id).name() == "setup.py").take(files::MAX_FILES).collect();
+        let read = scripts.par_iter().filter_map(|id| {
+            let manifest = setup_py::read(tree, parsed, *id, scripts.len())?;
+            let audience = files::audience_of(&tree.file(*id).path);
+            Some(ManifestFile { file: *id, audience, manifest })
+        });
+        manifests.extend(read.collect::<Vec<_>>());
         manifests.sort_by_key(|manifest| manifest.file);
         let installs = install::read(tree, deployment);
         let pythons = python::choices(tree, deployment);
         let target = Target {
             pythons: python::versions(&pythons, &manifests, &locks),
             linux: !deployment.files.is_empty(),
-            extras: wanted_extras(&installs, &manifests),
+            extras: wanted_extras(&installs),
             groups: Vec::new(),
         };
         let resolver = resolve::Resolver {
@@ -158,14 +161,10 @@ impl Packages {
     }
 }
 
-/// The extras of the project that commands install, and lists that name its folder: `-e .[production]`.
-fn wanted_extras(installs: &[Install], manifests: &[ManifestFile]) -> Vec<String> {
-    let of_commands = installs.iter().flat_map(|install| install.extras.iter().cloned());
-    let lists =
-        manifests.iter().filter(|file| file.is_requirements() && file.audience == Audience::Production);
-    let of_lists = lists.flat_map(|file| &file.manifest.requirements).filter_map(resolve::local_folder);
-    let of_lists = of_lists.flat_map(|(_, extras)| extras.split(',')).map(flaskseal_deps::normalize);
-    let mut all: Vec<String> = of_commands.chain(of_lists).filter(|extra| !extra.is_empty()).collect();
+/// The extras of the project that commands install: `pip install -e .[production]`.
+fn wanted_extras(installs: &[Install]) -> Vec<String> {
+    let mut all: Vec<String> = installs.iter().flat_map(|install| install.extras.iter().cloned()).collect();
+    all.retain(|extra| !extra.is_empty());
     all.sort();
     all.dedup();
     all
@@ -270,6 +269,16 @@ mod tests {
         let named: Vec<String> = shown(&all).into_iter().filter(|line| line.trim() != "").collect();
         // An extra is not the main group, and installed all the same.
         assert_eq!(named, ["click 8.0", "flask 1.1.2", "gunicorn 20.0 (dev)", "redis "]);
+        // Pip takes the name behind `#` for the folder's.
+        let named = packages(&[("requirements.txt", "-e .[prod]#egg=shop\n"), ("setup.py", setup)]);
+        assert!(shown(&named).contains(&"gunicorn 20.0 (dev)".to_owned()), "{:?}", shown(&named));
+        // An extra is wanted of the project that is named with it.
+        let of = |name: &str| format!("[options.extras_require]\nprod = {name}==1.0\n");
+        let (a, b) = (of("mine"), of("other"));
+        let each = [("requirements.txt", "./a[prod]\n./b\n"), ("a/setup.cfg", &a), ("b/setup.cfg", &b)];
+        let each = shown(&packages(&each));
+        assert!(each.contains(&"mine 1.0 (dev)".to_owned()), "{each:?}");
+        assert!(!each.contains(&"other 1.0 (dev)".to_owned()), "{each:?}");
         // A folder of developers is no listing of its own, and counts where a list names it.
         let files = [
             ("requirements.txt", "./tests/lib\n-e ..\nhttps://x/setup.zip\n"),

@@ -196,16 +196,17 @@ impl Resolver<'_> {
                 Listing::Lock(index) => self.of_lock(&self.locks[*index], &mut found),
                 Listing::Bill(index) => self.of_lock(&self.bills[*index], &mut found),
                 Listing::Manifest(index) => {
+                    let extras = &self.target.extras;
                     let mut seen = BTreeSet::new();
                     let mut requirements = Vec::new();
                     let mut constraints = Vec::new();
-                    self.flatten(*index, &mut seen, &mut requirements, &mut constraints);
+                    self.flatten(*index, extras, &mut seen, &mut requirements, &mut constraints);
                     for install in
                         self.installs.iter().filter(|one| one.files.contains(&self.manifests[*index].file))
                     {
                         for file in &install.constraints {
                             if let Some(index) = self.manifest_of(*file) {
-                                self.flatten(index, &mut seen, &mut constraints, &mut Vec::new());
+                                self.flatten(index, extras, &mut seen, &mut constraints, &mut Vec::new());
                             }
                         }
                     }
@@ -238,10 +239,11 @@ impl Resolver<'_> {
         found
     }
 
-    /// The requirements of a file and of those that it includes.
+    /// The requirements of a file, with the extras that are wanted of it, and of those files that it includes.
     fn flatten<'m>(
         &'m self,
         index: usize,
+        extras: &[String],
         seen: &mut BTreeSet<usize>,
         requirements: &mut Vec<(FileId, &'m Requirement)>,
         constraints: &mut Vec<(FileId, &'m Requirement)>,
@@ -250,30 +252,36 @@ impl Resolver<'_> {
             return;
         }
         let file = &self.manifests[index];
-        requirements.extend(file.manifest.requirements.iter().map(|requirement| (file.file, requirement)));
-        for requirement in &file.manifest.requirements {
-            for project in self.local_project(file.file, requirement) {
-                self.flatten(project, seen, requirements, constraints);
+        let is_wanted = |requirement: &&Requirement| match &requirement.group {
+            Group::Extra(extra) => extras.contains(extra),
+            Group::Main | Group::Dev(_) => true,
+        };
+        let wanted = file.manifest.requirements.iter().filter(is_wanted);
+        requirements.extend(wanted.clone().map(|requirement| (file.file, requirement)));
+        for requirement in wanted {
+            let Some((folder, extras)) = local_folder(requirement) else { continue };
+            let extras: Vec<String> = extras.split(',').map(flaskseal_deps::normalize).collect();
+            for project in self.project_in(&joined(self.tree.file(file.file).folder(), folder)) {
+                self.flatten(project, &extras, seen, requirements, constraints);
             }
         }
         for (other, is_constraint) in file.included(self.tree) {
             let Some(other) = self.manifest_of(other) else { continue };
             if is_constraint {
-                self.flatten(other, seen, constraints, &mut Vec::new());
+                self.flatten(other, extras, seen, constraints, &mut Vec::new());
             } else {
-                self.flatten(other, seen, requirements, constraints);
+                self.flatten(other, extras, seen, requirements, constraints);
             }
         }
     }
 
-    /// What the project in a folder declares, where a requirement is that folder: `-e .`, `./lib[extra]`.
-    fn local_project(&self, file: FileId, requirement: &Requirement) -> impl Iterator<Item = usize> {
-        let folder = local_folder(requirement).map(|(path, _)| joined(self.tree.file(file).folder(), path));
+    /// The manifests of the project in a folder.
+    fn project_in(&self, folder: &str) -> impl Iterator<Item = usize> {
         let declared = self.manifests.iter().enumerate().filter(move |(_, manifest)| {
             !manifest.is_requirements()
                 && manifest.manifest.kind != ManifestKind::Conda
                 && manifest.declares()
-                && folder.as_deref() == Some(self.tree.file(manifest.file).folder())
+                && folder == self.tree.file(manifest.file).folder()
         });
         declared.map(|(index, _)| index)
     }
@@ -318,11 +326,6 @@ impl Resolver<'_> {
         let by_name: BTreeMap<&str, &Requirement> =
             requirements.iter().map(|(_, requirement)| (requirement.name.as_str(), *requirement)).collect();
         for (file, requirement) in requirements {
-            if let Group::Extra(extra) = &requirement.group
-                && !self.target.extras.contains(extra)
-            {
-                continue;
-            }
             let holds = requirement.marker.as_ref().map_or(Some(true), |marker| marker.holds(self.target));
             if holds == Some(false) || requirement.name.is_empty() && requirement.url.is_none() {
                 continue;
@@ -420,9 +423,11 @@ impl Resolver<'_> {
 }
 
 /// The folder that a requirement is, and the extras of it in brackets; `None` for what comes from elsewhere.
-pub(super) fn local_folder(requirement: &Requirement) -> Option<(&str, &str)> {
+fn local_folder(requirement: &Requirement) -> Option<(&str, &str)> {
     let url = requirement.url.as_deref()?;
     let path = url.strip_prefix("file:").unwrap_or(url);
+    // Pip's name for what is there.
+    let path = path.split('#').next().unwrap_or(path);
     let (path, extras) = path.split_once('[').unwrap_or((path, ""));
     let is_archive = [".whl", ".zip", ".gz"].iter().any(|ending| path.ends_with(ending));
     (!path.contains(':') && !path.starts_with('/') && !is_archive)

@@ -2,6 +2,7 @@
 //! application's configuration. Lists that code builds, names, helpers and files of the tree that are read are followed.
 //! What depends on something unknown is listed with all that it may be, and as a problem.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 
 use flaskseal_core::{FileId, TextRange, Tree};
@@ -17,11 +18,14 @@ use flaskseal_semantic::{Environment, Event, Fact, FactKind, Program, evaluate_s
 
 use crate::ParsedTree;
 
+/// Lines with requirements in all calls together.
+const MAX_LINES: usize = 50_000;
 /// The role of `setuptools.setup`.
 const SETUP: &str = "package.setup";
 
 /// What `setup(...)` is called with; `None` where the file does not call it.
-pub(super) fn read(tree: &Tree, parsed: &ParsedTree, file: FileId) -> Option<Manifest> {
+/// It is one of so many `scripts`.
+pub(super) fn read(tree: &Tree, parsed: &ParsedTree, file: FileId, scripts: usize) -> Option<Manifest> {
     let module = parsed.modules.get(file.0 as usize)?.as_ref()?;
     let mut finder = Finder { call: None };
     finder.visit_body(&module.syntax.body);
@@ -37,35 +41,74 @@ pub(super) fn read(tree: &Tree, parsed: &ParsedTree, file: FileId) -> Option<Man
         flask_version: None,
     };
     let environment = Environment { variables: Vec::new(), complete: false };
-    let events = evaluate_script(&program, &environment, file);
+    let events = evaluate_script(&program, &environment, file, scripts);
     let calls: Vec<&Event> = events
         .iter()
         .map(AsRef::as_ref)
         .filter(|event: &&Event| program.models.has_role(&event.path, SETUP))
         .collect();
     let manifest = Manifest { kind: ManifestKind::SetupPy, ..read_requirements("") };
-    let mut reader = Reader { file, written, place: TextRange::default(), manifest };
+    let mut reader = Reader { file, written, place: TextRange::default(), lines: 0, manifest };
     if calls.is_empty() {
         let call = written?;
         reader.place = range_of(&*call.func);
         reader.problem("does not come to its call of `setup`, as far as the analysis sees");
     }
-    // One call for each way through the file; what several say counts once.
+    // One call for each way through the file.
+    let mut ways = Vec::new();
     for call in &calls {
         reader.call(call);
+        ways.push(std::mem::take(&mut reader.manifest.requirements));
     }
     let mut manifest = reader.manifest;
-    if calls.len() > 1 {
-        let mut unique: Vec<Requirement> = Vec::new();
-        for requirement in manifest.requirements {
-            if !unique.contains(&requirement) {
-                unique.push(requirement);
-            }
-        }
-        manifest.requirements = unique;
-    }
+    manifest.requirements = together(ways);
     manifest.problems.dedup();
     Some(manifest)
+}
+
+fn both(a: Option<Marker>, b: Option<Marker>) -> Option<Marker> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Marker::All(vec![a, b])),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The requirements of all ways, each once. What only some of them have, something unknown chooses.
+fn together(ways: Vec<Vec<Requirement>>) -> Vec<Requirement> {
+    let key = |one: &Requirement| {
+        let marker = one.marker.as_ref().map(ToString::to_string);
+        (
+            one.name.clone(),
+            one.specifiers.to_string(),
+            one.extras.clone(),
+            one.group.clone(),
+            marker,
+            one.url.clone(),
+        )
+    };
+    let count = ways.len();
+    if count == 1 {
+        return ways.into_iter().flatten().collect();
+    }
+    let mut places = BTreeMap::new();
+    let mut found: Vec<(Requirement, usize)> = Vec::new();
+    for way in ways {
+        let mut seen = BTreeSet::new();
+        for requirement in way {
+            let place = *places.entry(key(&requirement)).or_insert_with(|| {
+                found.push((requirement, 0));
+                found.len() - 1
+            });
+            if seen.insert(place) {
+                found[place].1 += 1;
+            }
+        }
+    }
+    let chosen = |(requirement, ways): (Requirement, usize)| Requirement {
+        chosen: requirement.chosen || ways < count,
+        ..requirement
+    };
+    found.into_iter().map(chosen).collect()
 }
 
 /// The last call of something named `setup`, as it is written.
@@ -96,6 +139,8 @@ struct Reader<'a> {
     written: Option<&'a ExprCall>,
     /// The argument that is read, for what has no place of its own in this file.
     place: TextRange,
+    /// Lines that were read so far.
+    lines: usize,
     manifest: Manifest,
 }
 
@@ -134,10 +179,18 @@ impl Reader<'_> {
             };
             for (key, list) in entries {
                 // `dev`, and `:python_version < "3.8"`, which is no extra but a condition.
-                let key = key.as_str().unwrap_or_default();
-                let (extra, marker) = key.split_once(':').unwrap_or((key, ""));
+                let Some(key) = key.as_str() else {
+                    self.problem("names an extra by something that is not known");
+                    continue;
+                };
+                let (extra, written) = key.split_once(':').unwrap_or((key, ""));
                 let group = if extra.is_empty() { Group::Main } else { Group::Extra(normalize(extra)) };
-                self.add(list, &group, Marker::parse(marker).as_ref());
+                let marker = Marker::parse(written);
+                if marker.is_none() && !written.trim().is_empty() {
+                    self.problem("names an extra with a condition that cannot be read");
+                    continue;
+                }
+                self.add(list, &group, marker.as_ref());
             }
             if *open {
                 self.problem("computes its extras, of which not all are seen");
@@ -151,6 +204,8 @@ impl Reader<'_> {
         if alternatives.len() > 1 {
             self.problem("chooses its requirements by something that is not known");
         }
+        let before = std::mem::take(&mut self.manifest.requirements);
+        let mut ways = Vec::new();
         for (value, _) in alternatives {
             match &value.kind {
                 FactKind::None | FactKind::Absent => {}
@@ -164,11 +219,16 @@ impl Reader<'_> {
                 }
                 _ => self.item(value, group, marker),
             }
+            ways.push(std::mem::take(&mut self.manifest.requirements));
         }
+        self.manifest.requirements = before;
+        self.manifest.requirements.extend(together(ways));
     }
 
     fn item(&mut self, item: &Fact, group: &Group, marker: Option<&Marker>) {
-        for (text, _) in item.alternatives() {
+        let alternatives = item.alternatives();
+        let chosen = alternatives.len() > 1;
+        for (text, _) in alternatives {
             let Some(written) = text.as_str() else {
                 self.problem("computes its requirements, of which not all are seen");
                 continue;
@@ -177,10 +237,15 @@ impl Reader<'_> {
             let range = own.map_or(self.place, |at| at.range);
             let lines = written.lines().map(|line| line.split(" #").next().unwrap_or(line).trim());
             for line in lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '-'])) {
+                self.lines += 1;
+                if self.lines > MAX_LINES {
+                    return self.problem("lists more requirements than are read");
+                }
                 match Requirement::parse(line, 0) {
                     Ok(read) => self.manifest.requirements.push(Requirement {
                         group: group.clone(),
-                        marker: read.marker.clone().or_else(|| marker.cloned()),
+                        marker: both(read.marker.clone(), marker.cloned()),
+                        chosen,
                         range,
                         ..read
                     }),
@@ -206,7 +271,7 @@ mod tests {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
         let tree = Tree::from_texts(files);
         let file = tree.find("setup.py").unwrap();
-        read(&tree, &crate::parse(&tree), file)
+        read(&tree, &crate::parse(&tree), file, 1)
     }
 
     fn shown(manifest: &Manifest) -> Vec<String> {
@@ -267,6 +332,36 @@ mod tests {
         let lines: String = (0..300).map(|number| format!("p{number}==1\n")).collect();
         let text = "from setuptools import setup\nsetup(install_requires=[l.strip() for l in open('requirements.txt')])\n";
         assert_eq!(whole(text, &[("requirements.txt", &lines)]).len(), 300);
+    }
+
+    #[test]
+    fn extras_without_a_known_name_or_condition_are_problems() {
+        let begin = "from setuptools import setup\nimport elsewhere\n";
+        for (extras, known) in [
+            ("{elsewhere.name: ['pytest'], 'x': ['y']}", vec!["y [x]"]),
+            ("{':python_version << 3': ['old'], 'x:': ['y']}", vec!["y [x]"]),
+        ] {
+            let text = format!("{begin}setup(extras_require={extras})\n");
+            let manifest = manifest(&[("setup.py", &text)]).unwrap();
+            assert_eq!(
+                (shown(&manifest), manifest.problems.len()),
+                (known.iter().map(|one| (*one).to_owned()).collect(), 1)
+            );
+        }
+        let text = format!(
+            "{begin}setup(extras_require={{':python_version < \"3\"': ['a; sys_platform == \"win32\"']}})\n"
+        );
+        let manifest = manifest(&[("setup.py", &text)]).unwrap();
+        let marker = manifest.requirements[0].marker.as_ref().unwrap().to_string();
+        assert_eq!(marker, "sys_platform == 'win32' and python_version < '3'");
+    }
+
+    #[test]
+    fn a_file_of_many_lines_ends() {
+        let lines = "flask==1\n".repeat(60_000);
+        let text = "from setuptools import setup\nsetup(install_requires=open('requirements.txt').read())\n";
+        let manifest = manifest(&[("setup.py", text), ("requirements.txt", &lines)]).unwrap();
+        assert_eq!((manifest.requirements.len(), manifest.problems.len()), (50_000, 1));
     }
 
     #[test]

@@ -22,16 +22,23 @@ pub struct Obstacle {
 
 impl Package {
     /// The smallest version that everybody admits and that none of all advisories on the package affects, or else the
-    /// smallest that somebody keeps out. `None` where no such version is known.
-    pub fn upgrade(&self, all: &[Advisory]) -> Option<Upgrade> {
+    /// smallest that somebody keeps out; none that was published to do harm, or taken back as the records of `yanked` say.
+    /// `None` where no such version is known.
+    pub fn upgrade(&self, all: &[Advisory], yanked: &[Advisory]) -> Option<Upgrade> {
         let current = self.version.as_ref()?;
         let flaws: Vec<Advisory> =
             all.iter().filter(|advisory| advisory.kind == Kind::Vulnerability).cloned().collect();
         let keeps_out = |candidate: &Version| self.obstacles(candidate);
-        if let Some(version) = smallest_upgrade(&flaws, current, &|version| keeps_out(version).is_empty()) {
+        let is_bad = |candidate: &Version| {
+            let harmful = all.iter().filter(|record| record.kind != Kind::Vulnerability);
+            harmful.chain(yanked).any(|record| record.affects(candidate))
+        };
+        if let Some(version) =
+            smallest_upgrade(&flaws, current, &|version| !is_bad(version) && keeps_out(version).is_empty())
+        {
             return Some(Upgrade { version, obstacles: Vec::new() });
         }
-        let version = smallest_upgrade(&flaws, current, &|_| true)?;
+        let version = smallest_upgrade(&flaws, current, &|version| !is_bad(version))?;
         let obstacles = keeps_out(&version);
         Some(Upgrade { version, obstacles })
     }

@@ -1,6 +1,7 @@
 //! What every rule of the item asks first: whether there is anything to judge, and how to speak of it.
 
-use flaskseal_core::{Assessment, ControlId, Evidence, Layer, Span};
+use flaskseal_core::{Assessment, ControlId, Evidence, Gap, Layer, Span};
+use flaskseal_project::deps::StoreError;
 use flaskseal_project::{Listing, Package, Project};
 
 /// Whether the project declares any package; says that the control does not apply where it declares none.
@@ -54,4 +55,12 @@ pub(super) fn listed_in(project: &Project<'_>) -> String {
     names.truncate(3);
     let shown = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// The remedy where the data on advisories is old, covers little or cannot be read.
+pub(super) const UPDATE: &str = "run `flaskseal db update`, or `flaskseal db import FILE`";
+
+/// The database cannot be asked.
+pub(super) fn unreadable(error: &StoreError) -> Gap {
+    Gap::new(format!("the advisory database {error}"), UPDATE)
 }

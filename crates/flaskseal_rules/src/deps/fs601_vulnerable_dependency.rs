@@ -5,12 +5,12 @@ use flaskseal_core::{
     RuleMeta, Severity,
 };
 use flaskseal_project::deps::{
-    Advisory, Condition, Source, Version, affecting, condition_of, fixed_versions,
+    Advisory, Condition, FRESH_DAYS, Source, Version, affecting, condition_of, fixed_versions,
 };
 use flaskseal_project::semantic::{Fact, FactKind};
 use flaskseal_project::{Context, Package, Project, Reach, Upgrade};
 
-use super::applicable::{at, declares_packages, display, listed_in};
+use super::applicable::{UPDATE, at, declares_packages, display, listed_in, unreadable};
 use super::{CLEAN, FRESH};
 use crate::Rule;
 
@@ -30,11 +30,6 @@ static META: RuleMeta = RuleMeta {
 };
 
 pub(crate) struct VulnerableDependency;
-
-/// Data older than this says little about today (catalogue, C6.3).
-const FRESH_DAYS: i64 = 14;
-/// The remedy where the data is old or covers little.
-const UPDATE: &str = "run `flaskseal db update`, or `flaskseal db import FILE`";
 
 impl Rule for VulnerableDependency {
     fn meta(&self) -> &'static RuleMeta {
@@ -69,16 +64,17 @@ impl Rule for VulnerableDependency {
                 uncovered.push(&package.name);
             }
             checked += 1;
-            match project.advisories.lookup(&package.name) {
-                Ok(advisories) => {
-                    let upgrade = package.upgrade(&advisories);
+            let known = project.advisories.lookup(&package.name);
+            match known.and_then(|known| Ok((known, project.advisories.yanked(&package.name)?))) {
+                Ok((advisories, yanked)) => {
+                    let upgrade = package.upgrade(&advisories, &yanked);
                     let affecting = affecting(advisories, version);
                     if !affecting.is_empty() {
                         out.fail(finding(project, package, version, &affecting, upgrade.as_ref()));
                     }
                 }
                 Err(error) => {
-                    out.gap(CLEAN, Gap::new(format!("the advisory database {error}"), UPDATE));
+                    out.gap(CLEAN, unreadable(&error));
                     return;
                 }
             }

@@ -7,7 +7,7 @@ use flaskseal_project::Project;
 use flaskseal_project::deps::Kind;
 
 use super::CLEAN;
-use super::applicable::{at, display};
+use super::applicable::{at, display, unreadable};
 use crate::Rule;
 
 static META: RuleMeta = RuleMeta {
@@ -34,7 +34,10 @@ impl Rule for MaliciousPackage {
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
         for package in project.packages.audited() {
-            let Ok(advisories) = project.advisories.lookup(&package.name) else { return };
+            let advisories = match project.advisories.lookup(&package.name) {
+                Ok(advisories) => advisories,
+                Err(error) => return out.gap(CLEAN, unreadable(&error)),
+            };
             let malicious = advisories.iter().find(|advisory| {
                 advisory.kind == Kind::Malicious
                     && package.version.as_ref().is_none_or(|version| advisory.affects(version))

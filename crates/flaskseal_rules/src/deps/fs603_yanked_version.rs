@@ -7,7 +7,7 @@ use flaskseal_project::Project;
 use flaskseal_project::deps::SECURITY;
 
 use super::UPKEEP;
-use super::applicable::{at, display};
+use super::applicable::{at, display, unreadable};
 use crate::Rule;
 
 static META: RuleMeta = RuleMeta {
@@ -35,7 +35,10 @@ impl Rule for YankedVersion {
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
         for package in project.packages.in_production() {
             let Some(version) = &package.version else { continue };
-            let Ok(yanked) = project.advisories.yanked(&package.name) else { return };
+            let yanked = match project.advisories.yanked(&package.name) {
+                Ok(yanked) => yanked,
+                Err(error) => return out.gap(UPKEEP, unreadable(&error)),
+            };
             let Some(record) = yanked.iter().find(|record| record.affects(version)) else { continue };
             let bears_on_security = record.word.as_deref() == Some(SECURITY);
             let severity = if bears_on_security { Severity::Medium } else { META.severity };

@@ -1,6 +1,6 @@
 //! FS606: the lock and the manifest that it is for, or two locks of one folder, contradict each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flaskseal_core::{
     Assessment, Confidence, Evidence, FileId, Finding, Fix, FixAvailability, Gap, Layer, RuleId, RuleMeta,
@@ -60,16 +60,24 @@ impl Rule for LockDrift {
             };
             let versions = versions_of(lock);
             for manifest in beside().filter(|manifest| !manifest.is_requirements()) {
+                let is_conda = lock.lock.tool == LockTool::Conda;
+                // Conda's packages have names of their own.
+                if is_conda != (manifest.manifest.kind == ManifestKind::Conda) {
+                    continue;
+                }
                 if !compare(project, manifest, &versions, lock.file, out) {
                     age(project, manifest, lock, out);
                 }
             }
             // A requirements file that a resolver wrote is another lock of the same packages.
-            for exported in beside().filter(|manifest| manifest.manifest.resolved) {
+            let exported = beside().filter(|manifest| manifest.manifest.resolved);
+            for exported in exported.filter(|_| lock.lock.tool != LockTool::Conda) {
                 disagree(project, &pins_of(exported), &versions, out);
             }
             let others = project.packages.locks.iter().filter(|other| {
                 other.file > lock.file
+                    && other.lock.tool != LockTool::Conda
+                    && lock.lock.tool != LockTool::Conda
                     && other.audience == Audience::Production
                     && project.tree.file(other.file).folder() == folder
             });
@@ -93,6 +101,9 @@ impl Rule for LockDrift {
     }
 }
 
+/// Pairs of manifests that are compared.
+const MAX_PAIRS: usize = 10_000;
+
 /// Manifests that are used together and that no set of versions satisfies: of one folder, where one is what the project
 /// declares, and of requirements files that include each other.
 fn contradictions(project: &Project<'_>, out: &mut Assessment) {
@@ -103,29 +114,48 @@ fn contradictions(project: &Project<'_>, out: &mut Assessment) {
         .iter()
         .filter(|manifest| manifest.audience == Audience::Production && !is_compiled(project, manifest))
         .collect();
-    for (index, first) in production.iter().enumerate() {
-        for second in production.iter().skip(index + 1) {
-            let are_lists = first.is_requirements() && second.is_requirements();
-            for (list, declared) in [(first, second), (second, first)] {
-                let are_together = if are_lists {
-                    list.included(project.tree).any(|(file, _)| file == declared.file)
-                } else {
-                    !declared.is_requirements() && folder_of(list) == folder_of(declared)
-                };
-                if are_together {
-                    contradict(project, list, declared, out);
-                    break;
+    let pairs = production
+        .iter()
+        .enumerate()
+        .flat_map(|(index, first)| production.iter().skip(index + 1).map(move |second| (*first, *second)));
+    for (first, second) in pairs.take(MAX_PAIRS) {
+        let includes = |list: &ManifestFile, file| list.included(project.tree).any(|(one, _)| one == file);
+        // What is found stands in the list that includes the other, in a requirements file rather than in what the
+        // project declares, and else in the first file.
+        let (list, declared) = match (first.is_requirements(), second.is_requirements()) {
+            (true, true) if includes(second, first.file) => (second, first),
+            (true, true) if includes(first, second.file) => (first, second),
+            (true, true) => {
+                let are_included =
+                    |third: &&ManifestFile| includes(third, first.file) && includes(third, second.file);
+                if !production.iter().any(are_included) {
+                    continue;
                 }
+                (first, second)
             }
-        }
+            (_, is_list) => {
+                let is_conda = |one: &ManifestFile| one.manifest.kind == ManifestKind::Conda;
+                // Conda's packages have names of their own.
+                if folder_of(first) != folder_of(second) || is_conda(first) != is_conda(second) {
+                    continue;
+                }
+                if is_list { (second, first) } else { (first, second) }
+            }
+        };
+        contradict(project, list, declared, out);
     }
 }
 
 fn contradict(project: &Project<'_>, list: &ManifestFile, other: &ManifestFile, out: &mut Assessment) {
-    let counts = |one: &&Requirement| one.group == Group::Main && one.marker.is_none() && one.url.is_none();
+    let counts = |one: &&Requirement| {
+        one.group == Group::Main && one.marker.is_none() && one.url.is_none() && !one.chosen
+    };
+    let mut by_name: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
+    for requirement in list.manifest.requirements.iter().filter(counts) {
+        by_name.entry(&requirement.name).or_default().push(requirement);
+    }
     for declared in other.manifest.requirements.iter().filter(counts) {
-        let same = list.manifest.requirements.iter().filter(counts).filter(|one| one.name == declared.name);
-        for requirement in same {
+        for requirement in by_name.get(declared.name.as_str()).into_iter().flatten() {
             let path = &project.tree.file(other.file).path;
             let name = &declared.name;
             let message = match requirement.pinned() {
@@ -142,6 +172,8 @@ fn contradict(project: &Project<'_>, list: &ManifestFile, other: &ManifestFile, 
             let place = at(Span { file: list.file, range: requirement.range }, "declared here");
             let trail = at(Span { file: other.file, range: declared.range }, "declared otherwise here");
             out.fail(finding(place, message).with_trail([trail]));
+            by_name.remove(declared.name.as_str());
+            break;
         }
     }
 }
@@ -224,22 +256,28 @@ fn compare(
     if locked.is_empty() {
         return false;
     }
-    let mut any = false;
-    for requirement in &manifest.manifest.requirements {
+    let by_name = by_name(locked);
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    let is_conda = manifest.manifest.kind == ManifestKind::Conda;
+    for requirement in manifest.manifest.requirements.iter().filter(|one| !one.chosen) {
         let holds =
             requirement.marker.as_ref().map_or(Some(true), |marker| marker.holds(&project.packages.target));
         if requirement.group != Group::Main || requirement.url.is_some() || holds != Some(true) {
             continue;
         }
-        let same: Vec<_> = locked.iter().filter(|(name, ..)| *name == requirement.name).collect();
-        let span = Span { file: manifest.file, range: requirement.range };
-        if same.is_empty() {
-            let message = format!("`{}` is declared and not in `{lock_path}`", requirement.name);
-            out.fail(finding(at(span, "declared here"), message));
-            any = true;
+        if told.contains(requirement.name.as_str()) {
             continue;
         }
-        let known: Vec<_> = same.iter().filter_map(|(_, version, span)| Some(((*version)?, *span))).collect();
+        let span = Span { file: manifest.file, range: requirement.range };
+        let Some(same) = by_name.get(requirement.name.as_str()) else {
+            if !is_conda {
+                let message = format!("`{}` is declared and not in `{lock_path}`", requirement.name);
+                out.fail(finding(at(span, "declared here"), message));
+                told.insert(&requirement.name);
+            }
+            continue;
+        };
+        let known: Vec<_> = same.iter().filter_map(|(version, span)| Some(((*version)?, *span))).collect();
         let admits = |version: &Version| admits(&requirement.specifiers, version);
         if let Some((version, place)) = known.first()
             && !known.iter().any(|(version, _)| admits(version))
@@ -250,33 +288,40 @@ fn compare(
             );
             let finding = finding(at(span, "declared here"), message);
             out.fail(finding.with_trail([at(*place, "locked here")]));
-            any = true;
+            told.insert(&requirement.name);
         }
     }
-    any
+    !told.is_empty()
+}
+
+/// What is locked, by name.
+fn by_name<'v>(versions: &Versions<'v>) -> BTreeMap<&'v str, Vec<(Option<&'v Version>, Span)>> {
+    let mut found: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (name, version, span) in versions {
+        found.entry(name).or_default().push((*version, *span));
+    }
+    found
 }
 
 /// What two lock files of one folder fix at different versions.
 fn disagree(project: &Project<'_>, here: &Versions<'_>, there: &Versions<'_>, out: &mut Assessment) {
-    let mut told: BTreeSet<&str> = BTreeSet::new();
-    for (name, pin, span) in here {
-        let Some(pin) = pin else { continue };
-        let of_name = |all: &Versions<'_>| -> Vec<(Version, Span)> {
-            let same = all.iter().filter(|(known, ..)| known == name);
-            same.filter_map(|(_, version, span)| Some(((*version)?.clone(), *span))).collect()
+    let there = by_name(there);
+    for (name, here) in by_name(here) {
+        let Some(there) = there.get(name) else { continue };
+        let known: BTreeSet<&Version> = there.iter().filter_map(|(version, _)| *version).collect();
+        let first = |all: &[(Option<&Version>, Span)]| {
+            all.iter().find_map(|(version, span)| Some(((*version)?.clone(), *span)))
         };
-        let known = of_name(there);
-        let Some((version, place)) = known.first() else { continue };
+        let (Some((pin, span)), Some((version, place))) = (first(&here), first(there)) else { continue };
         // A package can stand in a lock once for each platform.
-        let agree = of_name(here).iter().any(|(one, _)| known.iter().any(|(other, _)| one == other));
-        if agree || !told.insert(name) {
+        if here.iter().any(|(version, _)| version.is_some_and(|version| known.contains(version))) {
             continue;
         }
         let message = format!(
             "two lock files disagree on `{name}`: {pin} here, {version} in `{}`",
             project.tree.file(place.file).path
         );
-        out.fail(finding(at(*span, "locked here"), message).with_trail([at(*place, "and otherwise here")]));
+        out.fail(finding(at(span, "locked here"), message).with_trail([at(place, "and otherwise here")]));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The database file, changed anywhere and sealed again: it opens or not, and look-ups answer or not.
 #![no_main]
 
+use std::io::Cursor;
 use std::sync::LazyLock;
 
 use flaskseal_deps::{Advisory, Provenance, Store, core_advisories, encode_store};
@@ -35,7 +36,7 @@ libfuzzer_sys::fuzz_target!(|changes: &[u8]| {
 });
 
 fn look(bytes: Vec<u8>) {
-    let Ok(store) = Store::open(bytes) else { return };
+    let Ok(store) = Store::open(Cursor::new(bytes)) else { return };
     for name in ["", "flask", "jinja2", "werkzeug", "zzz"] {
         let _ = store.lookup(name);
     }

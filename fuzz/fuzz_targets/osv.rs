@@ -1,6 +1,8 @@
 //! OSV documents: what they say of versions near those that they name, and the way into the database and back.
 #![no_main]
 
+use std::io::Cursor;
+
 use flaskseal_deps::{
     Event, Provenance, Store, affecting, encode_store, fixed_versions, read_documents, read_osv,
     smallest_upgrade,
@@ -26,7 +28,7 @@ libfuzzer_sys::fuzz_target!(|text: &[u8]| {
         }
     }
     if let Some(bytes) = encode_store(&Provenance::default(), &document.advisories) {
-        let store = Store::open(bytes).expect("what is written can be opened");
+        let store = Store::open(Cursor::new(bytes)).expect("what is written can be opened");
         for (package, advisory) in &document.advisories {
             let found = store.lookup(package).expect("what is written can be read");
             assert!(found.iter().any(|one| one.id == advisory.id), "{package}");

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use flaskseal_core::Date;
 use flaskseal_project::deps::{Dump, FRESH_DAYS, Store, encode_store, read_documents, read_zip};
 use flaskseal_system::{
-    InputError, create_folder, files_of, is_file, is_folder, read_bytes, remove_file, variable,
+    InputError, create_folder, files_of, is_file, is_folder, open_file, read_bytes, remove_file, variable,
     write_atomically,
 };
 
@@ -18,8 +18,7 @@ use crate::progress::Progress;
 /// The dump that the OSV project publishes for PyPI (google.github.io/osv.dev/data).
 const DUMP: &str = "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip";
 
-/// Databases, dumps and single documents larger than this are no such thing, in mebibytes.
-const MAX_DATABASE: u64 = 1024;
+/// Dumps and single documents larger than this are no such thing, in mebibytes.
 const MAX_DUMP: u64 = 1024;
 const MAX_DOCUMENT: u64 = 16;
 
@@ -54,12 +53,13 @@ pub(crate) fn open(named: Option<&Path>) -> anyhow::Result<(Option<Arc<Store>>, 
 }
 
 fn read(path: &Path) -> anyhow::Result<Store> {
-    let bytes = read_bytes(path, MAX_DATABASE)?;
-    Store::open(bytes).with_context(|| format!("{} cannot be used", path.display())).map_err(|error| {
-        // "PATH is damaged" says more than "PATH cannot be used: is damaged".
-        let cause = error.root_cause().to_string();
-        anyhow::anyhow!("the advisory database {} {cause}", path.display())
-    })
+    Store::open(open_file(path)?).with_context(|| format!("{} cannot be used", path.display())).map_err(
+        |error| {
+            // "PATH is damaged" says more than "PATH cannot be used: is damaged".
+            let cause = error.root_cause().to_string();
+            anyhow::anyhow!("the advisory database {} {cause}", path.display())
+        },
+    )
 }
 
 /// `db status`, for people.

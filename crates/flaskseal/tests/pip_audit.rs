@@ -75,7 +75,7 @@ fn compare(documents: &Path, folder: &Path, step: usize) -> Seen {
     let db = folder.join("advisories.db");
     let imported = flaskseal(&["db", "import", documents.to_str().unwrap()], &db);
     assert!(imported.contains("advisories on"), "{imported}");
-    let store = Store::open(std::fs::read(&db).unwrap()).unwrap();
+    let store = Store::open(std::fs::File::open(&db).unwrap()).unwrap();
     let service = Service::start(documents);
     let mut seen = Seen::default();
     let mut wrong = String::new();

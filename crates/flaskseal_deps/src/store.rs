@@ -1,5 +1,5 @@
-//! The local database: one file, an index by package name and a block of records for each package. Opening it checks
-//! the index and parses nothing else; a look-up decodes one block.
+//! The local database: one file, an index by package name and a block of records for each package. Opening it reads and
+//! checks the index and nothing else; a look-up reads and decodes one block.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -14,6 +14,8 @@
 //! to a new name and then renamed, so readers see the old file or the new one.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,8 @@ pub struct Provenance {
 /// Why a file is no database of ours.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StoreError {
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
     #[error("is not an advisory database")]
     Foreign,
     #[error("has version {0} of the format, and this flaskseal reads version 1")]
@@ -62,15 +66,37 @@ pub enum StoreError {
     Damaged,
 }
 
-/// Advisories by package: the core table, or a database file in memory.
-#[derive(Clone)]
+impl From<io::Error> for StoreError {
+    /// What ends before its lengths say so is damaged.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::UnexpectedEof => Self::Damaged,
+            _ => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
+/// Where a database is read from, piece by piece: an open file, or bytes in memory.
+trait Source: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Source for T {}
+
+/// Advisories by package: the core table, or an open database.
 pub struct Store {
     provenance: Provenance,
-    /// Empty for the core table.
-    bytes: Vec<u8>,
-    count: usize,
-    names: usize,
-    blocks: usize,
+    /// `None` for the core table.
+    database: Option<Database>,
+}
+
+/// An open database: its index in memory, and the way to its blocks.
+struct Database {
+    /// Entries by name, `ENTRY` bytes each.
+    index: Vec<u8>,
+    names: Vec<u8>,
+    source: Mutex<Box<dyn Source>>,
+    /// Where the blocks begin, and where the file ends.
+    blocks: u64,
+    end: u64,
 }
 
 impl std::fmt::Debug for Store {
@@ -82,33 +108,36 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// The table that is compiled in.
     pub fn core() -> Self {
-        Self { provenance: core_table::provenance(), bytes: Vec::new(), count: 0, names: 0, blocks: 0 }
+        Self { provenance: core_table::provenance(), database: None }
     }
 
-    /// Opens the bytes of a database file.
-    pub fn open(bytes: Vec<u8>) -> Result<Self, StoreError> {
-        if bytes.get(..7) != Some(MAGIC.as_slice()) {
-            return Err(StoreError::Foreign);
+    /// Opens a database: a file, or a cursor over bytes.
+    pub fn open(mut source: impl Read + Seek + Send + 'static) -> Result<Self, StoreError> {
+        let end = source.seek(SeekFrom::End(0))?;
+        let mut magic = Vec::new();
+        source.rewind()?;
+        source.by_ref().take(MAGIC.len() as u64 + 1).read_to_end(&mut magic)?;
+        match magic.strip_prefix(MAGIC) {
+            Some([FORMAT]) => {}
+            Some([version]) => return Err(StoreError::Version(*version)),
+            Some(_) => return Err(StoreError::Damaged),
+            None => return Err(StoreError::Foreign),
         }
-        match bytes.get(7) {
-            Some(&FORMAT) => {}
-            Some(&version) => return Err(StoreError::Version(version)),
-            None => return Err(StoreError::Damaged),
-        }
-        let number = |at| number(&bytes, at).ok_or(StoreError::Damaged);
-        let (provenance_length, names_length, count, sum) =
-            (number(8)?, number(12)?, number(16)?, number(20)?);
-        let index = HEADER.checked_add(provenance_length).ok_or(StoreError::Damaged)?;
-        let names =
-            count.checked_mul(ENTRY).and_then(|size| index.checked_add(size)).ok_or(StoreError::Damaged)?;
-        let blocks = names.checked_add(names_length).ok_or(StoreError::Damaged)?;
-        let head = bytes.get(HEADER..blocks).ok_or(StoreError::Damaged)?;
-        if crc32fast::hash(head) as usize != sum {
+        let header = piece(&mut source, 0, HEADER, end)?;
+        let number = |at| number(&header, at).ok_or(StoreError::Damaged);
+        let (provenance, names, count, sum) = (number(8)?, number(12)?, number(16)?, number(20)?);
+        let index = count.checked_mul(ENTRY).ok_or(StoreError::Damaged)?;
+        let length = provenance.checked_add(index).and_then(|length| length.checked_add(names));
+        let mut head = piece(&mut source, HEADER as u64, length.ok_or(StoreError::Damaged)?, end)?;
+        if crc32fast::hash(&head) as usize != sum {
             return Err(StoreError::Damaged);
         }
-        let provenance = bytes.get(HEADER..index).ok_or(StoreError::Damaged)?;
-        let provenance = serde_json::from_slice(provenance).map_err(|_| StoreError::Damaged)?;
-        Ok(Self { provenance, bytes, count, names, blocks })
+        let blocks = (HEADER + head.len()) as u64;
+        let mut index = head.split_off(provenance);
+        let names = index.split_off(index.len() - names);
+        let provenance = serde_json::from_slice(&head).map_err(|_| StoreError::Damaged)?;
+        let database = Database { index, names, source: Mutex::new(Box::new(source)), blocks, end };
+        Ok(Self { provenance, database: Some(database) })
     }
 
     pub fn provenance(&self) -> &Provenance {
@@ -117,7 +146,7 @@ impl Store {
 
     /// It is the table that is compiled in, which covers some packages only.
     pub fn is_core(&self) -> bool {
-        self.bytes.is_empty()
+        self.database.is_none()
     }
 
     /// Whether no advisory on this package means that none is known.
@@ -127,10 +156,25 @@ impl Store {
 
     /// Every advisory on a package, by its normalised name.
     pub fn lookup(&self, package: &str) -> Result<Vec<Advisory>, StoreError> {
-        if self.is_core() {
-            return Ok(core_advisories(package));
+        match &self.database {
+            None => Ok(core_advisories(package)),
+            Some(database) => database.lookup(package),
         }
-        let (mut low, mut high) = (0, self.count);
+    }
+
+    /// The releases of a package that were taken back, by the database and by the table that is compiled in: OSV's
+    /// dumps do not know.
+    pub fn yanked(&self, package: &str) -> Result<Vec<Advisory>, StoreError> {
+        let mut known = self.lookup(package)?;
+        known.retain(|record| record.kind == Kind::Yanked);
+        known.extend(core_yanked(package));
+        Ok(known)
+    }
+}
+
+impl Database {
+    fn lookup(&self, package: &str) -> Result<Vec<Advisory>, StoreError> {
+        let (mut low, mut high) = (0, self.index.len() / ENTRY);
         while low < high {
             let middle = usize::midpoint(low, high);
             match self.name(middle)?.cmp(package.as_bytes()) {
@@ -142,34 +186,43 @@ impl Store {
         Ok(Vec::new())
     }
 
-    /// The releases of a package that were taken back, by the database and by the table that is compiled in: OSV's
-    /// dumps do not know.
-    pub fn yanked(&self, package: &str) -> Result<Vec<Advisory>, StoreError> {
-        let mut known = self.lookup(package)?;
-        known.retain(|record| record.kind == Kind::Yanked);
-        known.extend(core_yanked(package));
-        Ok(known)
-    }
-
     fn entry(&self, index: usize, field: usize) -> Result<usize, StoreError> {
-        let start = self.names - self.count * ENTRY;
-        number(&self.bytes, start + index * ENTRY + field * 4).ok_or(StoreError::Damaged)
+        number(&self.index, index * ENTRY + field * 4).ok_or(StoreError::Damaged)
     }
 
     fn name(&self, index: usize) -> Result<&[u8], StoreError> {
-        let start = self.names + self.entry(index, 0)?;
-        self.bytes.get(start..start + self.entry(index, 1)?).ok_or(StoreError::Damaged)
+        let start = self.entry(index, 0)?;
+        self.names.get(start..start + self.entry(index, 1)?).ok_or(StoreError::Damaged)
     }
 
     fn block(&self, index: usize) -> Result<Vec<Advisory>, StoreError> {
-        let start = self.blocks + self.entry(index, 2)?;
-        let block = self.bytes.get(start..start + self.entry(index, 3)?).ok_or(StoreError::Damaged)?;
-        if crc32fast::hash(block) as usize != self.entry(index, 4)? {
+        let (offset, length) = (self.entry(index, 2)?, self.entry(index, 3)?);
+        let block = {
+            let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+            piece(&mut *source, self.blocks + offset as u64, length, self.end)?
+        };
+        if crc32fast::hash(&block) as usize != self.entry(index, 4)? {
             return Err(StoreError::Damaged);
         }
-        let records: Vec<Record> = serde_json::from_slice(block).map_err(|_| StoreError::Damaged)?;
+        let records: Vec<Record> = serde_json::from_slice(&block).map_err(|_| StoreError::Damaged)?;
         Ok(records.into_iter().map(Advisory::from).collect())
     }
+}
+
+/// So many bytes from there on. Lengths are those that a file claims: nothing is allocated beyond its end.
+fn piece(
+    source: &mut (impl Read + Seek + ?Sized),
+    at: u64,
+    length: usize,
+    end: u64,
+) -> Result<Vec<u8>, StoreError> {
+    if at.checked_add(length as u64).is_none_or(|last| last > end) {
+        return Err(StoreError::Damaged);
+    }
+    source.seek(SeekFrom::Start(at))?;
+    let mut bytes = vec![0; length];
+    source.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
@@ -210,7 +263,13 @@ pub fn encode_store(provenance: &Provenance, advisories: &[(String, Advisory)]) 
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+
+    fn open(bytes: &[u8]) -> Result<Store, StoreError> {
+        Store::open(Cursor::new(bytes.to_vec()))
+    }
 
     fn bytes() -> Vec<u8> {
         let advisories: Vec<(String, Advisory)> = ["flask", "werkzeug", "jinja2"]
@@ -223,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_found() {
-        let store = Store::open(bytes()).unwrap();
+        let store = open(&bytes()).unwrap();
         assert_eq!(store.provenance().source, "test");
         for name in ["flask", "jinja2", "werkzeug"] {
             assert_eq!(store.lookup(name).unwrap(), core_advisories(name), "{name}");
@@ -236,9 +295,9 @@ mod tests {
     #[test]
     fn a_file_cut_or_changed_anywhere_is_refused_and_never_misread() {
         let whole = bytes();
-        let original = Store::open(whole.clone()).unwrap().lookup("flask").unwrap();
+        let original = open(&whole).unwrap().lookup("flask").unwrap();
         for length in 0..whole.len() {
-            if let Ok(store) = Store::open(whole[..length].to_vec())
+            if let Ok(store) = open(&whole[..length])
                 && let Ok(found) = store.lookup("flask")
             {
                 assert_eq!(found, original, "cut at {length}");
@@ -248,14 +307,14 @@ mod tests {
             let mut changed = whole.clone();
             changed[at] ^= 0x55;
             // The reserved word and other packages' blocks may change unnoticed; an answer is still a true one.
-            if let Ok(store) = Store::open(changed)
+            if let Ok(store) = open(&changed)
                 && let Ok(found) = store.lookup("flask")
             {
                 assert_eq!(found, original, "changed at {at}");
             }
         }
-        assert_eq!(Store::open(Vec::new()).err(), Some(StoreError::Foreign));
-        assert_eq!(Store::open(b"FSADVDB\x02".to_vec()).err(), Some(StoreError::Version(2)));
-        assert_eq!(Store::open(b"FSADVDB\x01".to_vec()).err(), Some(StoreError::Damaged));
+        assert_eq!(open(b"").err(), Some(StoreError::Foreign));
+        assert_eq!(open(b"FSADVDB\x02").err(), Some(StoreError::Version(2)));
+        assert_eq!(open(b"FSADVDB\x01").err(), Some(StoreError::Damaged));
     }
 }

@@ -35,6 +35,19 @@ pub fn read_to_string(path: &Path) -> Result<String, InputError> {
 
 /// Reads a regular file that the user named, as it is: of at most `limit` mebibytes.
 pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
+    let size = size_of(path)?;
+    let bytes = read_bounded(path, size, limit << 20).map_err(|source| InputError::reading(path, source))?;
+    bytes.ok_or_else(|| InputError::TooLarge { path: path.to_path_buf(), limit })
+}
+
+/// Opens a regular file that the user named, to be read piece by piece.
+pub fn open_file(path: &Path) -> Result<File, InputError> {
+    size_of(path)?;
+    File::open(path).map_err(|source| InputError::reading(path, source))
+}
+
+/// The size of a regular file; anything else is an error.
+fn size_of(path: &Path) -> Result<u64, InputError> {
     let metadata = fs::metadata(path).map_err(|source| InputError::reading(path, source))?;
     if metadata.is_dir() {
         return Err(InputError::NotAFile(path.to_path_buf()));
@@ -42,9 +55,7 @@ pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
     if !metadata.is_file() {
         return Err(InputError::Special(path.to_path_buf()));
     }
-    let bytes = read_bounded(path, metadata.len(), limit << 20)
-        .map_err(|source| InputError::reading(path, source))?;
-    bytes.ok_or_else(|| InputError::TooLarge { path: path.to_path_buf(), limit })
+    Ok(metadata.len())
 }
 
 /// The regular files of a folder whose names end in `ending`, in order; those of folders below it are not listed.

@@ -16,8 +16,8 @@ mod decode;
 
 mod file;
 pub use file::{
-    canonical, create_folder, files_of, is_file, is_folder, read_bytes, read_to_string, remove_file,
-    write_atomically,
+    canonical, create_folder, files_of, is_file, is_folder, open_file, read_bytes, read_to_string,
+    remove_file, write_atomically,
 };
 
 mod host;

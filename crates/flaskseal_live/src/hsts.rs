@@ -4,7 +4,7 @@
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Policy {
     /// Seconds.
-    pub max_age: Option<u64>,
+    pub max_age: u64,
     pub include_subdomains: bool,
     pub preload: bool,
 }
@@ -22,37 +22,47 @@ pub const SIX_MONTHS: u64 = 15_768_000;
 const YEAR: u64 = 31_536_000;
 
 impl Policy {
-    /// By RFC 6797, section 6.1; `None` for what no browser accepts.
+    /// By RFC 6797, section 6.1, and as Chromium reads it (`tests/chromium/hsts.rs`): what it does not know may be
+    /// repeated. `None` for what browsers do not accept.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut policy = Self::default();
-        let mut seen: Vec<String> = Vec::new();
-        for part in text.split(';') {
-            let (name, value) =
-                part.split_once('=').map_or((part, None), |(name, value)| (name, Some(value)));
-            let name = name.trim().to_ascii_lowercase();
-            // All directives must appear only once.
-            if !name.is_empty() && seen.contains(&name) {
-                return None;
-            }
-            match (name.as_str(), value) {
-                ("max-age", Some(value)) => {
-                    let value = value.trim();
-                    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-                    let digits = quoted.unwrap_or(value);
-                    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                        return None;
-                    }
-                    policy.max_age = Some(digits.parse().unwrap_or(u64::MAX));
-                }
-                ("max-age", None) => return None,
-                ("includesubdomains", _) => policy.include_subdomains = true,
-                ("preload", _) => policy.preload = true,
+        let (mut max_age, mut include_subdomains, mut preload) = (None, false, false);
+        for directive in directives(text) {
+            let (name, value) = match directive.split_once('=') {
+                Some((name, value)) => (name.trim(), Some(value.trim())),
+                None => (directive.trim(), None),
+            };
+            match (name.to_ascii_lowercase().as_str(), value) {
+                ("max-age", Some(value)) if max_age.is_none() => max_age = Some(seconds(value)?),
+                ("includesubdomains", None) if !include_subdomains => include_subdomains = true,
+                ("max-age" | "includesubdomains", _) | ("", Some(_)) => return None,
+                ("preload", None) => preload = true,
                 _ => {}
             }
-            seen.push(name);
         }
-        policy.max_age.is_some().then_some(policy)
+        Some(Self { max_age: max_age?, include_subdomains, preload })
     }
+}
+
+/// Pieces between semicolons, but for those between quotation marks.
+fn directives(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    let mut is_escaped = false;
+    text.split(move |character| {
+        let is_end = character == ';' && !is_quoted;
+        if character == '"' && !is_escaped {
+            is_quoted = !is_quoted;
+        }
+        is_escaped = is_quoted && character == '\\' && !is_escaped;
+        is_end
+    })
+}
+
+/// Digits, with quotation marks or without; however many, they are an age.
+fn seconds(value: &str) -> Option<u64> {
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let digits = quoted.unwrap_or(value);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 /// The worst that is wrong with a header.
@@ -62,7 +72,7 @@ pub fn defect(text: &str) -> Option<Defect> {
     let Some(policy) = Policy::parse(text) else {
         return serious(format!("browsers do not accept the HSTS header `{text}`"));
     };
-    let age = policy.max_age?;
+    let age = policy.max_age;
     match age {
         0 => serious("`max-age=0` switches HSTS off".to_owned()),
         _ if age < SIX_MONTHS => serious(format!("HSTS ends after {} days", age / 86_400)),
@@ -82,10 +92,7 @@ mod tests {
     #[test]
     fn a_policy_needs_an_age() {
         let policy = Policy::parse("max-age=\"63072000\"; IncludeSubDomains; preload").expect("it is one");
-        assert_eq!(
-            (policy.max_age, policy.include_subdomains, policy.preload),
-            (Some(63_072_000), true, true)
-        );
+        assert_eq!((policy.max_age, policy.include_subdomains, policy.preload), (63_072_000, true, true));
         for wrong in [
             "",
             "includeSubDomains",
@@ -95,6 +102,8 @@ mod tests {
             "max-age=1 year",
             "max-age=31536000, includeSubDomains",
             "max-age=31536000; max-age=0",
+            "max-age=31536000; includeSubDomains=true",
+            "max-age=31536000; =",
         ] {
             assert_eq!(Policy::parse(wrong), None, "{wrong}");
         }
@@ -102,6 +111,6 @@ mod tests {
 
     #[test]
     fn any_number_of_digits_is_an_age() {
-        assert_eq!(Policy::parse(&format!("max-age={}", "9".repeat(40))).unwrap().max_age, Some(u64::MAX));
+        assert_eq!(Policy::parse(&format!("max-age={}", "9".repeat(40))).unwrap().max_age, u64::MAX);
     }
 }

@@ -14,7 +14,8 @@ pub mod hsts;
 pub mod meta;
 
 mod cookie;
-pub use cookie::{Cookie, SameSite};
+mod cookie_date;
+pub use cookie::{Cookie, Refusal, SameSite, is_public_suffix};
 
 mod session;
 pub use session::SignedSession;

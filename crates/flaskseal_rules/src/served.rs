@@ -2,7 +2,7 @@
 
 use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, RuleMeta};
 use flaskseal_live::listed::{LISTED, Listed, of_path};
-use flaskseal_live::{Cookie, Exchange, Header, Live, Purpose, SignedSession, page};
+use flaskseal_live::{Cookie, Exchange, Header, Live, Purpose, Refusal, SignedSession, page};
 use flaskseal_project::Context;
 
 /// Further answers that a finding names.
@@ -41,6 +41,8 @@ pub(crate) struct SeenCookie<'s> {
     pub(crate) answer: &'s Exchange,
     pub(crate) header: &'s Header,
     pub(crate) cookie: Cookie,
+    /// Why browsers do not keep it.
+    pub(crate) refusal: Option<Refusal>,
 }
 
 impl SeenCookie<'_> {
@@ -69,8 +71,10 @@ pub(crate) fn cookies<'s>(live: &Live<'s>) -> Vec<SeenCookie<'s>> {
     let is_https = live.site.url.scheme() == "https";
     for answer in live.site.exchanges.iter().filter(|answer| answer.is_https() == is_https) {
         for (cookie, header) in answer.cookies() {
-            if !cookie.is_removal() && !seen.iter().any(|known| known.cookie.name == cookie.name) {
-                seen.push(SeenCookie { answer, header, cookie });
+            let is_gone = cookie.value.is_empty() || cookie.is_over(answer.value("date"));
+            if !is_gone && !seen.iter().any(|known| known.cookie.name == cookie.name) {
+                let refusal = cookie.refusal(&answer.url);
+                seen.push(SeenCookie { answer, header, cookie, refusal });
             }
         }
     }

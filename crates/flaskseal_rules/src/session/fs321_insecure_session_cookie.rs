@@ -79,7 +79,7 @@ impl Rule for InsecureSessionCookie {
             let serves_http =
                 live.of(Purpose::Plain).any(|answer| answer.status < 400 && !answer.is_redirect());
             let severity = match hsts {
-                Some(policy) if policy.include_subdomains => Severity::Low,
+                Some(policy) if policy.max_age > 0 && policy.include_subdomains => Severity::Low,
                 None if serves_http => Severity::High,
                 _ => META.severity,
             };

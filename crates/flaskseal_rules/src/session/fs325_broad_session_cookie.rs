@@ -3,7 +3,7 @@
 use flaskseal_core::{
     Assessment, Confidence, Evidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
 };
-use flaskseal_live::Live;
+use flaskseal_live::{Live, Refusal, is_public_suffix};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::FactKind;
 
@@ -25,41 +25,6 @@ static META: RuleMeta = RuleMeta {
     fix: FixAvailability::None,
     page: include_str!("fs325_broad_session_cookie.md"),
 };
-
-/// Domains under which strangers have names of their own; browsers refuse cookies for them. The ones that Flask
-/// applications are found under, from the Public Suffix List.
-static PUBLIC_SUFFIXES: &[&str] = &[
-    "ac.uk",
-    "app",
-    "appspot.com",
-    "azurewebsites.net",
-    "co.jp",
-    "co.kr",
-    "co.uk",
-    "com",
-    "com.au",
-    "com.br",
-    "de",
-    "dev",
-    "fly.dev",
-    "fr",
-    "github.io",
-    "herokuapp.com",
-    "io",
-    "kr",
-    "net",
-    "netlify.app",
-    "onrender.com",
-    "or.kr",
-    "org",
-    "pages.dev",
-    "pythonanywhere.com",
-    "railway.app",
-    "run.app",
-    "up.railway.app",
-    "vercel.app",
-    "workers.dev",
-];
 
 pub(crate) struct BroadSessionCookie;
 
@@ -93,7 +58,7 @@ impl Rule for BroadSessionCookie {
             }
             (FactKind::Str(_), Some(text)) => {
                 let domain = text.trim_start_matches('.').split(':').next().unwrap_or_default();
-                if PUBLIC_SUFFIXES.contains(&domain.to_ascii_lowercase().as_str()) {
+                if is_public_suffix(&domain.to_ascii_lowercase()) {
                     let message = format!("browsers refuse a session cookie for `{domain}`, a public suffix");
                     (Severity::Medium, Confidence::Firm, message)
                 } else {
@@ -121,21 +86,36 @@ impl Rule for BroadSessionCookie {
 
     fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
         for seen in served::cookies(live).iter().filter(|seen| seen.is_session(starts)) {
-            let Some(domain) = &seen.cookie.domain else {
-                let claim = format!("`{}` is for this host alone", seen.cookie.name);
-                out.support(BOUNDED_SESSION, live.at(seen.answer, seen.header, claim));
-                continue;
+            let name = &seen.cookie.name;
+            let (severity, message, advice) = match (seen.refusal, &seen.cookie.domain) {
+                // Other rules say that it is sent over plain HTTP, or that it is not Secure.
+                (
+                    Some(Refusal::InsecureOrigin | Refusal::InsecureCrossSite | Refusal::InsecurePartition),
+                    _,
+                ) => continue,
+                (Some(refusal), _) => {
+                    let message = format!("browsers refuse `{name}`: {refusal}");
+                    (
+                        Severity::Medium,
+                        message,
+                        "leave `SESSION_COOKIE_DOMAIN` out, and keep what the name promises",
+                    )
+                }
+                (None, Some(domain))
+                    if seen.answer.url.host_str() != Some(domain) || !is_public_suffix(domain) =>
+                {
+                    let message = format!("every host below `{domain}` gets `{name}`");
+                    (META.severity, message, "leave `SESSION_COOKIE_DOMAIN` out")
+                }
+                (None, _) => {
+                    let claim = format!("`{name}` is for this host alone");
+                    out.support(BOUNDED_SESSION, live.at(seen.answer, seen.header, claim));
+                    continue;
+                }
             };
-            let severity =
-                if PUBLIC_SUFFIXES.contains(&domain.as_str()) { Severity::Medium } else { META.severity };
-            let place = live.at(seen.answer, seen.header, "names a domain");
-            let message = format!("every host below `{domain}` gets `{}`", seen.cookie.name);
+            let place = live.at(seen.answer, seen.header, "set so by the running site");
             let finding = Finding::new(META.id, severity, Confidence::Certain, place, message);
-            out.fail(
-                finding
-                    .with_scope(&*seen.cookie.name)
-                    .with_fix(Fix::advice("leave `SESSION_COOKIE_DOMAIN` out")),
-            );
+            out.fail(finding.with_scope(&**name).with_fix(Fix::advice(advice)));
         }
     }
 }

@@ -1,15 +1,12 @@
-//! What a content security policy stops, asked of Chromium: scripts are injected into pages for real, and the judgement
-//! of the policy has to agree with whether they ran.
-//!
-//! `cargo xtask test` installs the browser.
+//! What a content security policy stops: scripts are injected into pages for real, and the judgement of the policy has
+//! to agree with whether they ran.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
 use flaskseal_live::csp::{Injection, policies, runs};
-
-mod chromium;
+use flaskseal_servers::browse;
 
 /// Headers; where there are two, the page has both.
 const POLICIES: &[&[&str]] = &[
@@ -87,7 +84,7 @@ fn what_a_policy_is_said_to_stop_is_what_chromium_stops() {
             std::thread::spawn(move || answer(stream));
         }
     });
-    let page = chromium::browse(&format!("http://{address}/"));
+    let page = browse(&format!("http://{address}/"));
     let ran: BTreeMap<String, bool> = page
         .split("<li>")
         .skip(1)

@@ -169,7 +169,7 @@ fn probe(
     policy.fail_on = arguments.gate.fail_on.unwrap_or(policy.fail_on);
     let today = check::day(arguments.run.now)?;
     let progress = Progress::start(!arguments.run.no_progress);
-    let options = site::options(&arguments.url, &arguments.site, today)?;
+    let options = site::options(&arguments.url, &arguments.site, today, None)?;
     let site = site::look(&options, &|text| progress.say(text))?;
     progress.phase("judging");
     let watch = |tried, of| progress.keys(tried, of);
@@ -235,7 +235,9 @@ fn judge(
     site: Option<(&Url, &SiteArguments)>,
 ) -> anyhow::Result<Outcome> {
     let request = Request::new(configuration, arguments, baseline)?;
-    let options = site.map(|(url, arguments)| site::options(url, arguments, request.today)).transpose()?;
+    let hours = request.build.session_lifetime_hours;
+    let options =
+        site.map(|(url, arguments)| site::options(url, arguments, request.today, hours)).transpose()?;
     let pool = workers(arguments)?;
     let progress = Progress::start(!arguments.run.no_progress);
     let look = options.map(|options| {

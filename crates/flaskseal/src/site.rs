@@ -19,7 +19,13 @@ const TOTAL: Duration = Duration::from_mins(3);
 /// Mebibytes of a file of keys.
 const MAX_KEYS: u64 = 1 << 10;
 
-pub(crate) fn options(url: &Url, arguments: &SiteArguments, today: Date) -> anyhow::Result<Options> {
+/// `hours` is the longest session lifetime that the policy allows, where there is one.
+pub(crate) fn options(
+    url: &Url,
+    arguments: &SiteArguments,
+    today: Date,
+    hours: Option<u32>,
+) -> anyhow::Result<Options> {
     let own = arguments.ca_file.as_deref().map(flaskseal_system::read_to_string).transpose()?;
     let roots = flaskseal_probe::roots(own.as_deref().map(str::as_bytes));
     let roots = roots.with_context(|| {
@@ -45,7 +51,12 @@ pub(crate) fn options(url: &Url, arguments: &SiteArguments, today: Date) -> anyh
         roots: Arc::new(roots),
         own_roots: own.as_deref().map(flaskseal_tls::roots_from_pem).unwrap_or_default(),
         today,
-        terms: Terms { profile: arguments.tls_profile, cookies, keys: keys.into() },
+        terms: Terms {
+            profile: arguments.tls_profile,
+            cookies,
+            session_lifetime_hours: hours,
+            keys: keys.into(),
+        },
         trust_anybody: arguments.insecure_ca,
         timeout: Duration::from_secs(arguments.timeout.into()),
         total: TOTAL,

@@ -11,6 +11,8 @@ pub struct Terms {
     pub profile: Profile,
     /// The cookies that the user gave: name and value. Keys are tried on them, too.
     pub cookies: Vec<(String, String)>,
+    /// The longest session lifetime that the policy allows, in hours; none where nobody says.
+    pub session_lifetime_hours: Option<u32>,
     /// Keys to try besides those that everybody knows: a line each.
     pub keys: Arc<[u8]>,
 }

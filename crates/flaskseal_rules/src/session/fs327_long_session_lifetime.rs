@@ -43,28 +43,29 @@ impl Rule for LongSessionLifetime {
     }
 
     fn check_live(&self, live: &Live<'_>, starts: &[Context<'_>], out: &mut Assessment) {
-        let hours = starts.first().map_or(DEFAULT_HOURS, |cx| cx.project.session_lifetime_hours);
+        let hours = live.site.terms.session_lifetime_hours.unwrap_or(DEFAULT_HOURS);
+        let policy = f64::from(hours) * HOUR;
         for seen in served::cookies(live) {
             let Some(seconds) = seen.cookie.lifetime(seen.answer.value("date")) else { continue };
             #[expect(clippy::cast_precision_loss, reason = "days are shown")]
             let lifetime = seconds as f64;
-            let (policy, severity) = if seen.is_session(starts) {
+            let (allowed, severity) = if seen.is_session(starts) {
                 let severity = if lifetime > FLASK_DEFAULT { Severity::Medium } else { Severity::Low };
-                (f64::from(hours) * HOUR, severity)
+                (policy, severity)
             } else if seen.bare_name() == "remember_token" {
-                (FLASK_DEFAULT, Severity::Low)
+                (policy.max(FLASK_DEFAULT), Severity::Low)
             } else {
                 continue;
             };
             // Seconds pass between the cookie and the header.
-            if lifetime <= policy + 60.0 {
+            if lifetime <= allowed + 60.0 {
                 continue;
             }
             let message = format!(
                 "browsers keep `{}` for {}, and the policy allows {}",
                 seen.cookie.name,
                 shown(lifetime),
-                shown(policy)
+                shown(allowed)
             );
             let place = live.at(seen.answer, seen.header, "set so by the running site");
             out.fail(

@@ -2,7 +2,7 @@
 
 use flaskseal_core::{FileId, Tree};
 
-use super::{BuiltImage, Leak, Said, WholeContext};
+use super::{BuiltImage, Copied, Leak, Said, WholeContext};
 use crate::files;
 use crate::image::{Built, ContextCopy, Ignore, below, segment_matches};
 
@@ -48,6 +48,12 @@ pub(crate) fn image(
         leaks: Vec::new(),
         whole_context: Vec::new(),
         owned_code: Vec::new(),
+        copies: built
+            .copies
+            .iter()
+            .filter(|copy| copy.glob.is_none())
+            .map(|copy| Copied { from: copy.from.clone(), to: copy.to.clone(), span: copy.span })
+            .collect(),
     };
     for copy in &built.copies {
         if copy.folder && copy.from == context && copy.glob.as_deref().is_none_or(|glob| glob == "*") {

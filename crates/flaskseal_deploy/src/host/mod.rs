@@ -219,6 +219,18 @@ pub struct BuiltImage {
     pub whole_context: Vec<WholeContext>,
     /// Instructions that give the application's code to the user it runs as.
     pub owned_code: Vec<Said<String>>,
+    /// What comes from the tree, file by file or folder by folder.
+    pub copies: Vec<Copied>,
+}
+
+/// A file or a folder of the tree that an instruction copies into the image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Copied {
+    /// In the tree; empty for its root.
+    pub from: String,
+    /// In the image.
+    pub to: String,
+    pub span: Span,
 }
 
 /// A file of the tree that ends up in the image.

@@ -6,6 +6,7 @@
 mod client;
 mod configuration;
 mod pattern;
+mod redirect;
 mod request;
 mod site;
 mod snippet;

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use flaskseal_core::{Span, Tree};
 
-use super::client::{Part, Test, parts};
+use super::client::{Part, parts};
 use super::configuration::{Configuration, LevelId, LevelKind};
+use super::redirect;
 use super::syntax::Directive;
 use crate::files;
 use crate::web::{self, Program};
 use crate::web::{
     AddedHeader, Answer, Forwarded, ForwardedHeader, Listener, MAX_HEADERS, MAX_ROUTES, Path, Protocol,
-    Redirect, Route, Site, Tls, Upstream,
+    Route, Site, Tls, Upstream,
 };
 
 /// The servers of a configuration, in order.
@@ -41,17 +42,6 @@ fn site(tree: &Tree, configuration: &Configuration, id: LevelId, instance: usize
         .own(id, "server_name")
         .flat_map(|names| names.arguments.iter().map(|name| (name.text.clone(), name.span)))
         .collect();
-    let mut redirects = Vec::new();
-    if let Some(redirect) = redirect_of(configuration, id) {
-        redirects.push(redirect);
-    }
-    for block in configuration.blocks(id, LevelKind::If) {
-        let is_plain =
-            configuration.level(block).head.as_ref().and_then(Test::of).is_some_and(|test| is_plain(&test));
-        if is_plain && let Some(redirect) = redirect_of(configuration, block) {
-            redirects.push(Redirect { only_plain: true, ..redirect });
-        }
-    }
     let mut routes = Vec::new();
     let mut has_all = false;
     locations(configuration, id, &mut routes, &mut has_all);
@@ -59,16 +49,17 @@ fn site(tree: &Tree, configuration: &Configuration, id: LevelId, instance: usize
         routes.push(route(configuration, id, Path::All, span));
     }
     let open = configuration.unresolved(id).map(|include| include.span).next();
+    let listeners = listeners(configuration, id);
     let dev = files::is_dev(&tree.file(span.file).path);
     Some(Site {
         program: Program::Nginx,
         instance,
         span,
         dev,
-        listeners: listeners(configuration, id),
         names,
         tls: tls(configuration, id),
-        redirects,
+        redirects: redirect::of_server(configuration, id, &listeners),
+        listeners,
         routes,
         open,
     })
@@ -152,78 +143,6 @@ fn tls(configuration: &Configuration, id: LevelId) -> Tls {
     }
 }
 
-/// A test that holds for requests over plain HTTP, here or at a proxy in front.
-fn is_plain(test: &Test) -> bool {
-    let value = test.value.trim_matches(['^', '$']);
-    match (test.variable.as_str(), test.operator.as_str()) {
-        ("scheme" | "http_x_forwarded_proto" | "http_x_forwarded_scheme", "=" | "~" | "~*") => {
-            value == "http"
-        }
-        ("scheme" | "http_x_forwarded_proto" | "http_x_forwarded_scheme", "!=" | "!~" | "!~*") => {
-            value == "https"
-        }
-        ("https", "=") => value.is_empty(),
-        ("https", "!=") => value == "on",
-        ("server_port", "=") => value == "80",
-        ("server_port", "!=") => value == "443",
-        _ => false,
-    }
-}
-
-/// The redirect that a level makes whatever the request: `return 301 ...`, or a `rewrite` of everything.
-fn redirect_of(configuration: &Configuration, id: LevelId) -> Option<Redirect> {
-    for directive in configuration.level(id).directives() {
-        match directive.name.text.as_str() {
-            "return" => {
-                let (status, target) = returned(directive);
-                let is_redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
-                return target.filter(|_| is_redirect).map(|target| Redirect {
-                    status,
-                    target,
-                    span: directive.span,
-                    only_plain: false,
-                });
-            }
-            "rewrite" => {
-                if let Some(redirect) = rewritten(directive) {
-                    return Some(redirect);
-                }
-            }
-            "break" => return None,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The status and the text or address of a `return`.
-pub(super) fn returned(directive: &Directive) -> (u16, Option<String>) {
-    let first = directive.argument(0).unwrap_or("");
-    match first.parse() {
-        Ok(status) => (status, directive.argument(1).map(str::to_owned)),
-        Err(_) => (302, Some(first.to_owned())),
-    }
-}
-
-/// A `rewrite` that sends every request somewhere else.
-fn rewritten(directive: &Directive) -> Option<Redirect> {
-    let pattern = directive.argument(0)?;
-    let target = directive.argument(1)?;
-    let flag = directive.argument(2);
-    let absolute = ["http://", "https://", "$scheme"].iter().any(|scheme| target.starts_with(scheme));
-    let status = match flag {
-        Some("permanent") => 301,
-        Some("redirect") => 302,
-        _ if absolute => 302,
-        _ => return None,
-    };
-    let is_all = matches!(
-        pattern,
-        "^" | "^/" | ".*" | "^.*" | "^.*$" | "(.*)" | "^(.*)" | "^(.*)$" | "^/(.*)$" | "^/(.*)"
-    );
-    is_all.then(|| Redirect { status, target: target.to_owned(), span: directive.span, only_plain: false })
-}
-
 fn locations(configuration: &Configuration, id: LevelId, routes: &mut Vec<Route>, has_all: &mut bool) {
     // In the order of the file, from the outside in, without recursion.
     let mut waiting: Vec<LevelId> = configuration.blocks(id, LevelKind::Location).collect();
@@ -302,8 +221,8 @@ fn route(configuration: &Configuration, id: LevelId, path: Path, span: Span) -> 
         .take(MAX_HEADERS)
         .collect();
     Route {
+        answer: answer(configuration, id, &path),
         path,
-        answer: answer(configuration, id),
         span,
         conditional: false,
         internal: configuration.own(id, "internal").next().is_some(),
@@ -316,12 +235,12 @@ fn route(configuration: &Configuration, id: LevelId, path: Path, span: Span) -> 
     }
 }
 
-fn answer(configuration: &Configuration, id: LevelId) -> Answer {
-    if let Some(redirect) = redirect_of(configuration, id) {
-        return Answer::Redirect(redirect);
+fn answer(configuration: &Configuration, id: LevelId, path: &Path) -> Answer {
+    if let Some(redirect) = redirect::of_level(configuration, id) {
+        return Answer::Redirect(redirect::resolved(configuration, id, path, redirect));
     }
     if let Some(directive) = configuration.own(id, "return").next() {
-        return Answer::Status(returned(directive).0, directive.span);
+        return Answer::Status(redirect::returned(directive).0, directive.span);
     }
     // Handlers are not inherited, except by the blocks of one location.
     let own = std::iter::successors(Some(id), |id| {

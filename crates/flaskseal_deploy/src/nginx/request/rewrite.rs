@@ -3,7 +3,7 @@
 use super::{Run, Step, Unknown, matches};
 use crate::nginx::client::Test;
 use crate::nginx::configuration::{Item, LevelId, LevelKind};
-use crate::nginx::site::returned;
+use crate::nginx::redirect::returned;
 use crate::nginx::syntax::Directive;
 
 impl Run<'_> {

@@ -21,8 +21,21 @@ pub fn role_of(path: &str) -> Role {
         || name.ends_with("_tests.py")
         || matches!(name, "conftest.py" | "noxfile.py" | "tests.py" | "toxfile.py");
     let mut parts = folders.split('/');
-    if is_test_file || parts.clone().any(|part| matches!(part, "tests" | "test" | "testing" | "e2e" | "spec"))
-    {
+    let is_for_tests = |part: &str| {
+        matches!(
+            part,
+            "tests"
+                | "test"
+                | "testing"
+                | "e2e"
+                | "spec"
+                | "testdata"
+                | "test_data"
+                | "test-data"
+                | "__fixtures__"
+        )
+    };
+    if is_test_file || parts.clone().any(is_for_tests) {
         return Role::Test;
     }
     let is_aside = parts.any(|part| {

@@ -8,6 +8,7 @@ use flaskseal_project::deploy::nginx::{Configuration, LevelId, LevelKind, PASSES
 use flaskseal_project::deploy::web::{Listener, Path};
 
 use super::PROXY_HYGIENE;
+use super::placed::{self, Placed};
 use crate::{Rule, nginx};
 
 static META: RuleMeta = RuleMeta {
@@ -34,9 +35,10 @@ impl Rule for AppInNginxRoot {
 
     fn check_deployment(&self, project: &Project<'_>, out: &mut Assessment) {
         for configuration in nginx::configurations(project) {
+            let placed = placed::beside(project, configuration);
             for id in configuration.all(LevelKind::Location).chain(configuration.all(LevelKind::Server)) {
                 if configuration.is_web(id) {
-                    files(project, configuration, id, out);
+                    files(project, configuration, &placed, id, out);
                 }
             }
             for (id, directive) in nginx::directives(configuration) {
@@ -51,9 +53,16 @@ impl Rule for AppInNginxRoot {
 }
 
 /// Folders of the machine that no site wants to show.
-const SYSTEM: [&str; 8] = ["/", "/etc", "/root", "/home", "/var", "/proc", "/sys", "/usr"];
+const SYSTEM: [&str; 10] =
+    ["/", "/etc", "/etc/nginx", "/root", "/home", "/var", "/var/log", "/proc", "/sys", "/usr"];
 
-fn files(project: &Project<'_>, configuration: &Configuration, id: LevelId, out: &mut Assessment) {
+fn files(
+    project: &Project<'_>,
+    configuration: &Configuration,
+    placed: &[Placed],
+    id: LevelId,
+    out: &mut Assessment,
+) {
     let level = configuration.level(id);
     let has = |name: &str| configuration.own(id, name).next().is_some();
     if has("return")
@@ -87,21 +96,38 @@ fn files(project: &Project<'_>, configuration: &Configuration, id: LevelId, out:
         None => return,
     };
     let Some(folder) = clean(&folder) else { return };
-    let (severity, message, trail) = if SYSTEM.contains(&folder.as_str()) {
+    let (severity, message, trail) = if SYSTEM.contains(&folder.as_str()) || is_home(&folder) {
         (META.severity, format!("`{folder}` of the machine can be read from outside"), None)
     } else if let Some((code, span, has_secrets)) = code_below(project, &folder) {
-        let severity = if has_secrets { Severity::Critical } else { META.severity };
-        let what = if has_secrets { "the application and its `.env` file" } else { "the application" };
-        (severity, format!("{what} in `{code}` can be read from outside"), span)
+        let (severity, what) = of_code(has_secrets);
+        let trail = span.map(|at| nginx::evidence(at, "the application runs here"));
+        (severity, format!("{what} in `{code}` can be read from outside"), trail)
+    } else if let Some((code, span, has_secrets)) = placed::code_below(project, placed, &folder) {
+        let (severity, what) = of_code(has_secrets);
+        let trail = nginx::evidence(span, "puts it there");
+        (severity, format!("{what} can be read from outside, such as `{code}`"), Some(trail))
     } else {
         return;
     };
     let primary = nginx::evidence(directive.span, "files are sent from here");
     let finding = Finding::new(META.id, severity, META.confidence, primary, message)
-        .with_trail(trail.map(|at| nginx::evidence(at, "the application runs here")))
+        .with_trail(trail)
         .with_scope(nginx::scope(configuration, id))
         .with_fix(Fix::advice("send files from a folder that holds nothing else: `root /srv/shop/static`"));
     out.fail(finding);
+}
+
+fn of_code(has_secrets: bool) -> (Severity, &'static str) {
+    if has_secrets {
+        (Severity::Critical, "the application and its `.env` file")
+    } else {
+        (META.severity, "the application")
+    }
+}
+
+/// `/home/shop`, with what a user keeps there: keys, histories.
+fn is_home(folder: &str) -> bool {
+    folder.strip_prefix("/home/").is_some_and(|user| !user.contains('/'))
 }
 
 /// An absolute path without doubled slashes; None where a variable decides.

@@ -218,15 +218,26 @@ impl<'c> Here<'c> {
             "http_referer" => Header::Referer,
             _ => return,
         };
-        let refuses =
-            self.own("return").any(|answer| answer.argument(0).is_some_and(|status| status.starts_with('4')));
-        // A list of those who are sent away names what it likes.
-        if refuses != test.negated {
+        // A list of those who are sent away, or who are protected, names what it likes.
+        if test.negated != self.is_for_strangers(header) {
             return;
         }
         if let Some(why) = foreign(&pattern, header) {
             report_origin(self.configuration, self.id, head.span, &test.variable, why, out);
         }
+    }
+
+    /// Whether the block refuses requests, or protects pages from sites: who is let in gets neither.
+    fn is_for_strangers(&self, header: Header) -> bool {
+        let first = |name| self.own(name).filter_map(|directive| directive.argument(0));
+        first("return").any(|status| status.starts_with('4'))
+            || first("add_header").any(|name| {
+                name.eq_ignore_ascii_case("X-Frame-Options")
+                    || name.eq_ignore_ascii_case("Content-Security-Policy")
+            })
+            // `set $allowed 0`
+            || header == Header::Origin
+                && self.own("set").any(|set| matches!(set.argument(1), Some("" | "0" | "no" | "off" | "false")))
     }
 
     /// "If is evil": what is no `return`, `rewrite` or `set` makes a location of its own out of the block.

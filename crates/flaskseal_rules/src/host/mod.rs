@@ -40,6 +40,7 @@ mod fs784_check_then_use_race;
 mod listening;
 mod modes;
 mod origin;
+mod placed;
 mod platform;
 mod services;
 

@@ -38,6 +38,20 @@ pub struct Service {
     pub node: Option<Arc<Node>>,
 }
 
+impl Service {
+    /// The service without what another that is laid over it resets or replaces (`!reset`, `!override`). None: all of
+    /// it. `text` is that of its file.
+    pub(crate) fn under(&self, upper: &Self, text: &str) -> Option<Self> {
+        let left = Arc::new(self.node.as_ref()?.under(upper.node.as_ref()?)?);
+        Some(Self { name: self.name.clone(), name_range: self.name_range, ..service(&left, text) })
+    }
+
+    /// The file takes the service of other files away: `web: !reset null`.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.node.as_ref().is_some_and(|node| node.tag == Some(yaml::Tag::Reset))
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Build {
     pub context: Option<Spanned<String>>,
@@ -220,7 +234,8 @@ fn ports(node: &Arc<Node>) -> Vec<Spanned<String>> {
                 Some(target) => {
                     let host = part("host_ip").map(|host| format!("{host}:")).unwrap_or_default();
                     let published = part("published").map(|port| format!("{port}:")).unwrap_or_default();
-                    Some(Spanned::new(format!("{host}{published}{target}"), item.range))
+                    let protocol = part("protocol").map(|name| format!("/{name}")).unwrap_or_default();
+                    Some(Spanned::new(format!("{host}{published}{target}{protocol}"), item.range))
                 }
                 None => spanned(item),
             }

@@ -3,7 +3,7 @@
 use flaskseal_core::TextRange;
 
 use crate::syntax::Spanned;
-use crate::yaml::Node;
+use crate::yaml::{Node, Tag};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Variable {
@@ -25,7 +25,8 @@ impl Variable {
 
     /// The entries of a mapping, or the `NAME=value` items of a list.
     pub(crate) fn list(node: &Node) -> Vec<Self> {
-        let entries = node.entries().iter().map(|entry| {
+        let kept = node.entries().iter().filter(|entry| entry.value.tag != Some(Tag::Reset));
+        let entries = kept.map(|entry| {
             let end = entry.value.range.end.max(entry.key_range.end);
             Self {
                 name: Spanned::new(entry.key.clone(), entry.key_range),

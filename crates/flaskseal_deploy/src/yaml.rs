@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flaskseal_core::TextRange;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks, Tag as Written};
 
 use crate::syntax::{Mapped, Parsed, Problem};
 
@@ -16,6 +16,27 @@ pub type Documents = Vec<Arc<Node>>;
 pub struct Node {
     pub kind: Kind,
     pub range: TextRange,
+    pub tag: Option<Tag>,
+}
+
+/// The tags that mean something in a format that is read here: how Compose lays files over each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tag {
+    /// Nothing is left of what other files say; the value itself is not looked at, and is null in the tree.
+    Reset,
+    /// The value alone counts.
+    Override,
+}
+
+impl Tag {
+    fn of(written: Option<&Written>) -> Option<Self> {
+        let written = written.filter(|tag| tag.handle == "!")?;
+        match written.suffix.as_str() {
+            "reset" => Some(Self::Reset),
+            "override" => Some(Self::Override),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +59,35 @@ pub struct Entry {
 }
 
 impl Node {
+    fn new(kind: Kind, range: TextRange, tag: Option<Tag>) -> Self {
+        let null = Self::null(range);
+        if tag == Some(Tag::Reset) { Self { tag, ..null } } else { Self { kind, tag, ..null } }
+    }
+
+    fn null(range: TextRange) -> Self {
+        Self { kind: Kind::Scalar { text: String::new(), plain: true }, range, tag: None }
+    }
+
+    /// What is left of this tree under another that is laid over it: keys that the other resets or replaces are gone.
+    /// None: all of it.
+    pub fn under(&self, upper: &Self) -> Option<Self> {
+        let mut entries = self.entries().to_vec();
+        let mut is_changed = false;
+        for over in upper.entries() {
+            let Some(at) = entries.iter().rposition(|entry| entry.key == over.key) else { continue };
+            if over.value.tag.is_some() {
+                entries.retain(|entry| entry.key != over.key);
+                is_changed = true;
+            } else if let Some(entry) = entries.get_mut(at)
+                && let Some(left) = entry.value.under(&over.value)
+            {
+                entry.value = Arc::new(left);
+                is_changed = true;
+            }
+        }
+        is_changed.then_some(Self { kind: Kind::Mapping(entries), range: self.range, tag: self.tag })
+    }
+
     /// The text of a scalar that is not null.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
@@ -143,6 +193,7 @@ struct Builder<'a> {
 /// A collection that has not ended.
 struct Open {
     anchor: usize,
+    tag: Option<Tag>,
     start: u32,
     end: u32,
     items: Items,
@@ -156,25 +207,22 @@ enum Items {
 impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, range: TextRange) {
         match event {
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 let range = self.without_trailing(range);
                 let kind = Kind::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
-                self.add(Arc::new(Node { kind, range }), anchor);
+                self.add(Arc::new(Node::new(kind, range, Tag::of(tag.as_deref()))), anchor);
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
-                let node = node.unwrap_or_else(|| {
-                    Arc::new(Node { kind: Kind::Scalar { text: String::new(), plain: true }, range })
-                });
+                let node = node.unwrap_or_else(|| Arc::new(Node::null(range)));
                 self.add(node, 0);
             }
-            Event::SequenceStart(anchor, _) => self.open(anchor, range, Items::Sequence(Vec::new())),
-            Event::MappingStart(anchor, _) => {
-                self.open(
-                    anchor,
-                    range,
-                    Items::Mapping { entries: Vec::new(), key: None, merges: Vec::new() },
-                );
+            Event::SequenceStart(anchor, tag) => {
+                self.open(anchor, Tag::of(tag.as_deref()), range, Items::Sequence(Vec::new()));
+            }
+            Event::MappingStart(anchor, tag) => {
+                let items = Items::Mapping { entries: Vec::new(), key: None, merges: Vec::new() };
+                self.open(anchor, Tag::of(tag.as_deref()), range, items);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::DocumentStart(_)
@@ -195,8 +243,8 @@ impl Builder<'_> {
         TextRange::new(range.start, range.start + length as u32)
     }
 
-    fn open(&mut self, anchor: usize, range: TextRange, items: Items) {
-        self.open.push(Open { anchor, start: range.start, end: range.end, items });
+    fn open(&mut self, anchor: usize, tag: Option<Tag>, range: TextRange, items: Items) {
+        self.open.push(Open { anchor, tag, start: range.start, end: range.end, items });
     }
 
     fn close(&mut self) {
@@ -208,10 +256,8 @@ impl Builder<'_> {
                 Kind::Mapping(entries)
             }
         };
-        self.add(
-            Arc::new(Node { kind, range: TextRange::new(open.start, open.end.max(open.start)) }),
-            open.anchor,
-        );
+        let range = TextRange::new(open.start, open.end.max(open.start));
+        self.add(Arc::new(Node::new(kind, range, open.tag)), open.anchor);
     }
 
     /// YAML 1.1 merge keys: what the mapping itself says wins, then the earlier of the merged mappings.
@@ -272,7 +318,7 @@ impl Builder<'_> {
                 && let Kind::Scalar { text, .. } = &name.kind
             {
                 let range = TextRange::new(name.range.end, name.range.end);
-                let value = Arc::new(Node { kind: Kind::Scalar { text: String::new(), plain: true }, range });
+                let value = Arc::new(Node::null(range));
                 entries.push(Entry { key: text.clone(), key_range: name.range, value });
             }
             self.close();
@@ -370,6 +416,19 @@ mod tests {
         assert_eq!(parse(&text).tree[0].entries().len(), 60);
         assert_eq!(parse(&"[".repeat(100_000)).problems.len(), 1);
         assert_eq!(parse(&"- ".repeat(10_000)).problems.len(), 1);
+    }
+
+    #[test]
+    fn tags_of_compose_take_away_what_lies_below() {
+        let lower = parse("a: [1]\nb: {c: 1, d: 2}\ne: 3\n").tree.remove(0);
+        let upper = parse("a: !override [2]\nb: {c: !reset null}\ne: !Ref x\nf: !reset 1\n").tree.remove(0);
+        let left = lower.under(&upper).unwrap();
+        assert!(left.get("a").is_none());
+        assert_eq!(left.get("b").unwrap().entries().len(), 1);
+        assert_eq!(left.get("e").and_then(|node| node.text()), Some("3"));
+        assert!(upper.get("f").unwrap().is_null());
+        assert_eq!(upper.get("a").unwrap().items().len(), 1);
+        assert_eq!(lower.under(&lower), None);
     }
 
     #[test]

@@ -406,6 +406,51 @@ fn the_last_word_of_a_firewall_script_counts() {
 }
 
 #[test]
+fn compose_files_are_laid_over_each_other() {
+    let base = "services:\n  web:\n    build: ./app\n    privileged: true\n    ports: ['8000:8000', '9000:9000']\n    volumes: ['.:/srv', './data:/data']\n    environment: {A: base, B: base, C: base}\n    healthcheck: {test: [NONE]}\n  db:\n    image: postgres\n    ports: ['5432:5432']\n  tool:\n    image: adminer\n    ports: ['8080:8080']\n";
+    let over = "services:\n  web:\n    privileged: !reset null\n    ports: !override ['127.0.0.1:8000:8000']\n    volumes: ['./live:/srv:ro']\n    environment: {B: prod, C: !reset null}\n  db:\n    ports: ['5432:5432', {target: 5432, published: 5433, host_ip: 127.0.0.1, protocol: udp}]\n  tool: !reset null\n";
+    let (tree, deployment) = deployed(&[
+        ("docker-compose.yml", base),
+        ("docker-compose.prod.yml", over),
+        ("app/Dockerfile", "FROM python\nCMD gunicorn app:app\n"),
+    ]);
+    let [web, db] = deployment.host.containers.as_slice() else {
+        panic!("{:#?}", deployment.host.containers)
+    };
+    assert!(web.privileged.is_none() && !web.healthcheck.as_ref().unwrap().value);
+    assert_eq!(web.dockerfile, tree.find("app/Dockerfile"));
+    assert_eq!(web.ports.len(), 1);
+    assert_eq!(web.ports[0].address.as_deref(), Some("127.0.0.1"));
+    let mounts: Vec<_> =
+        web.mounts.iter().map(|mount| (mount.source.as_str(), mount.target.as_str())).collect();
+    assert_eq!(mounts, [("./data", "/data"), ("./live", "/srv")]);
+    let variables: Vec<_> =
+        web.variables.iter().map(|said| (said.value.0.as_str(), said.value.1.text())).collect();
+    assert_eq!(variables, [("A", "base"), ("B", "prod")]);
+    assert_eq!(
+        db.ports.iter().map(|port| (port.host, port.is_udp)).collect::<Vec<_>>(),
+        [(Some((5432, 5432)), false), (Some((5433, 5433)), true)]
+    );
+}
+
+#[test]
+fn an_extended_service_keeps_the_paths_of_its_file() {
+    let (tree, deployment) = deployed(&[
+        (
+            "compose.yml",
+            "services:\n  web:\n    extends: {file: shared/base.compose.yml, service: app}\n    ports: ['80:80']\n",
+        ),
+        ("shared/base.compose.yml", "services:\n  app:\n    build: ./image\n    env_file: app.env\n"),
+        ("shared/app.env", "SECRET_KEY=x\n"),
+        ("shared/image/Dockerfile", "FROM python\nCMD gunicorn app:app\n"),
+    ]);
+    let web = deployment.host.containers.iter().find(|container| container.name == "web").unwrap();
+    assert_eq!(web.dockerfile, tree.find("shared/image/Dockerfile"));
+    let process = deployment.processes.iter().find(|process| process.name == "web").unwrap();
+    assert!(process.env.get("SECRET_KEY").is_some());
+}
+
+#[test]
 fn compose_files_are_known_by_their_content() {
     let kinds = |text: &str| deployed(&[("stack.yml", text)]).1.host.containers.len();
     assert_eq!(kinds("version: '3'\nservices:\n  web:\n    image: x\n"), 1);

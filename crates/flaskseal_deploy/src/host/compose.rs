@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flaskseal_core::{FileId, Span};
 
-use super::{Container, HostMount, Namespace, Platform, Said, port};
+use super::{Container, HostMount, Namespace, Platform, Published, Said, port};
 use crate::compose::Layers;
 use crate::dockerfile::CommandForm;
 use crate::value::Value;
@@ -92,12 +92,13 @@ pub(crate) fn container(
     let shares_network = container.shares(Namespace::Network).is_some();
     // With the network of the host, published ports mean nothing.
     let ports = layers.all(|service| service.ports.as_slice()).filter(|_| !shares_network);
-    container.ports = ports
-        .take(MAX_ITEMS)
-        .filter_map(|(file, text)| {
-            port::published(filled(&text.value).text(), Span { file, range: text.range })
-        })
-        .collect();
+    for (file, text) in ports.take(MAX_ITEMS) {
+        let span = Span { file, range: text.range };
+        let Some(port) = port::published(filled(&text.value).text(), span) else { continue };
+        // The same port in two layers is one.
+        container.ports.retain(|known| Published { span, ..known.clone() } != port);
+        container.ports.push(port);
+    }
     let networks = layers.nodes("networks").last();
     let names: Vec<String> = networks.map(|(_, node)| names(node)).unwrap_or_default();
     let is_internal = |name: &String| surroundings.internal_networks.contains(name);
@@ -112,7 +113,11 @@ pub(crate) fn container(
     container.has_memory_limit = layers.node("mem_limit").is_some() || limit("memory");
     container.has_process_limit = layers.node("pids_limit").is_some() || limit("pids");
     container.healthcheck = layers.node("healthcheck").map(|(file, node)| {
-        let disabled = node.get("disable").and_then(|node| node.text()).is_some_and(is_true);
+        let is_none = |node: &Node| node.text() == Some("NONE");
+        let test = node.get("test");
+        let disabled = node.get("disable").and_then(|node| node.text()).is_some_and(is_true)
+            || test
+                .is_some_and(|test| is_none(test) || test.items().first().is_some_and(|word| is_none(word)));
         Said::new(!disabled, span(file, node))
     });
     for (file, variable) in layers.all(|service| service.environment.as_slice()).take(MAX_ITEMS) {
@@ -121,6 +126,7 @@ pub(crate) fn container(
             Some(text) => filled(&text.value),
             None => Value::external(name.clone()),
         };
+        container.variables.retain(|known| known.value.0 != name);
         container.variables.push(Said::new((name, value), Span { file, range: variable.range }));
     }
     container.is_init = prepares(layers.pick(|service| service.command.as_ref()).map(|(_, form)| form));

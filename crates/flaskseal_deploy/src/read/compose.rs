@@ -1,5 +1,6 @@
 //! Services of Compose files, laid over each other, followed to their processes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -47,8 +48,10 @@ impl Reader<'_> {
             composes.iter().map(|(id, compose)| (*id, Surroundings::read(&compose.documents))).collect();
         for (id, service, layers) in started {
             if !replaced.contains(&(id, service.name.clone()))
+                && !service.is_reset()
                 && let Some(surroundings) = surroundings.get(&id)
             {
+                let layers = layers.iter().map(|(file, layer)| (*file, &**layer)).collect();
                 self.compose_service(id, &service.name, &Layers(layers), surroundings);
             }
         }
@@ -61,7 +64,7 @@ impl Reader<'_> {
         id: FileId,
         service: &'s Service,
         composes: &'s BTreeMap<FileId, Compose>,
-        layers: &mut Vec<(FileId, &'s Service)>,
+        layers: &mut Vec<(FileId, Cow<'s, Service>)>,
         depth: usize,
     ) {
         if let Some(extends) = service.extends.as_ref().filter(|_| depth < 8) {
@@ -77,7 +80,12 @@ impl Reader<'_> {
                 self.extended(*other, below, composes, layers, depth + 1);
             }
         }
-        layers.push((id, service));
+        for (file, below) in layers.iter_mut() {
+            if let Some(left) = below.under(service, &self.tree.file(*file).text) {
+                *below = Cow::Owned(left);
+            }
+        }
+        layers.push((id, Cow::Borrowed(service)));
     }
 
     fn compose_service(&mut self, id: FileId, name: &str, layers: &Layers<'_>, surroundings: &Surroundings) {
@@ -96,11 +104,14 @@ impl Reader<'_> {
             let part = |part: fn(&compose::Build) -> Option<&Spanned<String>>| {
                 layers
                     .pick(|service| service.build.as_ref().and_then(part))
-                    .map(|(_, text)| filled(&text.value).text().to_owned())
+                    .map(|(file, text)| (file, filled(&text.value).text().to_owned()))
             };
-            let context = part(|build| build.context.as_ref()).unwrap_or_else(|| ".".to_owned());
-            let context = join(&folder, &context);
-            let path = part(|build| build.dockerfile.as_ref()).unwrap_or_else(|| "Dockerfile".to_owned());
+            // Paths of a service that is extended start at its own file.
+            let (file, context) =
+                part(|build| build.context.as_ref()).unwrap_or_else(|| (id, ".".to_owned()));
+            let context = join(tree.file(file).folder(), &context);
+            let path = part(|build| build.dockerfile.as_ref())
+                .map_or_else(|| "Dockerfile".to_owned(), |(_, path)| path);
             let found = context.as_deref().and_then(|context| {
                 let containerfile = || join(context, "Containerfile").and_then(|path| tree.find(&path));
                 join(context, &path).and_then(|path| tree.find(&path)).or_else(containerfile)
@@ -111,7 +122,7 @@ impl Reader<'_> {
                     Some((variable.name.value.clone(), filled(&variable.value.as_ref()?.value)))
                 })
                 .collect();
-            let target = part(|build| build.target.as_ref());
+            let target = part(|build| build.target.as_ref()).map(|(_, target)| target);
             if let (Some(file), Some(context)) = (found, context)
                 && let Some(dockerfile) = self.sources.dockerfiles.get(&file)
             {
@@ -127,10 +138,10 @@ impl Reader<'_> {
         let built = built.unwrap_or_default();
         let mut state = image_state(tree, &built, folder.clone());
         let mut mounts = built.mounts.clone();
-        for (_, volume) in layers.all(|service| service.volumes.as_slice()) {
+        for (file, volume) in layers.all(|service| service.volumes.as_slice()) {
             let (from, to) = &volume.value;
             if from.starts_with('.')
-                && let Some(from) = join(&folder, filled(from).text())
+                && let Some(from) = join(tree.file(file).folder(), filled(from).text())
             {
                 let is_folder = folder_exists(tree, &from);
                 mounts.add(join_absolute("/", filled(to).text()), from, is_folder);

@@ -173,6 +173,23 @@ pub(crate) fn ports(text: &str) -> Option<Vec<PortRange>> {
         .collect()
 }
 
+/// Every port that is in none of these ranges.
+pub(crate) fn all_ports_but(mut excluded: Vec<PortRange>) -> Vec<PortRange> {
+    excluded.sort_unstable();
+    let mut found = Vec::new();
+    let mut next: u32 = 1;
+    for (first, last) in excluded {
+        if u32::from(first) > next {
+            found.push((next as u16, first - 1));
+        }
+        next = next.max(u32::from(last) + 1);
+    }
+    if let Ok(first) = u16::try_from(next) {
+        found.push((first, u16::MAX));
+    }
+    found
+}
+
 /// Names of `/etc/services` that people write in rules.
 fn named(name: &str) -> Option<u16> {
     Some(match name.to_ascii_lowercase().as_str() {

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use flaskseal_core::{FileId, Span};
 
 use super::Said;
-use super::firewall::{Action, Firewall, FirewallKind, FirewallRule, Policy, PortRange, ports};
+use super::firewall::{
+    Action, Firewall, FirewallKind, FirewallRule, Policy, PortRange, all_ports_but, ports,
+};
 
 /// Rules of one file, and chains that lead to each other: each level is one of the stack.
 const MAX_RULES: usize = 2_000;
@@ -169,8 +171,10 @@ impl<'t> Walk<'_, 't> {
         });
         let interface = after("iif").or_else(|| after("iifname")).and_then(|rest| rest.first());
         let interface = interface.map(|name| name.trim_matches('"'));
-        let other = ["ip6", "daddr", "fib", "meta", "ether", "oif", "oifname"];
-        let is_other = other.iter().any(|name| has(name)) && after("saddr").is_none();
+        let other = ["ip6", "daddr", "fib", "ether", "oif", "oifname"];
+        let is_other = (other.iter().any(|name| has(name))
+            || after("meta").is_some_and(|rest| rest.first() != Some(&"l4proto")))
+            && after("saddr").is_none();
         if is_answer || is_other || has("icmp") || has("icmpv6") || interface == Some("lo") {
             return false;
         }
@@ -178,7 +182,8 @@ impl<'t> Walk<'_, 't> {
         let from = after("saddr").filter(|rest| rest.first() != Some(&"!="));
         let from =
             from.and_then(|rest| rest.iter().find(|word| **word != "{")).map(|word| (*word).to_owned());
-        let protocol = ["tcp", "udp"].into_iter().find(|name| has(name)).map(str::to_owned);
+        let mut protocols = ["tcp", "udp"].into_iter().filter(|name| has(name));
+        let protocol = protocols.next().filter(|_| protocols.next().is_none()).map(str::to_owned);
         let interface = interface.map(str::to_owned);
         let rule = |action, ports| FirewallRule {
             action,
@@ -227,6 +232,9 @@ impl<'t> Walk<'_, 't> {
 
     /// The ports behind `dport`: one, several in braces, or what a name stands for. `None` where they cannot be read.
     fn ranges(&self, rest: &[&'t str]) -> Option<Vec<PortRange>> {
+        if let ["!=", rest @ ..] = rest {
+            return self.ranges(rest).map(all_ports_but);
+        }
         let items: Vec<&str> = match rest {
             [name, ..] if self.names.contains_key(*name) => self.names[*name].clone(),
             ["{", items @ ..] => listed(&items[..items.iter().position(|word| *word == "}")?]),
@@ -243,10 +251,10 @@ impl<'t> Walk<'_, 't> {
 
     /// Whether a word of a rule that turns packets away says nothing that narrows it unseen.
     fn is_understood(&self, word: &str) -> bool {
-        const KNOWN: [&str; 30] = [
-            "tcp", "udp", "dport", "ip", "saddr", "!=", "iif", "iifname", "ct", "state", "new", "invalid",
-            "counter", "packets", "bytes", "log", "prefix", "level", "comment", "accept", "drop", "reject",
-            "with", "type", "{", "}", ",", "inet", "icmpx", "reset",
+        const KNOWN: [&str; 33] = [
+            "meta", "l4proto", "th", "tcp", "udp", "dport", "ip", "saddr", "!=", "iif", "iifname", "ct",
+            "state", "new", "invalid", "counter", "packets", "bytes", "log", "prefix", "level", "comment",
+            "accept", "drop", "reject", "with", "type", "{", "}", ",", "inet", "icmpx", "reset",
         ];
         KNOWN.contains(&word)
             || self.names.contains_key(word)

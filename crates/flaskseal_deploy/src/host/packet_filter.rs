@@ -2,7 +2,7 @@
 
 use flaskseal_core::{FileId, Span};
 
-use super::firewall::{Action, Firewall, FirewallKind, FirewallRule, Policy, ports};
+use super::firewall::{Action, Firewall, FirewallKind, FirewallRule, Policy, all_ports_but, ports};
 use super::{Said, StepCommand};
 use crate::shell::Argument;
 use crate::syntax::lines;
@@ -116,7 +116,11 @@ fn rule(words: &[&str], span: Span) -> Parsed {
         match *word {
             "-p" | "--protocol" | "--proto" => rule.protocol = (value != "all").then(|| value.to_owned()),
             "--dport" | "--destination-port" | "--dports" | "--destination-ports" => match ports(value) {
-                Some(found) => rule.ports = found.into_iter().take(MAX_PORTS).collect(),
+                Some(found) => {
+                    let is_negated = at >= 3 && words.get(at - 3) == Some(&"!");
+                    let found = if is_negated { all_ports_but(found) } else { found };
+                    rule.ports = found.into_iter().take(MAX_PORTS).collect();
+                }
                 None => is_other = true,
             },
             // Strangers are everybody but those.
@@ -136,7 +140,15 @@ fn rule(words: &[&str], span: Span) -> Parsed {
             }
             "-m" | "--match" => is_limited |= matches!(value, "limit" | "recent" | "hashlimit" | "connlimit"),
             "!" => {
-                is_other |= !matches!(value, "-s" | "--source" | "--src");
+                is_other |= !matches!(
+                    value,
+                    "-s" | "--source"
+                        | "--src"
+                        | "--dport"
+                        | "--destination-port"
+                        | "--dports"
+                        | "--destination-ports"
+                );
                 at -= 1;
             }
             "--reject-with" | "--comment" | "--limit" | "--limit-burst" => {}

@@ -18,10 +18,10 @@ mod config;
 mod route;
 
 use config::{debug_flag, each_alternative, new_config, overlay};
-use route::{add_hook, register_blueprint, route_decorator, view_methods};
+use route::{add_hook, route_decorator, view_methods};
 
 pub(crate) use config::config_method;
-pub(crate) use route::{RouteValue, add_route, as_view, hooks, routes, routes_of_all};
+pub(crate) use route::{RouteValue, add_route, as_view, hooks, register_blueprint, routes, routes_of_all};
 
 /// Attributes of an application that are entries of its configuration.
 static FORWARDED: &[(&str, &str)] = &[

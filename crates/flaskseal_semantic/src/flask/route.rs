@@ -84,7 +84,7 @@ pub(super) fn add_hook(machine: &mut Machine<'_>, owner: ObjectId, hook: &str, f
     }
 }
 
-pub(super) fn register_blueprint(
+pub(crate) fn register_blueprint(
     machine: &mut Machine<'_>,
     owner: ObjectId,
     blueprint: &Value,

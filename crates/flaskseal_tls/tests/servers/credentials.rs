@@ -90,10 +90,13 @@ impl Credentials {
         let (days, subject) = (request.days.to_string(), format!("/CN={}", request.name));
         let mut arguments = vec!["req", "-x509", "-new", "-key", text(&key), "-out", text(&certificate)];
         arguments.extend(["-days", &days, "-subj", &subject, request.digest]);
+        arguments.extend(["-addext", "subjectKeyIdentifier=hash"]);
         let issuer =
             [self.path(&format!("{}.pem", request.issuer)), self.path(&format!("{}.signer", request.issuer))];
         if !request.issuer.is_empty() {
             arguments.extend(["-CA", text(&issuer[0]), "-CAkey", text(&issuer[1])]);
+            // As authorities do, and strict verifiers want it.
+            arguments.extend(["-addext", "authorityKeyIdentifier=keyid:always"]);
         }
         fs::copy(&key, self.path(&format!("{}.signer", request.name))).expect("a key can be copied");
         let names = format!("subjectAltName={}", request.names);

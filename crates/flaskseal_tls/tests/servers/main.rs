@@ -14,12 +14,13 @@ use std::time::Instant;
 
 use flaskseal_servers::Server;
 use flaskseal_tls::{
-    Offer, Preference, Profile, Sni, Strength, Subject, TlsFacts, Trust, Version, deviations, roots_from_pem,
+    Key, Offer, Preference, Profile, Sni, Strength, Subject, TlsFacts, Trust, Version, deviations,
+    roots_from_pem,
 };
 
 use self::credentials::{Credentials, Request, text};
 use self::server::look;
-use self::sslyze::Opinion;
+use self::sslyze::{ChainOpinion, Opinion};
 
 /// The name that all of them have.
 const HOST: &str = "shop.example";
@@ -109,10 +110,11 @@ fn sslyze_finds_the_same() {
     }
     let ports: Vec<u16> = servers.iter().map(|(_, port, _)| *port).collect();
     let opinions = sslyze::opinions(credentials.folder(), &ports);
+    let roots = roots_from_pem(&credentials.read("root.pem"));
     let (mut wrong, mut suites) = (Vec::new(), 0);
     for (name, port, _) in &servers {
         let begin = Instant::now();
-        match look(*port, HOST, credentials.today(), &[]) {
+        match look(*port, HOST, credentials.today(), &roots) {
             Ok(facts) => {
                 println!("{name}: {} connections, {} ms", facts.connections, begin.elapsed().as_millis());
                 suites += facts.suites().count();
@@ -158,6 +160,7 @@ fn differences(facts: &TlsFacts, opinion: &Opinion, port: u16) -> Vec<String> {
     compare("compression", facts.compression, opinion.compression);
     compare("secure renegotiation", facts.secure_renegotiation, opinion.secure_renegotiation);
     compare("early data", facts.early_data, opinion.early_data);
+    compare("stapling", facts.stapling, opinion.stapling);
     compare("fallback protection", facts.fallback_protection, opinion.fallback_protection);
     // sslyze resumes no version older than TLS 1.2 beside TLS 1.3.
     if facts.accepts(Version::Tls12) == Some(true) {
@@ -179,7 +182,43 @@ fn differences(facts: &TlsFacts, opinion: &Opinion, port: u16) -> Vec<String> {
             out.push(format!("curves: {ours:?}, sslyze: {curves:?}"));
         }
     }
+    out.extend(differing_chains(facts, opinion));
     out
+}
+
+fn differing_chains(facts: &TlsFacts, opinion: &Opinion) -> Vec<String> {
+    let mut out = Vec::new();
+    for chain in &facts.chains {
+        let Some(own) = chain.own() else { continue };
+        let key = kind(&own.key);
+        let Some(said) = opinion.chains.get(key) else {
+            out.push(format!("a chain with {key}, which sslyze does not see"));
+            continue;
+        };
+        let ours = ChainOpinion {
+            is_trusted: chain.trust == Trust::Trusted && chain.verifies_today && chain.covers_host,
+            is_in_order: said.is_in_order.map(|_| chain.is_in_order),
+            length: chain.certificates.len(),
+        };
+        // Its verifier knows no Ed25519, which OpenSSL and browsers of today take or leave.
+        if ours != *said && key != "Ed25519PublicKey" {
+            out.push(format!("the chain with {key}: {ours:?}, sslyze: {said:?}"));
+        }
+    }
+    if facts.chains.len() < opinion.chains.len() {
+        out.push(format!("{} chains, sslyze: {:?}", facts.chains.len(), opinion.chains));
+    }
+    out
+}
+
+/// The kind of a key, as sslyze calls it.
+fn kind(key: &Key) -> &'static str {
+    match key {
+        Key::Rsa(_) => "RSAPublicKey",
+        Key::Elliptic(_) => "ECPublicKey",
+        Key::Edwards => "Ed25519PublicKey",
+        Key::Other => "another",
+    }
 }
 
 pub(crate) fn credentials() -> Credentials {

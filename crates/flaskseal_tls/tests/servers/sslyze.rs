@@ -21,9 +21,21 @@ pub(crate) struct Opinion {
     pub(crate) tickets: Option<bool>,
     pub(crate) ids: Option<bool>,
     pub(crate) early_data: Option<bool>,
+    /// What it says of the chain of each kind of key.
+    pub(crate) chains: BTreeMap<String, ChainOpinion>,
+    pub(crate) stapling: Option<bool>,
 }
 
-const COMMANDS: [&str; 12] = [
+/// What sslyze says of a chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ChainOpinion {
+    /// It leads to the root of the test, today, and is for the name.
+    pub(crate) is_trusted: bool,
+    pub(crate) is_in_order: Option<bool>,
+    pub(crate) length: usize,
+}
+
+const COMMANDS: [&str; 13] = [
     "--sslv2",
     "--sslv3",
     "--tlsv1",
@@ -36,14 +48,19 @@ const COMMANDS: [&str; 12] = [
     "--fallback",
     "--resum",
     "--early_data",
+    "--certinfo",
 ];
 
-/// Asks about ports of loopback, by port.
+/// The name that sslyze gives to the roots of a file.
+const OWN_ROOTS: &str = "Supplied CA file";
+
+/// Asks about ports of loopback, by port. The root of the folder is one.
 pub(crate) fn opinions(folder: &Path, ports: &[u16]) -> BTreeMap<u16, Opinion> {
     let file = folder.join("sslyze.json");
     Command::new(python())
         .args(["-m", "sslyze", "--quiet", "--mozilla_config=disable"])
         .arg(format!("--json_out={}", file.display()))
+        .arg(format!("--certinfo_ca_file={}", folder.join("root.pem").display()))
         .args(COMMANDS)
         .args(ports.iter().map(|port| format!("shop.example:{port}{{127.0.0.1}}")))
         .stdout(Stdio::null())
@@ -51,7 +68,7 @@ pub(crate) fn opinions(folder: &Path, ports: &[u16]) -> BTreeMap<u16, Opinion> {
         .status()
         .expect("sslyze starts");
     let text = fs::read_to_string(&file).expect("sslyze wrote its results");
-    let all: Value = serde_json::from_str(&text).expect("its results are JSON");
+    let all: Value = serde_json::from_str(&without_keys(&text)).expect("its results are JSON");
     let servers = all["server_scan_results"].as_array().expect("a list of servers");
     servers
         .iter()
@@ -60,6 +77,21 @@ pub(crate) fn opinions(folder: &Path, ports: &[u16]) -> BTreeMap<u16, Opinion> {
             (u16::try_from(port).expect("a port"), opinion(&server["scan_result"]))
         })
         .collect()
+}
+
+/// The text with a 0 for each number that no machine word holds: keys are written so.
+fn without_keys(text: &str) -> String {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_digit) {
+        let (before, number) = rest.split_at(start);
+        let (number, after) = number.split_at(number.find(|c| !is_digit(c)).unwrap_or(number.len()));
+        out.push_str(before);
+        out.push_str(if number.len() > 18 { "0" } else { number });
+        rest = after;
+    }
+    out + rest
 }
 
 fn opinion(result: &Value) -> Opinion {
@@ -88,6 +120,20 @@ fn opinion(result: &Value) -> Opinion {
     };
     opinion.tickets = word("tls_ticket_resumption_result");
     opinion.ids = word("session_id_resumption_result");
+    let deployments = result["certificate_info"]["result"]["certificate_deployments"].as_array();
+    opinion.stapling = deployments.map(|all| all.iter().any(|one| !one["ocsp_response"].is_null()));
+    for deployment in deployments.into_iter().flatten() {
+        let chain = deployment["received_certificate_chain"].as_array().expect("a chain");
+        let results = deployment["path_validation_results"].as_array().expect("results");
+        let own = results.iter().find(|one| one["trust_store"]["name"] == OWN_ROOTS).expect("the own roots");
+        let key = chain[0]["public_key"]["algorithm"].as_str().expect("a kind of key");
+        let said = ChainOpinion {
+            is_trusted: own["was_validation_successful"].as_bool().expect("yes or no"),
+            is_in_order: deployment["received_chain_has_valid_order"].as_bool(),
+            length: chain.len(),
+        };
+        opinion.chains.insert(key.trim_start_matches('_').to_owned(), said);
+    }
     opinion.curves = result["elliptic_curves"]["result"]["supported_curves"].as_array().map(|curves| {
         curves.iter().filter_map(|curve| curve["name"].as_str()).map(str::to_ascii_lowercase).collect()
     });

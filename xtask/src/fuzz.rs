@@ -71,6 +71,7 @@ const TARGETS: &[Target] = &[
     Target { name: "configuration", max_len: 2048, seeds: Seeds::Texts(CONFIGURATIONS) },
     Target { name: "baseline", max_len: 2048, seeds: Seeds::Texts(BASELINES) },
     Target { name: "suppression", max_len: 2048, seeds: Seeds::Texts(SUPPRESSIONS) },
+    Target { name: "answer", max_len: 4096, seeds: Seeds::Bytes(ANSWERS) },
     Target { name: "live", max_len: 4096, seeds: Seeds::Texts(TRANSCRIPTS) },
     Target { name: "policy", max_len: 1024, seeds: Seeds::Texts(SERVED_POLICIES) },
     Target { name: "cookie", max_len: 2048, seeds: Seeds::Texts(COOKIES) },
@@ -86,6 +87,13 @@ const FLIGHTS: &[&[u8]] = &[
     b"\x80\x11\x04\x00\x01\x00\x02\x00\x00\x00\x06\x00\x00\x01\x00\x80\x07\x00\xc0",
 ];
 
+/// A body with a length, one in chunks behind an interim answer, and `<p>` packed with gzip.
+const ANSWERS: &[&[u8]] = &[
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 3\r\n\r\n<p>",
+    b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.0 302 Found\r\nLocation: /b\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xb3\x29\xb0\x03\x00\xbb\xa1\x6e\x3c\x03\x00\x00\x00",
+];
+
 const TRANSCRIPTS: &[&str] = &[
     "GET https://a/ (start)\nHTTP/1.1 200 OK\nServer: Werkzeug/3\nContent-Type: text/html\nContent-Security-Policy: script-src 'nonce-a' *\nX-Frame-Options: A\nSet-Cookie: session=a.b.c; Path=/; SameSite=None\nCache-Control: public\n\n<script src=//b/c.js integrity></script>\n####\nGET http://a/ (plain)\nHTTP/1.1 302 F\nLocation: https://b\n####\nGET https://a/.env (listed)\nHTTP/1.1 200 OK\n\nA=b\n",
     "GET https://a/ (foreign-origin)\n> Origin: https://b\nHTTP/1.1 200 OK\nAccess-Control-Allow-Origin: https://b\nAccess-Control-Allow-Credentials: true\n\nTraceback (most recent call last)\n  File \"a\", line 1, in b\n",
@@ -93,11 +101,12 @@ const TRANSCRIPTS: &[&str] = &[
 
 const SERVED_POLICIES: &[&str] = &[
     "default-src 'self' 'unsafe-inline' https: data:; script-src-elem 'strict-dynamic' 'nonce-ab=='; sandbox allow-scripts, frame-ancestors *\nobject-src 'none'; base-uri",
-    "max-age=\"31536000\"; includeSubDomains; preload",
+    "max-age=\"31536000\"; includeSubDomains; preload; x=\"a;\\\"\"",
 ];
 
 const COOKIES: &[&str] = &[
     "__Host-session=eyJhIjoxfQ.ZAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAA; Secure; HttpOnly; Path=/; SameSite=Lax; Max-Age=-1; Domain=.a; Expires=Thu, 01 Jan 1970",
+    "__Http-a=b; Partitioned; Domain=co.uk; Max-Age=+9; Expires=Thu, 01-Jan-70 00:00:01 GMT",
     ".eJyrVkrOyS9OVbIyrAUAF5AEJg.ZAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAA",
 ];
 

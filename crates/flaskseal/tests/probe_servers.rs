@@ -26,7 +26,7 @@ def index():
     session.permanent = True
     session["user_id"] = 1
     page = make_response("""<form method=post><input name="csrf_token" value="abc"></form>
-<script src="/static/app.js"></script><img src="http://pictures.example/a.png">
+<script src="/static/app.js"></script><script src="/static/large.js"></script><img src="http://pictures.example/a.png">
 <a href="/docs/">docs</a> <a href="/broken">broken</a> <a href="/api/me">me</a>""" + "<p>plants</p>" * 60)
     page.set_cookie("remember_token", encode_cookie("7"), max_age=365 * 86400)
     return page
@@ -60,6 +60,10 @@ fn a_site_behind_caddy_is_seen() {
         .expect("likewise");
     let map = r#"{"version":3,"sources":["app.ts"],"mappings":"AAAA"}"#;
     fs::write(folder.path().join("static/app.js.map"), map).expect("likewise");
+    // The line that names the map is further down than anybody reads.
+    let large = format!("{}\n//# sourceMappingURL=large.js.map\n", "go();".repeat(100_000));
+    fs::write(folder.path().join("static/large.js"), large).expect("likewise");
+    fs::write(folder.path().join("static/large.js.map"), map).expect("likewise");
     let upstream = Server::python(folder.path(), &["-m", "gunicorn", "app:app"], "--bind");
     Authority::make(folder.path()).issue(folder.path(), &["shop.test"]);
     let (tls, plain) = (free_port(), free_port());
@@ -95,6 +99,7 @@ fn a_site_behind_caddy_is_seen() {
         "medium[FS501]",
         "low[FS125] `/docs/` shows an API explorer",
         "low[FS136] `/static/app.js.map` is served",
+        "low[FS136] `/static/large.js.map` is served",
         "low[FS226] `/` is compressed, and holds a token",
         "low[FS243] media are loaded from pictures.example",
         "low[FS327] browsers keep `remember_token` for 365 days",

@@ -32,8 +32,10 @@ pub enum Purpose {
     NullOrigin,
     /// The start page, by a foreign name.
     ForeignHost,
-    /// The start page, with a proxy's header that names a foreign host.
+    /// The start page, with a proxy's headers that name a foreign host and a folder that nobody has.
     ForwardedHost,
+    /// The start page over plain HTTP, with a proxy's header that says it came over TLS.
+    ForwardedProto,
     /// A page, by a client that takes compressed answers.
     Compressed,
     /// What maps a script of the start page to its source.
@@ -43,7 +45,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Start,
         Self::Plain,
         Self::Missing,
@@ -56,6 +58,7 @@ impl Purpose {
         Self::NullOrigin,
         Self::ForeignHost,
         Self::ForwardedHost,
+        Self::ForwardedProto,
         Self::Compressed,
         Self::SourceMap,
         Self::Stranger,
@@ -75,6 +78,7 @@ impl Purpose {
             Self::NullOrigin => "null-origin",
             Self::ForeignHost => "foreign-host",
             Self::ForwardedHost => "forwarded-host",
+            Self::ForwardedProto => "forwarded-proto",
             Self::Compressed => "compressed",
             Self::SourceMap => "source-map",
             Self::Stranger => "stranger",
@@ -98,7 +102,7 @@ pub struct Header {
 }
 
 /// An answer, as the client took it from the network.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Received {
     /// `HTTP/1.1`.
     pub version: &'static str,
@@ -109,6 +113,8 @@ pub struct Received {
     pub body: Vec<u8>,
     /// The body went on.
     pub truncated: bool,
+    /// What follows of it did not come in time.
+    pub late: bool,
 }
 
 /// A request and its answer.
@@ -280,6 +286,10 @@ impl Exchange {
     pub fn source_map(&self) -> Option<Url> {
         let named = self.value("sourcemap").or_else(|| self.value("x-sourcemap")).map(str::to_owned);
         let address = named.or_else(|| {
+            // The last line of what was cut is out of sight; by custom the map has the file's name.
+            if self.truncated {
+                return Some(format!("{}.map", self.url.path()));
+            }
             let end = self.body.len().saturating_sub(SOURCE_MAP_LINE);
             let text = String::from_utf8_lossy(self.body.get(end..)?).into_owned();
             let line = text.trim_end().lines().next_back()?.trim_end_matches("*/").trim_end();
@@ -371,6 +381,7 @@ mod tests {
             headers: headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect(),
             body: body.as_bytes().to_vec(),
             truncated: false,
+            late: false,
         }
     }
 

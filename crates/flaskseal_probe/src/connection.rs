@@ -15,12 +15,12 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use url::Url;
 
 use crate::Options;
-use crate::http::Reader;
+use crate::answer::Reader;
 use crate::verifier::Recorder;
 
 /// Why there is no answer. The texts are clauses for people.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub enum Failure {
     #[error("its name is not known: {0}")]
     Name(String),
     #[error("the connection is refused")]

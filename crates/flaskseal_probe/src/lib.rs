@@ -10,9 +10,13 @@ pub use options::{Mapping, MappingError, Options, Route};
 mod survey;
 pub use survey::{Outcome, Stop, survey};
 
+mod answer;
+pub use answer::answer;
+
 mod http;
 
 mod connection;
+pub use connection::Failure;
 
 mod verifier;
 pub use verifier::{RootsError, roots};

@@ -17,7 +17,8 @@ use crate::{Options, Route};
 
 /// A foreign name: reserved, so that nobody has it (RFC 2606).
 const FOREIGN: &str = "flaskseal.invalid";
-/// An address that nobody has.
+/// An address and a folder that nobody has.
+const FOLDER: &str = "/flaskseal-no-such-folder";
 const MISSING: &str = "/flaskseal-no-such-page";
 
 /// Bytes of a page, and of something that is only to be recognised.
@@ -33,6 +34,8 @@ const MAX_FILES: usize = 2;
 /// Pages beside the start that are asked for from a foreign site, and without the user's cookies.
 const MAX_CROSS: usize = 4;
 const MAX_STRANGE: usize = 3;
+/// Requests that were not made and are named.
+const SHOWN: usize = 5;
 /// Requests that may fail in a row before it is given up.
 const PATIENCE: usize = 3;
 
@@ -76,6 +79,8 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
         exchanges: Vec::new(),
         landing: options.url.clone(),
         missed: Vec::new(),
+        unasked: Vec::new(),
+        is_late: false,
         failed: None,
     };
     let (tls, offer) = survey.tls(&origin);
@@ -109,9 +114,13 @@ pub fn survey(options: &Options, stop: &Stop, say: &dyn Fn(String)) -> Result<Ou
             survey.ask(Purpose::Listed, "GET", url, &[], GLIMPSE);
         }
     }
-    survey.routes(&options.routes);
+    // What is asked about pages goes before the last of the pages.
+    let room = options.max_requests.saturating_sub(survey.requests + MAX_CROSS + MAX_STRANGE);
+    let (first, others) = options.routes.split_at(room.min(options.routes.len()));
+    survey.routes(first);
     survey.cross_origin();
     survey.strange();
+    survey.routes(others);
     survey.conclude();
     let Survey { exchanges, missed, requests, .. } = survey;
     let (url, terms) = (options.url.clone(), options.terms.clone());
@@ -133,6 +142,10 @@ struct Survey<'o> {
     /// The page by which the site is judged: where the start leads.
     landing: Url,
     missed: Vec<String>,
+    /// What the bound on requests left out.
+    unasked: Vec<String>,
+    /// The last answer began, and did not end in time.
+    is_late: bool,
     /// Why the last request failed.
     failed: Option<String>,
 }
@@ -235,6 +248,9 @@ impl Survey<'_> {
     fn follow(&mut self) {
         let mut seen = BTreeSet::from([self.options.url.clone()]);
         for _ in 0..MAX_HOPS {
+            if self.is_over() {
+                return;
+            }
             let last = self
                 .exchanges
                 .iter()
@@ -282,7 +298,15 @@ impl Survey<'_> {
         }
         let start = self.options.url.clone();
         self.ask(Purpose::ForeignHost, "GET", start.clone(), &header("Host", FOREIGN), PAGE);
-        self.ask(Purpose::ForwardedHost, "GET", start, &header("X-Forwarded-Host", FOREIGN), PAGE);
+        let forwarded = [header("X-Forwarded-Host", FOREIGN), header("X-Forwarded-Prefix", FOLDER)].concat();
+        self.ask(Purpose::ForwardedHost, "GET", start, &forwarded, PAGE);
+        // Only a redirect can be switched off.
+        let plain = self.exchanges.iter().find(|answer| answer.purpose == Purpose::Plain);
+        let plain = plain.filter(|plain| plain.target().is_some_and(|target| target.scheme() == "https"));
+        if let Some(plain) = plain.map(|plain| plain.url.clone()) {
+            let header = header("X-Forwarded-Proto", "https");
+            self.ask(Purpose::ForwardedProto, "GET", plain, &header, GLIMPSE);
+        }
         if let Ok(mut debugger) = url.join("/") {
             debugger.set_query(Some("__debugger__=yes&cmd=resource&f=debugger.js"));
             self.ask(Purpose::Debugger, "GET", debugger, &[], 64 << 10);
@@ -351,7 +375,12 @@ impl Survey<'_> {
     fn routes(&mut self, routes: &[Route]) {
         for route in routes {
             let Ok(url) = self.options.url.join(&route.path) else { continue };
-            if !self.is_own(&url) || self.is_asked(&url) || !is_harmless(&url) {
+            // What the list asked for and was refused shows no more as a page.
+            let is_refused = self
+                .exchanges
+                .iter()
+                .any(|answer| answer.purpose == Purpose::Listed && answer.url == url && answer.status >= 300);
+            if !self.is_own(&url) || self.is_asked(&url) || is_refused || !is_harmless(&url) {
                 continue;
             }
             let purpose = if route.answers_get { Purpose::Page } else { Purpose::Method };
@@ -377,13 +406,18 @@ impl Survey<'_> {
 
     /// Asks, and keeps the answer.
     fn ask(&mut self, purpose: Purpose, method: &str, url: Url, sent: &[(String, String)], limit: usize) {
+        let shown = format!("{method} {}", url.path());
         if self.is_over() {
+            // Only that bound leaves nothing else to say.
+            if self.ending().is_none() {
+                self.unasked.push(shown);
+            }
             return;
         }
-        let shown = format!("{method} {url}");
         match self.request(purpose, method, url, sent, limit) {
             Ok(exchange) => {
-                self.failures = 0;
+                self.failures = if self.is_late { self.failures + 1 } else { 0 };
+                self.missed.extend(unread(&exchange, limit).map(|what| format!("{shown}: {what}")));
                 self.exchanges.push(exchange);
             }
             Err(failure) => {
@@ -398,10 +432,20 @@ impl Survey<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.stop.is_stopped()
-            || self.requests >= self.options.max_requests
-            || self.failures >= PATIENCE
-            || Instant::now() >= self.end
+        self.requests >= self.options.max_requests || self.ending().is_some()
+    }
+
+    /// What ended the survey before its end, but for the number of requests.
+    fn ending(&self) -> Option<&'static str> {
+        if self.stop.is_stopped() {
+            Some("the probe was stopped: what follows rests on what was seen until then")
+        } else if self.failures >= PATIENCE {
+            Some("the site did not answer several requests in a row, and was left alone")
+        } else if Instant::now() >= self.end {
+            Some("the time for the probe was over before everything was asked")
+        } else {
+            None
+        }
     }
 
     fn request(
@@ -445,24 +489,46 @@ impl Survey<'_> {
         };
         let request = Request { method, target: &target, host: &host, headers: &headers, limit };
         let received = http::exchange(&mut connection, &request)?;
+        self.is_late = received.late;
         Ok(Exchange::new(purpose, method, url, sent, received))
     }
 
     /// Says what kept the survey from its end.
     fn conclude(&mut self) {
-        let reason = if self.stop.is_stopped() {
-            "the probe was stopped: what follows rests on what was seen until then"
-        } else if self.failures >= PATIENCE {
-            "the site did not answer several requests in a row, and was left alone"
-        } else if Instant::now() >= self.end {
-            "the time for the probe was over before everything was asked"
-        } else if self.requests >= self.options.max_requests {
-            "the number of requests was reached before everything was asked: --max-requests"
-        } else {
+        if let Some(reason) = self.ending() {
+            self.missed.push(reason.to_owned());
             return;
-        };
-        self.missed.push(reason.to_owned());
+        }
+        let (left, made) = (self.unasked.len(), self.requests);
+        if left == 0 {
+            return;
+        }
+        let shown: Vec<&str> = self.unasked.iter().take(SHOWN).map(String::as_str).collect();
+        let others = left - shown.len();
+        let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+        self.missed.push(format!(
+            "{made} requests were made, and no more are allowed; not asked: {}{others} (`--max-requests {}`)",
+            shown.join(", "),
+            made + left
+        ));
     }
+}
+
+/// What of a page was not read, and why.
+fn unread(exchange: &Exchange, limit: usize) -> Option<String> {
+    if !exchange.truncated || !exchange.purpose.is_ordinary() || !exchange.is_html() {
+        return None;
+    }
+    let encoding = exchange.value("content-encoding").filter(|_| exchange.body.is_empty());
+    Some(match encoding {
+        Some(encoding) => {
+            format!("its content is encoded as `{encoding}` without being asked for, and was not read")
+        }
+        None if exchange.body.len() >= limit => {
+            format!("no more than its first {} KiB were read", limit >> 10)
+        }
+        None => format!("it breaks off after {} bytes", exchange.body.len()),
+    })
 }
 
 fn authority(url: &Url) -> String {

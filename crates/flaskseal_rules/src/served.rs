@@ -1,9 +1,10 @@
 //! What the rules ask of the answers of a running site.
 
-use flaskseal_core::{Assessment, Confidence, Evidence, Finding, Fix, RuleMeta};
+use flaskseal_core::Evidence;
 use flaskseal_live::listed::{LISTED, Listed, of_path};
 use flaskseal_live::{Cookie, Exchange, Header, Live, Purpose, Refusal, SignedSession, page};
 use flaskseal_project::Context;
+use url::Url;
 
 /// Further answers that a finding names.
 const MAX_OTHERS: usize = 3;
@@ -108,26 +109,26 @@ pub(crate) fn is_of_extension(name: &str) -> bool {
     .contains(&name)
 }
 
-/// Fails a rule for each answer that leads to a name which only the request had, in the header `named`.
-pub(crate) fn fail_where_reflected(
+/// Where the site's answer to such a request leads to what only the request had, in the header `named`; `leads` is told
+/// an address of the answer and the header's value.
+pub(crate) fn reflected(
     live: &Live<'_>,
     (purpose, named): (Purpose, &str),
-    meta: &RuleMeta,
-    (message, advice): (&str, &str),
-    out: &mut Assessment,
-) {
-    for answer in live.of(purpose) {
-        let Some(place) = answer.sent(named).and_then(|name| reflection(live, answer, name)) else {
-            continue;
-        };
-        let finding = Finding::new(meta.id, meta.severity, Confidence::Certain, place, message);
-        out.fail(finding.with_fix(Fix::advice(advice)));
-    }
+    leads: &dyn Fn(&Url, &str) -> bool,
+) -> Option<Evidence> {
+    live.of(purpose).find_map(|answer| {
+        let sent = answer.sent(named)?;
+        reflection(live, answer, &|url| leads(url, sent))
+    })
 }
 
-/// Where an answer leads to a name that only the request had: its redirect, or a link of its page.
-fn reflection(live: &Live<'_>, answer: &Exchange, name: &str) -> Option<Evidence> {
-    let leads = |url: &url::Url| url.host_str() == Some(name);
+/// Whether an address is one of a host.
+pub(crate) fn is_of_host(url: &Url, host: &str) -> bool {
+    url.host_str() == Some(host)
+}
+
+/// Where an answer leads to such an address: its redirect, or a link of its page.
+fn reflection(live: &Live<'_>, answer: &Exchange, leads: &dyn Fn(&Url) -> bool) -> Option<Evidence> {
     if let (Some(target), Some(header)) = (answer.target(), answer.header("location")) {
         return leads(&target).then(|| live.at(answer, header, "a redirect to the client's own choice"));
     }

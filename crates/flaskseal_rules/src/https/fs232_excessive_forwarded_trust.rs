@@ -7,6 +7,7 @@ use flaskseal_live::{Live, Purpose};
 use flaskseal_project::deploy::Server;
 use flaskseal_project::semantic::{Event, VariableValue};
 use flaskseal_project::{Context, Project};
+use url::Url;
 
 use super::{KNOWN_PROXY, app, front};
 use crate::served;
@@ -67,11 +68,33 @@ impl Rule for ExcessiveForwardedTrust {
     }
 
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
-        let message =
-            "the running site believes `X-Forwarded-Host` of any client: its links and redirects lead there";
-        let advice = "let the proxy overwrite the header, or leave `x_host` of `ProxyFix` at 0";
-        let asked = (Purpose::ForwardedHost, "x-forwarded-host");
-        served::fail_where_reflected(live, asked, &META, (message, advice), out);
+        let is_below = |url: &Url, folder: &str| url.path().starts_with(folder);
+        let host = served::reflected(live, (Purpose::ForwardedHost, "x-forwarded-host"), &served::is_of_host);
+        let prefix = served::reflected(live, (Purpose::ForwardedHost, "x-forwarded-prefix"), &is_below);
+        let (headers, parameters) = match (&host, &prefix) {
+            (Some(_), Some(_)) => ("`X-Forwarded-Host` and `X-Forwarded-Prefix`", "`x_host` and `x_prefix`"),
+            (None, Some(_)) => ("`X-Forwarded-Prefix`", "`x_prefix`"),
+            _ => ("`X-Forwarded-Host`", "`x_host`"),
+        };
+        if let Some(place) = host.or(prefix) {
+            let message = format!(
+                "the running site believes {headers} of any client: its links and redirects lead there"
+            );
+            let advice = format!(
+                "let the proxy overwrite what clients send, or leave {parameters} of `ProxyFix` at 0"
+            );
+            let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+            out.fail(finding.with_fix(Fix::advice(advice)));
+        }
+        for answer in live.of(Purpose::ForwardedProto).filter(|answer| answer.status < 300) {
+            let place = live.answer(answer, "content over plain HTTP, where there is a redirect otherwise");
+            let message = "a client switches the redirect to HTTPS off with `X-Forwarded-Proto: https`";
+            let finding = Finding::new(META.id, Severity::Low, Confidence::Certain, place, message);
+            let advice = Fix::advice(
+                "let the proxy overwrite the header: `proxy_set_header X-Forwarded-Proto $scheme`",
+            );
+            out.fail(finding.with_scope("x-forwarded-proto").with_fix(advice));
+        }
     }
 }
 

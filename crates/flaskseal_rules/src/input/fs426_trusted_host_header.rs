@@ -1,6 +1,8 @@
 //! FS426: the Host header, which the client sets, is used to build links.
 
-use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_core::{
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity,
+};
 use flaskseal_live::{Live, Purpose};
 use flaskseal_project::Context;
 use flaskseal_project::semantic::{Alphabet, FactKind, Hole, Origin};
@@ -57,9 +59,13 @@ impl Rule for TrustedHostHeader {
     }
 
     fn check_live(&self, live: &Live<'_>, _starts: &[Context<'_>], out: &mut Assessment) {
+        let Some(place) = served::reflected(live, (Purpose::ForeignHost, "host"), &served::is_of_host) else {
+            return;
+        };
         let message = "links and redirects of the running site lead to any host that a client names";
         let advice = "refuse hosts that are not the site's: `TRUSTED_HOSTS` (Flask 3.1), and a default server that answers 444";
-        served::fail_where_reflected(live, (Purpose::ForeignHost, "host"), &META, (message, advice), out);
+        let finding = Finding::new(META.id, META.severity, Confidence::Certain, place, message);
+        out.fail(finding.with_fix(Fix::advice(advice)));
     }
 }
 

@@ -555,7 +555,10 @@ pub(crate) fn call(
             Value::object(machine.heap.allocate(Shape::StaticMethod(function)))
         }
         ("classmethod", Some(function)) => Value::object(machine.heap.allocate(Shape::ClassMethod(function))),
-        ("print", _) => Value::NONE,
+        ("print", _) => {
+            crate::buffer::print(machine, arguments);
+            Value::NONE
+        }
         ("open", Some(path)) => crate::stdlib::open_file(machine, &path),
         ("__import__", Some(name)) => match name.as_str() {
             Some(name) => {

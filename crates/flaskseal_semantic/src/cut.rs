@@ -137,7 +137,8 @@ pub(crate) fn split(rope: &Rope, separator: &str, limit: Option<usize>, from_rig
     let is_character = separator.chars().count() == 1;
     let alphabet =
         if is_character && limit.is_none() { rope.alphabet().without(set) } else { rope.alphabet() };
-    Parts::Any(rope.made(Relation::Part, alphabet, ("split", separator, limit, from_right)))
+    let relation = if is_character && limit.is_none() { Relation::Piece(set) } else { Relation::Part };
+    Parts::Any(rope.made(relation, alphabet, ("split", separator, limit, from_right)))
 }
 
 /// `str.split` at white space.

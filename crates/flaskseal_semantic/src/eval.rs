@@ -356,24 +356,32 @@ impl<'a> Machine<'a> {
             _ => return Ok(None),
         };
         let [generator] = &generators[..] else { return Ok(None) };
-        if !matches!(&generator.iter, Expr::Name(_)) || !matches!(&generator.target, Expr::Name(_)) {
+        // What is evaluated here is evaluated again where it turns out to be something else.
+        let is_harmless = match &generator.iter {
+            Expr::Name(_) => true,
+            Expr::Call(call) => match &*call.func {
+                Expr::Attribute(split) => split.attr.id == "split" && split.value.is_name_expr(),
+                _ => false,
+            },
+            _ => false,
+        };
+        if !is_harmless || !matches!(&generator.target, Expr::Name(_)) {
             return Ok(None);
         }
         let iterable = self.eval(&generator.iter)?;
-        let Kind::Str(rope) = &iterable.kind else { return Ok(None) };
-        let Some(whole) = rope.as_hole().and_then(|hole| hole.identity.clone()) else { return Ok(None) };
-        let characters = self.elements(&iterable);
-        let Some(character) = characters.rest.filter(|_| characters.known.is_empty()) else {
+        let elements = self.elements(&iterable);
+        let Some(rest) = elements.rest.filter(|_| elements.known.is_empty()) else { return Ok(None) };
+        let one = rest.as_rope().and_then(Rope::as_hole).and_then(|hole| hole.identity.clone());
+        let Some(one) = one else { return Ok(None) };
+        let Some((whole, between)) = one.element_of().map(|(whole, between)| (whole.clone(), between)) else {
             return Ok(None);
         };
-        let one = character.as_rope().and_then(Rope::as_hole).and_then(|hole| hole.identity.clone());
-        let Some(one) = one else { return Ok(None) };
         let scope = self.heap.allocate(Shape::Scope);
         let frame = self.frame();
         let closure = frame.scopes_for_inner();
         let frame = Frame { scope, closure, class: None, is_namespace: false, ..frame.clone() };
         self.frames.push(frame);
-        let truth = self.assign(&generator.target, character).and_then(|()| {
+        let truth = self.assign(&generator.target, rest).and_then(|()| {
             // What a filter leaves out passes.
             let mut passes = Truth::NO;
             for filter in &generator.ifs {
@@ -386,10 +394,10 @@ impl<'a> Machine<'a> {
         if self.fuel == 0 {
             return Ok(None);
         }
-        // Every character passes, or one of them does not.
+        // Every element passes, or one of them does not.
         let limits = truth?.yes.map(|guard| guard.limits(&one).unwrap_or_default());
         let alphabet = limits.map_or(Alphabet::NONE, |limits| limits.alphabet);
-        let all = Guard::about(&whole, Limits::alphabet(alphabet));
+        let all = Guard::about(&whole, Limits::alphabet(alphabet.union(between)));
         let truth = Truth { yes: Some(all), no: Some(Guard::ALWAYS) };
         Ok(Some(if is_all { truth } else { truth.not() }))
     }

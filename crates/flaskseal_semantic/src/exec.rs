@@ -136,14 +136,26 @@ impl<'a> Machine<'a> {
     }
 
     fn return_statement(&mut self, node: &'a ast::StmtReturn) -> Result<Flow, Raised> {
-        let Some(value) = &node.value else { return Ok(Flow::Return(Value::NONE)) };
-        let value = self.eval(value)?;
+        let Some(expression) = &node.value else { return Ok(Flow::Return(Value::NONE)) };
+        let value = self.eval(expression)?;
         // A page that was put together piece by piece is answered here.
-        let here = self.span(node);
-        Ok(Flow::Return(value.map(|one| match one.as_rope() {
+        let here = self.span(&**expression);
+        let value = value.map(|one| match one.as_rope() {
             Some(rope) if rope.origin().is_some() => one.clone().at(Some(here)),
             _ => one.clone(),
-        })))
+        });
+        let running =
+            self.frames.last().and_then(|frame| frame.function.as_ref()).map(|running| running.span);
+        if let Some((view, places)) = &mut self.answering
+            && Some(*view) == running
+        {
+            for alternative in value.alternatives() {
+                if let Some(at) = alternative.value.at {
+                    places.entry(at).or_insert(here);
+                }
+            }
+        }
+        Ok(Flow::Return(value))
     }
 
     // Loops.
@@ -163,8 +175,8 @@ impl<'a> Machine<'a> {
         if let Some(rest) = elements.rest
             && matches!(flow, Flow::Normal)
         {
-            let one = character_identity(&rest);
-            // What every round that goes on to the next leaves of the character.
+            let one = element_identity(&rest);
+            // What every round that goes on to the next leaves of the element.
             let mut passing = Alphabet::NONE;
             flow = self.unknown_rounds(first_exit, |machine| {
                 if let Err(raised) = machine.assign(&node.target, rest.clone()) {
@@ -178,13 +190,13 @@ impl<'a> Machine<'a> {
                 flow
             });
             let breaks = |exit: &Exit<'_>| matches!(exit.flow, Flow::Break);
-            if let Some(whole) = one.as_ref().and_then(|one| one.character_of())
+            if let Some((whole, between)) = one.as_ref().and_then(|one| one.element_of())
                 && matches!(flow, Flow::Normal)
                 && self.fuel > 0
                 && !self.exits[first_exit..].iter().any(breaks)
             {
-                // The loop came to its end: every character passed.
-                let all = Guard::about(whole, Limits::alphabet(passing));
+                // The loop came to its end: every element passed.
+                let all = Guard::about(whole, Limits::alphabet(passing.union(between)));
                 if let Some(guard) = self.guard.and(&all) {
                     self.guard = guard;
                 }
@@ -325,8 +337,8 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// The identity of a loop's element, where it is one character of a text.
-fn character_identity(element: &Value) -> Option<Arc<Identity>> {
+/// The identity of a loop's element, where it is one character of a text or one of its pieces.
+fn element_identity(element: &Value) -> Option<Arc<Identity>> {
     let identity = element.as_rope()?.as_hole()?.identity.clone()?;
-    identity.character_of().is_some().then_some(identity)
+    identity.element_of().is_some().then_some(identity)
 }

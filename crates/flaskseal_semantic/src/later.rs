@@ -1,7 +1,7 @@
 //! Functions that something else runs with request data: tasks of a queue, threads, executors.
 //!
 //! Where the data goes matters, not when: the function is called on the spot, and neither its result nor what it
-//! raises comes back.
+//! raises comes back. A function of a library is called as well: `asyncio.to_thread(os.system, command)`.
 
 use flaskseal_models::{Later, Port};
 use flaskseal_python::Name;
@@ -27,7 +27,7 @@ pub(crate) fn run(machine: &mut Machine<'_>, path: &str, receiver: Option<&Value
             _ => arguments.at(&row.function),
         };
         let Some(function) = function.cloned() else { continue };
-        let Some(takes_task) = is_program_function(machine, &function) else { continue };
+        let Some(takes_task) = is_function(machine, &function) else { continue };
         let Some(mut given) = given(machine, row, arguments) else { continue };
         if takes_task {
             given.positional.insert(0, Value::UNKNOWN);
@@ -41,12 +41,14 @@ pub(crate) fn run(machine: &mut Machine<'_>, path: &str, receiver: Option<&Value
     }
 }
 
-/// Whether a value is a function of the program, and if so, whether it takes its task as first argument, as Celery's
-/// bound tasks do: a function outside of a class whose first parameter is `self`.
-fn is_program_function(machine: &Machine<'_>, value: &Value) -> Option<bool> {
+/// Whether a value is a function, and if so, whether it takes its task as first argument, as Celery's bound tasks do: a
+/// function of the program, outside of a class, whose first parameter is `self`.
+fn is_function(machine: &Machine<'_>, value: &Value) -> Option<bool> {
     let id = match &value.kind {
         Kind::Object(id) => *id,
         Kind::Bound(_) => return Some(false),
+        // What calls and look-ups of libraries give is hardly a function.
+        Kind::Path(path) if value.taint.is_none() && !path.ends_with([')', ']']) => return Some(false),
         _ => return None,
     };
     match &machine.heap.get(id).shape {

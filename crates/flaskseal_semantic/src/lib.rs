@@ -87,3 +87,4 @@ pub use origin::{Change, Changes, Coding, Origin, OriginKind, Step, StepKind};
 pub use pattern::{Excluded, Flags, Mode, Pattern, Texts as MatchedTexts};
 pub use program::{Parsed, Program};
 pub use rope::{Hole, Rope, Segment, Source};
+pub use text::JOINED;

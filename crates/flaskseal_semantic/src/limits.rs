@@ -40,6 +40,15 @@ impl Identity {
         }
     }
 
+    /// The text of which this is one of the elements that a loop goes through, and what stands between them.
+    pub(crate) fn element_of(&self) -> Option<(&Self, Alphabet)> {
+        match &self.made_of {
+            Some((whole, Relation::Character)) => Some((whole, Alphabet::NONE)),
+            Some((whole, Relation::Piece(between))) => Some((whole, *between)),
+            _ => None,
+        }
+    }
+
     fn may_have_descendants(&self) -> bool {
         std::iter::successors(Some(self), |identity| identity.made_of.as_ref().map(|(whole, _)| &**whole))
             .count()
@@ -60,8 +69,12 @@ fn id_of(name: impl Hash) -> TextId {
 /// How a text was made of another, as far as tests on one say something about the other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Relation {
-    /// A part without gaps: a slice, one of the pieces of a split.
+    /// A part without gaps: a slice, some pieces of a split.
     Part,
+    /// All of it but a beginning and an end that are known.
+    Middle,
+    /// One of the pieces of a split that takes out every one of these characters.
+    Piece(Alphabet),
     /// All of it but characters of this set at the ends.
     Stripped(Alphabet),
     /// All of it but characters of this set, wherever they are.
@@ -112,8 +125,8 @@ pub struct Limits {
 pub struct Checks {
     /// As an URL, its host is empty or one of some constants.
     pub host: bool,
-    /// As an URL, its host is empty.
-    pub no_host: bool,
+    /// As an URL, its host is not empty.
+    pub some_host: bool,
     /// As an URL, its scheme is one of some constants, or empty.
     pub scheme: bool,
     /// As a path, it lies below a folder that the program chose, links and `..` followed.
@@ -132,7 +145,7 @@ const MAX_TEXTS: usize = 64;
 impl Checks {
     pub const NONE: Self = Self {
         host: false,
-        no_host: false,
+        some_host: false,
         scheme: false,
         below_folder: false,
         listed: false,
@@ -143,7 +156,7 @@ impl Checks {
     fn zip(self, other: Self, both: impl Fn(bool, bool) -> bool) -> Self {
         Self {
             host: both(self.host, other.host),
-            no_host: both(self.no_host, other.no_host),
+            some_host: both(self.some_host, other.some_host),
             scheme: both(self.scheme, other.scheme),
             below_folder: both(self.below_folder, other.below_folder),
             listed: both(self.listed, other.listed),
@@ -288,7 +301,19 @@ impl Limits {
     pub(crate) fn of_made(&self, relation: Relation) -> Self {
         let nothing = Self::default();
         match relation {
-            Relation::Part | Relation::Stripped(_) | Relation::Name | Relation::Character => {
+            // What it is as a whole says where it leads.
+            Relation::Middle => Self {
+                alphabet: self.alphabet,
+                first: self.alphabet,
+                absent: self.absent.clone(),
+                checks: self.checks,
+                ..nothing
+            },
+            Relation::Part
+            | Relation::Piece(_)
+            | Relation::Stripped(_)
+            | Relation::Name
+            | Relation::Character => {
                 Self { alphabet: self.alphabet, first: self.alphabet, absent: self.absent.clone(), ..nothing }
             }
             Relation::Characters | Relation::Without(_) => {
@@ -347,14 +372,13 @@ impl Limits {
             Relation::Host => {
                 // One of the program's hosts, or one below a domain of its own.
                 let is_constant = self.texts.is_some() || self.checks.host || self.suffix.starts_with('.');
-                let no_host =
-                    self.texts.as_ref().is_some_and(|texts| texts.iter().all(|text| text.is_empty()));
-                Self { checks: Checks { host: is_constant, no_host, ..Checks::NONE }, ..nothing }
+                let is_some = self.texts.as_ref().map_or(is_constant, |texts| !texts.contains(""));
+                Self { checks: Checks { host: is_constant, some_host: is_some, ..Checks::NONE }, ..nothing }
             }
             // `////evil.example` has no host, and gets one when it is joined.
             Relation::Joined => {
-                let Checks { host, no_host, scheme, .. } = self.checks;
-                let checks = Checks { host, no_host: no_host || host, scheme, ..Checks::NONE };
+                let Checks { host, scheme, .. } = self.checks;
+                let checks = Checks { host, scheme, ..Checks::NONE };
                 Self { checks, ..nothing }
             }
             Relation::Scheme => {
@@ -363,7 +387,12 @@ impl Limits {
             Relation::Resolved | Relation::CommonPath | Relation::CommonPrefix => {
                 Self { checks: self.checks, ..nothing }
             }
-            Relation::Part | Relation::Characters | Relation::Character | Relation::Name => nothing,
+            Relation::Part
+            | Relation::Middle
+            | Relation::Piece(_)
+            | Relation::Characters
+            | Relation::Character
+            | Relation::Name => nothing,
         }
     }
 }

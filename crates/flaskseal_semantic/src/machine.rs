@@ -140,6 +140,8 @@ pub(crate) struct Machine<'a> {
     pub reads_unseen_settings: bool,
     /// A view is called, as the router does.
     pub in_view: bool,
+    /// The view that is being called, and where its answers are returned: by the places where those were made.
+    pub answering: Option<(Span, FxHashMap<Span, Span>)>,
     /// A test is asked again that runs code of the program.
     pub is_asking: bool,
     /// The request's path is a constant: the view is served under rules without converters.
@@ -192,6 +194,7 @@ impl<'a> Machine<'a> {
             serving: false,
             reads_unseen_settings: false,
             in_view: false,
+            answering: None,
             is_asking: false,
             is_path_constant: false,
             lexicon: Lexicon::default(),

@@ -55,10 +55,27 @@ pub(crate) fn call_method(
         }
     }
     let result = crate::text::call(machine, &rope, name, &arguments)?;
-    Some(result.map(|value| match &value.kind {
+    Some(result.map(|value| marked(machine, value)))
+}
+
+/// A text as a markup; of a sequence, each of its texts: `escape(x).split()`.
+fn marked(machine: &mut Machine<'_>, value: &Value) -> Value {
+    match &value.kind {
         Kind::Str(rope) => markup(machine, rope.clone()),
+        Kind::Tuple(values) => {
+            let values: Vec<Value> = values.iter().map(|value| marked(machine, value)).collect();
+            Value::tuple(values)
+        }
+        Kind::Object(id) => match machine.heap.get(*id).shape.clone() {
+            Shape::List(list) => {
+                let items = list.items.iter().map(|item| marked(machine, item)).collect();
+                let rest = list.rest.as_ref().map(|rest| marked(machine, rest));
+                machine.list_of(crate::heap::List { items, rest, ..list })
+            }
+            _ => value.clone(),
+        },
         _ => value.clone(),
-    }))
+    }
 }
 
 /// `+`, `%` and `*` with a markup on a side.

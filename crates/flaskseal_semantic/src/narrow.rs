@@ -6,7 +6,9 @@
 use flaskseal_python::{Name, ast};
 
 use crate::guard::Guard;
+use crate::limits::Identity;
 use crate::machine::Machine;
+use crate::rope::Rope;
 use crate::truth::Truth;
 use crate::value::{Alternative, Kind, Value};
 
@@ -14,6 +16,8 @@ use crate::value::{Alternative, Kind, Value};
 const MAX_ALTERNATIVES: usize = 6;
 /// Under which hidden attributes an object of a library keeps the text that it stands for.
 const TEXT_OF_OBJECT: [&str; 3] = ["@path", "@str", "@url"];
+/// Names of a function among which those are sought that belong together.
+const MAX_NAMES: usize = 64;
 /// A test that nests deeper is left alone.
 const MAX_DEPTH: usize = 8;
 
@@ -86,11 +90,52 @@ impl<'a> Machine<'a> {
     pub(crate) fn narrow_alternatives(&mut self, test: &'a ast::Expr, outcome: bool) -> bool {
         let Some((names, asking)) = names_asked(test) else { return false };
         let mut is_narrowed = false;
+        let mut done: Vec<Name> = Vec::new();
         for name in names {
-            is_narrowed |=
-                self.narrow_alternatives_of(name, asking, |machine| machine.asked(test, asking, outcome));
+            if done.contains(name) {
+                continue;
+            }
+            let partners = self.partners(name);
+            is_narrowed |= self.narrow_alternatives_of(name, &partners, asking, |machine| {
+                machine.asked(test, asking, outcome)
+            });
+            done.extend(partners);
         }
         is_narrowed
+    }
+
+    /// Names of the same function whose values were made of a name's, one of each: after `parts = urlparse(url)` each
+    /// of the values that `parts` may have belongs to one of those of `url`.
+    fn partners(&self, name: &Name) -> Vec<Name> {
+        let scope = self.frame().scope;
+        let Some(Kind::Union(own)) = self.heap.attribute(scope, name).map(|value| &value.kind) else {
+            return Vec::new();
+        };
+        let belongs = |other: &Value| match &other.kind {
+            Kind::Union(values) if values.len() == own.len() => own
+                .iter()
+                .zip(&**values)
+                .all(|(a, b)| self.origin_text(&a.value) == self.origin_text(&b.value)),
+            _ => false,
+        };
+        if !own.iter().any(|one| self.origin_text(&one.value).is_some()) {
+            return Vec::new();
+        }
+        let known = self.heap.get(scope).attributes.iter().take(MAX_NAMES);
+        known
+            .filter(|(other, value)| *other != name && belongs(value))
+            .map(|(other, _)| other.clone())
+            .collect()
+    }
+
+    /// The text that a value was made of; `None` where a client sent none of it.
+    fn origin_text(&self, value: &Value) -> Option<u64> {
+        let hole = self.rope_of(value)?.holes().find(|hole| hole.origin.is_some())?;
+        let mut identity: &Identity = hole.identity.as_deref()?;
+        while let Some((whole, _)) = &identity.made_of {
+            identity = whole;
+        }
+        Some(identity.id)
     }
 
     /// Keeps of each name that a call was given the values for which it returns: `validate(name)` raises for others.
@@ -103,7 +148,7 @@ impl<'a> Machine<'a> {
             let ast::Expr::Name(name) = argument else { continue };
             // What libraries refuse, they say by themselves.
             if self.is_choice(&name.id) && self.is_of_program(&node.func) {
-                self.narrow_alternatives_of(&name.id, Asking::Calls, |machine| machine.returning(call));
+                self.narrow_alternatives_of(&name.id, &[], Asking::Calls, |machine| machine.returning(call));
             }
         }
     }
@@ -142,6 +187,7 @@ impl<'a> Machine<'a> {
     fn narrow_alternatives_of(
         &mut self,
         name: &'a Name,
+        partners: &[Name],
         asking: Asking,
         mut ask: impl FnMut(&mut Self) -> Option<Guard>,
     ) -> bool {
@@ -155,13 +201,37 @@ impl<'a> Machine<'a> {
         if asking == Asking::Calls && (!self.may_call() || value.origin().is_none()) {
             return false;
         }
+        let alternatives_of = |machine: &Self, name: &Name| match &machine.heap.attribute(scope, name)?.kind {
+            Kind::Union(values) => Some(values.clone()),
+            _ => None,
+        };
+        let of_partners: Vec<_> = partners.iter().map(|name| alternatives_of(self, name)).collect();
+        let mut kept_of_partners = vec![Vec::new(); partners.len()];
         let mut kept = Vec::new();
         let mut sides = None;
-        for alternative in &**alternatives {
+        for (index, alternative) in alternatives.iter().enumerate() {
             self.heap.set_attribute(scope, name.clone(), alternative.value.clone());
+            let of_partners = || {
+                let values =
+                    of_partners.iter().map(|values| values.as_ref().and_then(|values| values.get(index)));
+                partners.iter().zip(values).enumerate()
+            };
+            for (_, (partner, value)) in of_partners() {
+                if let Some(one) = value {
+                    self.heap.set_attribute(scope, partner.clone(), one.value.clone());
+                }
+            }
             let Some(side) = ask(self) else { continue };
             let Some(guard) = alternative.guard.and(&side) else { continue };
-            kept.push(Alternative { value: self.under(&alternative.value, &side), guard });
+            // What the test said when it was first asked holds as well.
+            let whole = self.guard.and(&side).unwrap_or_else(|| side.clone());
+            kept.push(Alternative { value: self.under(&alternative.value, &whole), guard });
+            for (partner, (_, value)) in of_partners() {
+                if let Some(one) = value {
+                    let value = self.under(&one.value, &whole);
+                    kept_of_partners[partner].push(Alternative { value, guard: one.guard.clone() });
+                }
+            }
             sides = Some(sides.map_or_else(|| side.clone(), |sides: Guard| sides.or(&side)));
         }
         // It is one of them, so that what is said of each holds.
@@ -171,18 +241,28 @@ impl<'a> Machine<'a> {
         // A path on which no value is possible is not taken; which is wrong, the caller knows.
         let narrowed = if kept.is_empty() { value.clone() } else { Value::union(kept).at(value.at) };
         self.heap.set_attribute(scope, name.clone(), narrowed);
+        for ((partner, before), kept) in partners.iter().zip(of_partners).zip(kept_of_partners) {
+            let narrowed = if kept.is_empty() { before.map(|before| before.to_vec()) } else { Some(kept) };
+            if let Some(narrowed) = narrowed {
+                self.heap.set_attribute(scope, partner.clone(), Value::union(narrowed));
+            }
+        }
         true
     }
 
     fn has_hole(&self, value: &Value) -> bool {
-        let rope = match &value.kind {
+        self.rope_of(value).is_some_and(|rope| rope.holes().next().is_some())
+    }
+
+    /// The text that a value is, or stands for.
+    fn rope_of<'v>(&'v self, value: &'v Value) -> Option<&'v Rope> {
+        match &value.kind {
             Kind::Str(rope) => Some(rope),
             Kind::Object(id) => {
                 TEXT_OF_OBJECT.iter().find_map(|name| self.heap.attribute(*id, name)).and_then(Value::as_rope)
             }
             _ => None,
-        };
-        rope.is_some_and(|rope| rope.holes().next().is_some())
+        }
     }
 
     /// The value under a guard; a path that is an object is made anew of its narrowed text, which changes nothing for

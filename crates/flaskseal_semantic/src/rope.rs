@@ -71,8 +71,15 @@ impl Hole {
 
     /// Text that was made of this text: `alphabet` has its characters, `how` tells it from others made alike.
     pub fn made(&self, relation: Relation, alphabet: Alphabet, how: impl Hash) -> Self {
-        let keeps_gaps_closed =
-            matches!(relation, Relation::Part | Relation::Stripped(_) | Relation::Name | Relation::Character);
+        let keeps_gaps_closed = matches!(
+            relation,
+            Relation::Part
+                | Relation::Middle
+                | Relation::Piece(_)
+                | Relation::Stripped(_)
+                | Relation::Name
+                | Relation::Character
+        );
         Self {
             absent: self.absent.clone().filter(|_| keeps_gaps_closed),
             identity: self.identity.as_ref().map(|identity| identity.made(relation, how)),
@@ -139,7 +146,7 @@ impl Hole {
         }
         // A text in which beginning and end overlap, such as a lone quote, is left out: a known gap.
         let how = (&limits.prefix, &limits.suffix);
-        let mut rest = hole.made(Relation::Part, hole.alphabet, how);
+        let mut rest = hole.made(Relation::Middle, hole.alphabet, how);
         rest.checks = hole.checks;
         rest.change(|| Change::Between { prefix: limits.prefix.clone(), suffix: limits.suffix.clone() });
         for denied in &limits.not_prefixes {

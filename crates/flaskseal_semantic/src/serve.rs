@@ -82,8 +82,10 @@ pub(crate) fn views(machine: &mut Machine<'_>, routes: &[Vec<RouteValue>]) -> Ve
                         arguments.positional.push(Value::object(machine.instance(Value::object(class))));
                     }
                     crate::parsed::add_arguments(machine, entry.view, &mut arguments);
+                    let written = entry.function.as_ref().map_or(function.span, |(span, _)| *span);
+                    machine.answering = Some((written, FxHashMap::default()));
                     let value = machine.call_function(&function, entry.view, arguments).ok()?;
-                    machine.note_view_return(entry.function.as_ref(), &function, &value);
+                    machine.note_view_return(VIEW, entry.function.as_ref(), &function, &value);
                     Some(machine.fact(&value))
                 });
                 let result = result.map(|returns| FunctionResult::of(&function, returns, true));
@@ -118,8 +120,9 @@ fn error_handlers(machine: &mut Machine<'_>) -> Vec<FunctionResult> {
         let Shape::Function(function) = machine.heap.get(id).shape.clone() else { continue };
         let result = isolated(machine, |machine| {
             let arguments = request_arguments(machine, &function);
+            machine.answering = Some((function.span, FxHashMap::default()));
             let value = machine.call_function(&function, id, arguments).ok()?;
-            machine.note_view_return(None, &function, &value);
+            machine.note_view_return(VIEW, None, &function, &value);
             Some(machine.fact(&value))
         });
         results.extend(result.map(|returns| FunctionResult::of(&function, returns, true)));
@@ -207,6 +210,43 @@ fn arguments(rules: &[String], span: Span) -> Arguments {
     arguments
 }
 
+/// The path of the event for what a view answers.
+const VIEW: &str = "flask.view.return";
+/// The same for a resource: text is sent as JSON.
+const RESOURCE: &str = "flask.resource.return";
+
+/// Whether a class answers with what an extension makes JSON of, unless it makes a response itself.
+fn is_resource(machine: &Machine<'_>, class: ObjectId) -> bool {
+    const RESOURCES: [&str; 3] =
+        ["flask_restful.Resource", "flask_restplus.Resource", "flask_restx.Resource"];
+    let ancestors = machine.class(class).map(|class| class.ancestors.clone()).unwrap_or_default();
+    ancestors.iter().filter_map(Value::as_path).any(|path| RESOURCES.contains(&path))
+}
+
+/// The method of a class with what its `decorators` make of it. Reference: Flask 3.1 `View.as_view`; Flask-RESTful
+/// calls them `method_decorators`.
+fn decorated(machine: &mut Machine<'_>, class: ObjectId, method: Value) -> Value {
+    let mut answer = method;
+    for name in ["method_decorators", "decorators"] {
+        let Some(decorators) = machine.attribute_of_class(&Value::object(class), name) else { continue };
+        if decorators.as_object().is_some_and(|id| machine.heap.dict(id).is_some()) {
+            continue;
+        }
+        for decorator in machine.elements(&decorators).known {
+            let at = answer.at.unwrap_or_else(|| Span::new(FileId(0), 0, 0));
+            if !matches!(decorator.kind, Kind::Object(_)) {
+                continue;
+            }
+            if let Ok(wrapped) = machine.decorate(&decorator, answer.clone(), at)
+                && matches!(wrapped.kind, Kind::Object(_) | Kind::Bound(_))
+            {
+                answer = wrapped;
+            }
+        }
+    }
+    answer
+}
+
 /// `View.as_view()`: a fresh instance answers each request, with the method that is named like the request's.
 fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
     const METHODS: [&str; 8] =
@@ -215,6 +255,7 @@ fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
         return Vec::new();
     };
     let mut results = Vec::new();
+    let path = if is_resource(machine, class) { RESOURCE } else { VIEW };
     for method in METHODS {
         let Some(value) = machine.attribute_of_class(&Value::object(class), method) else { continue };
         let Some(id) = value.as_object() else { continue };
@@ -227,10 +268,11 @@ fn class_view(machine: &mut Machine<'_>, entry: &Entry) -> Vec<FunctionResult> {
                 _ => Value::object(machine.instance(Value::object(class))),
             };
             let mut arguments = arguments(&entry.rules, function.span);
-            arguments.positional.push(instance);
             crate::parsed::add_arguments(machine, id, &mut arguments);
-            let value = machine.call_function(&function, id, arguments).ok()?;
-            machine.note_view_return(None, &function, &value);
+            machine.answering = Some((function.span, FxHashMap::default()));
+            let answer = decorated(machine, class, Value::new(Kind::Bound(Arc::new((instance, id))), None));
+            let value = machine.call(&answer, arguments).ok()?;
+            machine.note_view_return(path, None, &function, &value);
             Some(machine.fact(&value))
         });
         results.extend(result.map(|returns| FunctionResult::of(&function, returns, true)));
@@ -249,14 +291,22 @@ impl<'a> Machine<'a> {
         Some(self.guard.with_texts_of(&passed))
     }
 
-    /// What a view answers, as an event of its own: `flask.view.return`.
-    fn note_view_return(&mut self, written: Option<&(Span, Arc<str>)>, called: &Function<'_>, value: &Value) {
+    /// What a view answers, as an event of its own, at the place where the view returns it.
+    fn note_view_return(
+        &mut self,
+        path: &str,
+        written: Option<&(Span, Arc<str>)>,
+        called: &Function<'_>,
+        value: &Value,
+    ) {
+        let places = self.answering.take().map(|(_, places)| places).unwrap_or_default();
         // Each return statement is an answer of its own.
         for alternative in value.alternatives() {
             let before = self.events.len();
             let value = alternative.value;
-            let arguments = Arguments::of(value.at.unwrap_or(called.span), [value]);
-            self.note_call("flask.view.return", None, &arguments);
+            let place = value.at.map_or(called.span, |at| places.get(&at).copied().unwrap_or(at));
+            let arguments = Arguments::of(place, [value]);
+            self.note_call(path, None, &arguments);
             if let Some(event) = self.events.get_mut(before).and_then(Arc::get_mut) {
                 let (span, name) = match written {
                     Some((span, name)) => (*span, name.clone()),

@@ -70,6 +70,11 @@ pub(crate) fn star_names(path: &str) -> &'static [&'static str] {
     }
 }
 
+/// `string.punctuation`.
+const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+/// `string.whitespace`.
+const WHITESPACE: &str = " \t\n\r\x0b\x0c";
+
 /// Constants of modules.
 pub(crate) fn constant(path: &str, name: &str) -> Option<Value> {
     Some(match (path, name) {
@@ -86,6 +91,13 @@ pub(crate) fn constant(path: &str, name: &str) -> Option<Value> {
         ("string", "ascii_uppercase") => Value::str("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
         ("string", "ascii_letters") => Value::str("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
         ("string", "hexdigits") => Value::str("0123456789abcdefABCDEF"),
+        ("string", "octdigits") => Value::str("01234567"),
+        ("string", "punctuation") => Value::str(PUNCTUATION),
+        ("string", "whitespace") => Value::str(WHITESPACE),
+        ("string", "printable") => {
+            let letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+            Value::str(format!("{letters}{PUNCTUATION}{WHITESPACE}"))
+        }
         ("re", "I" | "IGNORECASE") => Value::int(2),
         ("re", "L" | "LOCALE") => Value::int(4),
         ("re", "M" | "MULTILINE") => Value::int(8),
@@ -312,6 +324,10 @@ pub(crate) fn call(
             None => Value::UNKNOWN,
         },
         ("operator.itemgetter" | "operator.attrgetter", _) => Value::UNKNOWN,
+        (path, Some(left)) if let Some(op) = operator(path) => {
+            let Some(right) = arguments.positional.get(1) else { return Ok(None) };
+            machine.binary(&left, op, right, span)
+        }
         ("sys.exit" | "os._exit" | "os.abort", _) => return Err(Raised::of("SystemExit")),
         _ => return Ok(None),
     }))
@@ -382,6 +398,20 @@ pub(crate) fn lines_of_file(machine: &Machine<'_>, file: ObjectId) -> Option<Vec
     let text = content.as_str()?;
     let lines = text.split_inclusive('\n').map(|line| Value::str(line).at(content.at));
     (text.lines().count() <= MAX_LINES).then(|| lines.collect())
+}
+
+/// The operator that a function of `operator` stands for.
+fn operator(path: &str) -> Option<ast::Operator> {
+    Some(match path.strip_prefix("operator.")?.trim_matches('_') {
+        "add" | "concat" | "iadd" | "iconcat" => ast::Operator::Add,
+        "sub" | "isub" => ast::Operator::Sub,
+        "mul" | "imul" => ast::Operator::Mult,
+        "truediv" | "itruediv" => ast::Operator::Div,
+        "floordiv" | "ifloordiv" => ast::Operator::FloorDiv,
+        "mod" | "imod" => ast::Operator::Mod,
+        "pow" | "ipow" => ast::Operator::Pow,
+        _ => return None,
+    })
 }
 
 fn timedelta(machine: &mut Machine<'_>, arguments: &Arguments) -> Value {

@@ -517,6 +517,9 @@ fn list_of_parts(machine: &mut Machine<'_>, parts: Parts) -> Value {
     }
 }
 
+/// The source of what `join` puts behind the parts that are known.
+pub const JOINED: &str = "builtins.str.join()";
+
 /// `separator.join(parts)`. Where the number of parts is not known, the text is that of the known parts alone, or
 /// goes on with one more and then with anything that parts and separators can be.
 fn join(machine: &mut Machine<'_>, separator: &Rope, parts: &Value) -> Value {
@@ -530,7 +533,7 @@ fn join(machine: &mut Machine<'_>, separator: &Rope, parts: &Value) -> Value {
     }
     let Some(rest) = elements.rest else { return machine.concat_values(&values) };
     let text = machine.text_of(&rest);
-    let source = text.as_hole().map_or(Source::Unknown, |hole| hole.source.clone());
+    let source = Source::Path(JOINED.into());
     let tail = Rope::hole_of(source, text.alphabet().union(separator.alphabet()));
     let alone = machine.concat_values(&values);
     if !values.is_empty() {

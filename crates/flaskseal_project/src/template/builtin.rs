@@ -1,25 +1,68 @@
-//! What filters do to pieces, those that the program defines among them.
+//! What filters and functions do to pieces, those that the program defines among them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flaskseal_core::{Span, Tree};
 use flaskseal_models::{Made, Models};
-use flaskseal_semantic::{Alphabet, Evaluation, FactKind};
+use flaskseal_semantic::{Alphabet, Evaluation, Event, Fact, FactKind};
 
 use super::piece::{self, Coding, Nature, Piece};
 use crate::Start;
 
-/// Filters that the program defines, by name: what they print, for an argument of which nothing is known.
+/// Filters and functions that the program gives to templates, by name: what they print, for an argument of which
+/// nothing is known.
 pub(super) type Filters = BTreeMap<Arc<str>, Vec<Piece>>;
 
-/// The filters of all starts.
+/// Those of all starts.
 pub(super) fn filters(tree: &Tree, starts: &[&Start]) -> Filters {
     let mut filters = Filters::new();
     for start in starts {
         decorated(tree, &start.evaluation, &mut filters);
+        registered(&start.evaluation, &mut filters);
     }
     filters
+}
+
+/// `app.jinja_env.filters["name"] = function`, `app.add_template_filter(function, "name")` and their like.
+fn registered(evaluation: &Evaluation, filters: &mut Filters) {
+    let models = Models::bundled();
+    let is_registration = |event: &Event| {
+        ["template.filter", "template.global"].iter().any(|role| models.has_role(&event.path, role))
+    };
+    let add = |name: Option<&str>, function: &Fact, filters: &mut Filters| {
+        let FactKind::Function(function) = &function.kind else { return };
+        let own = function.qualified_name.rsplit('.').next().unwrap_or_default();
+        let result = evaluation.functions.iter().find(|result| result.span == function.span);
+        if let Some(pieces) = result.and_then(|result| printed(&result.returns)) {
+            filters.entry(name.unwrap_or(own).into()).or_insert(pieces);
+        }
+    };
+    for event in evaluation.events.iter().filter(|event| is_registration(event)) {
+        if event.path.contains(".add_") {
+            if let Some(function) = event.argument(0, "f") {
+                add(event.argument(1, "name").and_then(Fact::as_str), function, filters);
+            }
+        } else if let [name, function] = event.positional.as_slice() {
+            add(name.as_str(), function, filters);
+        }
+        for (name, function) in &event.keywords {
+            add(Some(name), function, filters);
+        }
+        if let Some(FactKind::Dict { entries, .. }) = event.positional.first().map(|first| &first.kind) {
+            for (name, function) in entries {
+                add(name.as_str(), function, filters);
+            }
+        }
+    }
+}
+
+/// What a function prints; `None` where that was not found out.
+fn printed(returns: &Fact) -> Option<Vec<Piece>> {
+    match &returns.kind {
+        FactKind::Absent => None,
+        _ => Some(piece::of_fact(returns)),
+    }
 }
 
 fn decorated(tree: &Tree, evaluation: &Evaluation, filters: &mut Filters) {
@@ -35,10 +78,7 @@ fn decorated(tree: &Tree, evaluation: &Evaluation, filters: &mut Filters) {
             if let Some(result) =
                 evaluation.functions.iter().find(|function| function.span == decorated.function)
             {
-                let pieces = match &result.returns.kind {
-                    FactKind::Absent => continue,
-                    _ => piece::of_fact(&result.returns),
-                };
+                let Some(pieces) = printed(&result.returns) else { continue };
                 filters.entry(name).or_insert(pieces);
             }
         }
@@ -81,12 +121,12 @@ pub(super) fn apply(name: &str, filters: &Filters, pieces: Vec<Piece>, at: Optio
             ..piece
         }),
         Some(Made::Markup) => vec![Piece::generated()],
-        None => custom(name, filters, &pieces),
+        None => custom(name, filters, &pieces, at),
     }
 }
 
-/// A filter of the program, or of a library that is not known.
-fn custom(name: &str, filters: &Filters, pieces: &[Piece]) -> Vec<Piece> {
+/// A filter or a function of the program, or of a library that is not known.
+pub(super) fn custom(name: &str, filters: &Filters, pieces: &[Piece], at: Option<Span>) -> Vec<Piece> {
     let worst = pieces.iter().max_by_key(|piece| piece.nature).cloned();
     let worst = worst.unwrap_or_else(|| Piece::of(Nature::Unknown));
     match filters.get(name) {
@@ -99,6 +139,11 @@ fn custom(name: &str, filters: &Filters, pieces: &[Piece]) -> Vec<Piece> {
                     nature: worst.nature,
                     origin: worst.origin.clone(),
                     called: worst.called.clone(),
+                    // It marks what it is given here.
+                    coding: match piece.coding {
+                        Coding::Marked(_) => Coding::Marked(at),
+                        coding => coding,
+                    },
                     ..piece
                 },
                 _ => piece,

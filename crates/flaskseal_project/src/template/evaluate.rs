@@ -460,6 +460,9 @@ impl<'t> Walk<'t> {
                         let more: Vec<Piece> = if markup { escaped(more).collect() } else { more.collect() };
                         pieces.extend(more);
                     }
+                    name if Models::bundled().filter(name).is_none() => {
+                        pieces.extend(arguments.into_iter().flatten());
+                    }
                     _ => {}
                 }
                 Value::Pieces(builtin::apply(&filter.name, &self.filters, pieces, Some(at)))
@@ -551,6 +554,13 @@ impl<'t> Walk<'t> {
                     return Value::Pieces(pieces.unwrap_or_default());
                 }
                 _ => {}
+            }
+            let is_bound =
+                frame.names.iter().any(|(known, _)| known == name) || self.globals.contains_key(name);
+            if self.filters.contains_key(name) && !is_bound {
+                let given: Vec<Piece> =
+                    arguments.iter().flat_map(|argument| self.printed(argument.value(), frame)).collect();
+                return Value::Pieces(builtin::custom(name, &self.filters, &given, Some(span)));
             }
         }
         let called = match &callee.kind {

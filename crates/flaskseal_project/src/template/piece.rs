@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flaskseal_core::Span;
 use flaskseal_models::Models;
-use flaskseal_semantic::{Alphabet, Fact, FactKind, Hole, Origin, OriginKind, Rope, Segment, Source};
+use flaskseal_semantic::{Alphabet, Fact, FactKind, Hole, JOINED, Origin, OriginKind, Rope, Segment, Source};
 
 /// A stretch of printed text of one kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,7 +129,10 @@ fn is_number(alphabet: Alphabet) -> bool {
 fn nature_of_path(path: &str) -> Nature {
     const MADE: [&str; 6] =
         ["bleach.clean", "nh3.clean", "flask_wtf.", "wtforms.", "lxml_html_clean.", "flask.render_template"];
-    if path.starts_with("flask.url_for") {
+    if path == JOINED {
+        // What can do harm there can do it in the part before.
+        Nature::Constant
+    } else if path.starts_with("flask.url_for") {
         Nature::Url
     } else if path.starts_with("flask.current_app.config") || path.starts_with("flask.Flask().config") {
         Nature::Constant

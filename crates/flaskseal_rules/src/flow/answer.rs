@@ -48,9 +48,14 @@ pub(crate) fn is_body_attribute(event: &Event) -> bool {
 /// Whether the answer is sent as something that a browser shows as a page.
 pub(crate) fn is_html(cx: &Context<'_>, event: &Event, value: &Fact) -> bool {
     match content_type(cx, event, value) {
-        Some(name) => ["html", "svg", "xml"].iter().any(|part| name.to_ascii_lowercase().contains(part)),
+        Some(name) => ["html", "svg"].iter().any(|part| name.to_ascii_lowercase().contains(part)),
         None => true,
     }
+}
+
+/// Whether the answer says that it is XML.
+pub(crate) fn is_xml(cx: &Context<'_>, event: &Event, value: &Fact) -> bool {
+    content_type(cx, event, value).is_some_and(|name| name.to_ascii_lowercase().contains("xml"))
 }
 
 /// Whether the whole body was made by an encoder of JSON.

@@ -93,7 +93,8 @@ pub(crate) fn breaches(rope: &Rope, escapes: bool) -> Vec<Breach<'static>> {
             Place::QuotedName => ("inside a quoted name", Alphabet::of("`]"), &["`", "]"], Severity::High),
             Place::Value => (
                 "as a value without quotes",
-                not_a_number().without(Alphabet::of("+-")),
+                // A list of numbers is no more than numbers.
+                not_a_number().without(Alphabet::of("+-,")),
                 &[&value, "0 OR 1=1", "0/**/OR/**/1=1", "x"],
                 Severity::Critical,
             ),

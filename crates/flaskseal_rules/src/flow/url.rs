@@ -15,8 +15,10 @@ pub(crate) enum Place {
     HostEnd,
     /// Everything after `/`, where another `/` would begin a host.
     AfterSlash,
-    /// Path, query or fragment: the host is decided.
+    /// The host is decided.
     Path,
+    /// The query or the fragment.
+    Query,
 }
 
 /// Every hole with request data, with its place.
@@ -65,10 +67,14 @@ fn place(before: &str) -> Place {
         _ => match before.strip_prefix("//") {
             Some(rest) => rest,
             // A relative path, or the end of some other text.
+            None if before.contains(['?', '#']) => return Place::Query,
             None => return Place::Path,
         },
     };
-    if after_scheme.contains(['/', '?', '#']) {
+    if after_scheme.contains(['?', '#']) {
+        return Place::Query;
+    }
+    if after_scheme.contains('/') {
         return Place::Path;
     }
     let host = after_scheme.rsplit('@').next().unwrap_or(after_scheme);
@@ -106,7 +112,7 @@ mod tests {
             ("https://api.example", Place::HostEnd),
             ("https://api.example:", Place::HostEnd),
             ("https://api.example/", Place::Path),
-            ("https://api.example?x=", Place::Path),
+            ("https://api.example?x=", Place::Query),
             ("page-", Place::Path),
         ] {
             let rope = Rope::concat([Rope::literal(before), tainted()]);

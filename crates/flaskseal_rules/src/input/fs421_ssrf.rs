@@ -66,7 +66,7 @@ fn in_url<'p>(flow: &Flow<'p>, rope: &Rope) -> Vec<Found<'p>> {
         let is_whole = hole.origin.iter().any(|origin| {
             origin.changes().any(|one| matches!(one, Change::Between { prefix, .. } if !prefix.is_empty()))
         });
-        if is_whole && matches!(place, url::Place::AfterSlash | url::Place::Path) {
+        if is_whole && matches!(place, url::Place::AfterSlash | url::Place::Path | url::Place::Query) {
             break;
         }
         let payload;
@@ -103,15 +103,16 @@ fn in_url<'p>(flow: &Flow<'p>, rope: &Rope) -> Vec<Found<'p>> {
                 &["../admin", "?x=1", "&x=1"],
                 Severity::Low,
             ),
+            url::Place::Query => ("in the query of an URL", Alphabet::of("#&"), &["x&a=1"], Severity::Low),
         };
         let breach = Breach::of(hole, at, breaks, payloads, severity);
         found.extend(breach.map(|breach| {
-            let is_path = breach.place == "in the path of an URL";
+            let is_path = breach.place.starts_with("in the ");
             let advice = if is_path { "quote it: `urllib.parse.quote(value, safe=\"\")`" } else { ADVICE };
             flow.found(breach).advise(advice)
         }));
         // What follows the first free part is no worse.
-        if place != url::Place::Path {
+        if !matches!(place, url::Place::Path | url::Place::Query) {
             break;
         }
     }

@@ -73,7 +73,7 @@ const ADVICE: &str = "redirect only within the site: `u = urlsplit(t)`, then `no
 fn targets<'p>(cx: &Context<'p>) -> Vec<Flow<'p>> {
     let mut targets = flows(cx, &["redirect", "header", "response.attribute"]);
     targets.retain(is_location);
-    for flow in flows(cx, &["header.map", "html.answer"]) {
+    for flow in flows(cx, &["header.map", "html.answer", "json.answer"]) {
         let maps = match &*flow.sink.context {
             "header.map" => std::slice::from_ref(flow.value),
             _ => answer::headers(flow.value),
@@ -169,7 +169,7 @@ fn judge(hole: &Hole, place: url::Place) -> Option<(Breach<'static>, Option<&'st
     };
     let breach = |at, breaks, severity| Breach::of(hole, at, Alphabet::of(breaks), elsewhere, severity);
     match place {
-        url::Place::Start if checks.no_host => {
+        url::Place::Start if checks.host && !checks.some_host => {
             let elsewhere = ["https:evil.example/", "////evil.example/", "///evil.example/"];
             let breaks = Alphabet::of(":/");
             let breach = Breach::of(hole, "as the address to go to", breaks, &elsewhere, Severity::Low)?;
@@ -189,12 +189,12 @@ fn judge(hole: &Hole, place: url::Place) -> Option<(Breach<'static>, Option<&'st
             let breach = breach("after a host without a slash", url::HOST_BREAKS, Severity::Medium)?;
             Some((breach, Some("the host goes on: `https://good.example.evil.example`")))
         }
-        url::Place::AfterSlash if hole.first.contains('/') && !checks.no_host => {
+        url::Place::AfterSlash if hole.first.contains('/') && !checks.host => {
             let breach = breach("after a single slash", "/", Severity::Medium)?;
             Some((breach, Some("two slashes begin a host: `//evil.example`")))
         }
         url::Place::AfterSlash
-            if !checks.no_host && hole.alphabet.contains('\t') && hole.first.contains('\t') =>
+            if !checks.host && hole.alphabet.contains('\t') && hole.first.contains('\t') =>
         {
             let breach = Breach::of(
                 hole,
@@ -205,6 +205,6 @@ fn judge(hole: &Hole, place: url::Place) -> Option<(Breach<'static>, Option<&'st
             )?;
             Some((breach, Some("a tab between two slashes is dropped: `/<TAB>/evil.example`")))
         }
-        url::Place::AfterSlash | url::Place::Path => None,
+        url::Place::AfterSlash | url::Place::Path | url::Place::Query => None,
     }
 }

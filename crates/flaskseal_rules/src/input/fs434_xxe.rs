@@ -69,6 +69,10 @@ fn enabling(cx: &Context<'_>, flow: &Flow<'_>) -> Option<&'static str> {
         }
         "xml.lxml" => {
             let mut found = None;
+            // `iterparse` takes the options of a parser itself.
+            if flow.event.path.ends_with(".iterparse") {
+                return told(flow.event);
+            }
             let parser = flow.event.argument(1, "parser")?;
             alternatives(parser, &mut |parser| found = found.or_else(|| options(cx, parser)));
             found
@@ -100,7 +104,11 @@ fn features(cx: &Context<'_>, parse: &Event) -> Option<&'static str> {
 /// What an lxml parser was made with.
 fn options(cx: &Context<'_>, parser: &Fact) -> Option<&'static str> {
     let at = parser.at?;
-    let made = cx.calls("xml.parser").find(|event| event.span == at)?;
+    told(cx.calls("xml.parser").find(|event| event.span == at)?)
+}
+
+/// What the options of a parser switch on.
+fn told(made: &Event) -> Option<&'static str> {
     let truth = |name: &str| made.keyword(name).and_then(Fact::truth);
     let resolves = made.keyword("resolve_entities").map(|value| {
         // "internal" is the default since lxml 5.

@@ -36,7 +36,9 @@ impl Rule for XmlInjection {
             flows(cx, &["html.answer", "html.body", "xml.dom", "xml.lxml", "xml.sax", "xml.xmltodict"])
         {
             let Some(rope) = answer::body(flow.value) else { continue };
-            if !xml::is_document(&rope) {
+            let is_xml =
+                || flow.sink.context.starts_with("html.") && answer::is_xml(cx, flow.event, flow.value);
+            if !xml::is_document(&rope) && !is_xml() {
                 continue;
             }
             let prefix = rope.literal_prefix().to_ascii_lowercase();

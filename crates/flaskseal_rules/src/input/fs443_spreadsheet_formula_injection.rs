@@ -33,7 +33,11 @@ impl Rule for SpreadsheetFormulaInjection {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let mut found = Vec::new();
-        for flow in flows(cx, &["csv"]) {
+        for flow in flows(cx, &["csv", "csv.attribute"]) {
+            let attribute = || flow.event.positional.first().and_then(Fact::as_str);
+            if &*flow.sink.context == "csv.attribute" && attribute() != Some("value") {
+                continue;
+            }
             let mut cells = Vec::new();
             collect(flow.value, 0, &mut cells);
             for rope in &cells {

@@ -83,6 +83,10 @@ fn flaw<'p>(
                 .any(|keyword| keyword.arg.is_none() && requested.has(&keyword.value));
             if spread {
                 let name = last_name(&call.func)?;
+                if is_statement_values(call) {
+                    let message = "every field of the request becomes a column of a table".to_owned();
+                    return Some((span_of(file, call), META.severity, message, "is_admin"));
+                }
                 let class = model(cx, name)?;
                 let privileged = privileged(class);
                 let severity = if privileged.is_some() { Severity::High } else { META.severity };
@@ -95,15 +99,24 @@ fn flaw<'p>(
             }
             let Expr::Attribute(callee) = &*call.func else { return None };
             let first = call.arguments.args.first().filter(|first| requested.has(first))?;
-            if callee.attr.id.as_str() != "update" {
-                return None;
+            let is_config =
+                |node: &Expr| matches!(node, Expr::Attribute(inner) if inner.attr.id.as_str() == "config");
+            match callee.attr.id.as_str() {
+                "update" => {}
+                "from_mapping" if is_config(&callee.value) => {}
+                "values" if is_statement_values(call) => {
+                    let message = "every field of the request becomes a column of a table".to_owned();
+                    return Some((span_of(file, first), META.severity, message, "is_admin"));
+                }
+                _ => return None,
             }
             let (severity, what) = match &*callee.value {
                 Expr::Attribute(inner) if inner.attr.id.as_str() == "__dict__" => {
                     (Severity::High, "attributes of an object")
                 }
-                Expr::Attribute(inner) if inner.attr.id.as_str() == "config" => {
-                    (Severity::Critical, "the application's configuration")
+                node if is_config(node) => (Severity::Critical, "the application's configuration"),
+                Expr::Call(vars) if last_name(&vars.func) == Some("vars") && !vars.arguments.is_empty() => {
+                    (Severity::High, "attributes of an object")
                 }
                 Expr::Call(query) if is_query(query) => (Severity::Medium, "columns of a table"),
                 _ => return None,
@@ -182,6 +195,16 @@ fn privileged(class: &ast::StmtClassDef) -> Option<&str> {
         _ => Vec::new(),
     });
     fields.find(|field| words(field).iter().any(|word| PRIVILEGED.contains(&word.as_str())))
+}
+
+/// `insert(User).values(...)`, `update(User).where(...).values(...)`.
+fn is_statement_values(call: &ast::ExprCall) -> bool {
+    let Expr::Attribute(callee) = &*call.func else { return false };
+    callee.attr.id.as_str() == "values"
+        && within(AnyNodeRef::from(&*callee.value)).into_iter().any(|node| match node {
+            AnyNodeRef::ExprCall(inner) => matches!(last_name(&inner.func), Some("insert" | "update")),
+            _ => false,
+        })
 }
 
 /// `User.query.filter_by(...)`, `db.session.query(User).filter(...)`.

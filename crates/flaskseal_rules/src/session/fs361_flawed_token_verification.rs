@@ -77,6 +77,18 @@ impl Rule for FlawedTokenVerification {
                 );
             }
         }
+        for call in cx.calls("jwt.encode") {
+            let algorithm = call.argument(2, "algorithm").and_then(Fact::as_str);
+            if algorithm.is_some_and(|name| name.eq_ignore_ascii_case("none")) {
+                report(
+                    Severity::High,
+                    call.span,
+                    &call.scope,
+                    "a token is made without a signature",
+                    "sign it: `jwt.encode(claims, key, algorithm=\"HS256\")`",
+                );
+            }
+        }
         for (file, node) in nodes_near(cx, &["b64decode"]) {
             if let AnyNodeRef::ExprCall(call) = node
                 && is_payload_by_hand(cx, file, call)
@@ -105,6 +117,12 @@ fn flaw(call: &Event) -> Option<(Severity, &'static str)> {
     }
     // PyJWT 2 ignores it and demands `algorithms`; before, it switched everything off.
     if call.keyword("verify").and_then(Fact::truth) == Some(false) && algorithms.is_none() && !call.open {
+        return Some((Severity::Critical, "the token's signature is not verified"));
+    }
+    // The third argument was `verify` then.
+    if call.path.starts_with("jwt.")
+        && algorithms.is_some_and(|third| matches!(third.kind, FactKind::Bool(false)))
+    {
         return Some((Severity::Critical, "the token's signature is not verified"));
     }
     if let Some(algorithms) = algorithms {

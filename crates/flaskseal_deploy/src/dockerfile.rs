@@ -237,18 +237,15 @@ impl<'a> Reader<'a> {
     /// The bodies of `<<EOF` in the instruction that was just read.
     fn heredocs(&mut self, text: &str) -> Vec<Spanned<String>> {
         let mut bodies = Vec::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("<<") {
-            rest = rest.get(at + 2..).unwrap_or("");
-            if rest.starts_with('<') {
-                rest = rest.trim_start_matches('<');
+        for word in text.split_ascii_whitespace() {
+            // `3<<-"EOF"`: a word of its own, as BuildKit has it, and no shift of bits.
+            let Some(rest) = word.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix("<<") else {
                 continue;
-            }
+            };
             let tabs = rest.starts_with('-');
-            let name = rest.strip_prefix('-').unwrap_or(rest).trim_start_matches(['"', '\'']);
-            let length =
-                name.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
-            let name = name.get(..length).unwrap_or("");
+            let name = rest.strip_prefix('-').unwrap_or(rest);
+            let name =
+                name.split(['<', '>', '|', ';', '&', ')']).next().unwrap_or("").trim_matches(['"', '\'']);
             if name.is_empty() || bodies.len() == 16 {
                 continue;
             }
@@ -415,6 +412,17 @@ CMD ["gunicorn", "-b", "0.0.0.0:8000", "app:app"]
         let at = shell.text.find("app:app").unwrap();
         let range = shell.range(at, at + 7);
         assert_eq!(&text[range.start as usize..range.end as usize], "app:app");
+    }
+
+    #[test]
+    fn here_documents_end_where_they_say() {
+        let text = "FROM x\nRUN echo $((1<<2)) && cat <<-'END-OF' >/a && cat 3<<B<C <<<d\n\tone\n\tEND-OF\ntwo\nB\nUSER app\n";
+        let parsed = parse(text);
+        assert_eq!(parsed.problems, []);
+        let [_, run, user] = parsed.tree.stages[0].instructions.as_slice() else { panic!() };
+        let bodies: Vec<_> = run.heredocs.iter().map(|body| body.value.as_str()).collect();
+        assert_eq!(bodies, ["\tone\n", "two\n"]);
+        assert_eq!(user.keyword.value, "USER");
     }
 
     #[test]

@@ -251,17 +251,19 @@ impl Builder<'_> {
                 }
             }
             "ENV" => {
-                for pair in instruction.pairs() {
-                    let (name, Some(text)) = pair.value else { continue };
-                    let value = Self::replaced(&text, &built.env, arguments);
-                    let span = self.span(pair.range);
-                    built.env.push(EnvVar {
-                        name,
-                        value,
-                        span,
-                        mechanism: Mechanism::DockerfileEnv,
-                        via: None,
-                    });
+                // Every value sees the variables as they were before the instruction.
+                let assigned: Vec<EnvVar> = instruction
+                    .pairs()
+                    .into_iter()
+                    .filter_map(|pair| {
+                        let (name, text) = pair.value;
+                        let value = Self::replaced(&text?, &built.env, arguments);
+                        let (span, mechanism) = (self.span(pair.range), Mechanism::DockerfileEnv);
+                        Some(EnvVar { name, value, span, mechanism, via: None })
+                    })
+                    .collect();
+                for variable in assigned {
+                    built.env.push(variable);
                 }
             }
             "WORKDIR" => {
@@ -326,6 +328,18 @@ impl Builder<'_> {
                             let to = join_absolute(&absolute, rest);
                             let owner = instruction.flag("chown").map(str::to_owned);
                             built.copies.push(ContextCopy { to, owner, span, ..copied.clone() });
+                        } else if let Some(rest) = below(&source, &copied.to)
+                            && copied.folder
+                            && copied.glob.is_none()
+                            && let Some(from) = join(&copied.from, rest)
+                        {
+                            // A part of what the other stage copied; what it made itself is not in the tree.
+                            let folder = folder_exists(self.tree, &from);
+                            if folder || self.tree.exists(&from) {
+                                let to = if folder { absolute.clone() } else { file_at.clone() };
+                                let owner = instruction.flag("chown").map(str::to_owned);
+                                built.copies.push(ContextCopy { from, to, folder, glob: None, owner, span });
+                            }
                         }
                     }
                     for copied in &other.dotenv_files {

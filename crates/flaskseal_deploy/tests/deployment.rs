@@ -248,7 +248,7 @@ fn gunicorn_takes_arguments_from_its_variable() {
         .iter()
         .map(|option| (option.name.as_str(), option.value.as_ref().unwrap().text()))
         .collect();
-    assert_eq!(options, [("bind", ":80"), ("workers", "2"), ("workers", "4")]);
+    assert_eq!(options, [("bind", ":80"), ("workers", "4")]);
 }
 
 #[test]

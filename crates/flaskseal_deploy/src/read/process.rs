@@ -202,7 +202,7 @@ impl Reader<'_> {
     }
 }
 
-/// `GUNICORN_CMD_ARGS` stands before the command line, which wins.
+/// `GUNICORN_CMD_ARGS` stands before the command line, which wins: also over what is a list, such as `bind`.
 fn gunicorn_environment(env: &Environment, options: &mut Vec<CliOption>) {
     let Some(variable) = env.get("GUNICORN_CMD_ARGS") else { return };
     let Some(text) = variable.value.or_default() else { return };
@@ -213,6 +213,7 @@ fn gunicorn_environment(env: &Environment, options: &mut Vec<CliOption>) {
         word.span = variable.span;
     }
     let mut all = command::gunicorn_options(&words);
+    all.retain(|given| !options.iter().any(|option| option.name == given.name));
     all.append(options);
     *options = all;
 }

@@ -122,7 +122,10 @@ struct Setting {
 impl Setting {
     /// What the command line says, or else the server's file.
     fn of(cx: &Context<'_>, name: &str) -> Option<Self> {
-        let long = name.replace('_', "-");
+        let long = match name {
+            "proxy_allow_ips" => "proxy-allow-from".to_owned(),
+            _ => name.replace('_', "-"),
+        };
         let options = cx.entry.process.iter().flat_map(|process| &process.options);
         let mut options = options.filter(|option| option.name == long || option.name == name);
         if let Some(option) = options.next_back() {

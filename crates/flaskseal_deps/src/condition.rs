@@ -69,11 +69,20 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{core_advisories, core_packages};
 
     #[test]
     fn every_row_is_understood() {
         let rows = include_str!("../data/conditions.toml").matches("{ id =").count();
         assert_eq!(ROWS.len(), rows);
         assert!(ROWS.windows(2).all(|pair| pair[0].0 < pair[1].0), "sorted and unique");
+    }
+
+    #[test]
+    fn every_row_is_on_an_advisory_of_the_core_table() {
+        let known: Vec<Advisory> = core_packages().flat_map(core_advisories).collect();
+        for (id, _) in ROWS.iter() {
+            assert!(known.iter().any(|advisory| advisory.ids().any(|name| name == id)), "{id}");
+        }
     }
 }

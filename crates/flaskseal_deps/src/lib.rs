@@ -83,7 +83,7 @@ mod yanked;
 pub use yanked::SECURITY;
 
 mod core_table;
-pub use core_table::{core_advisories, core_packages, encode_core_table};
+pub use core_table::{core_advisories, core_packages, encode_core_table, superfluous_additions};
 
 mod dump;
 pub use dump::{Dump, DumpError, read_documents, read_zip};

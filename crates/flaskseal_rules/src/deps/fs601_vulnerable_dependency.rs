@@ -102,7 +102,7 @@ fn freshness(project: &Project<'_>, out: &mut Assessment) {
 fn source_of(project: &Project<'_>) -> String {
     let provenance = project.advisories.provenance();
     if project.advisories.is_core() {
-        format!("the built-in table of advisories ({})", provenance.date)
+        format!("the built-in table of advisories ({})", provenance.source)
     } else {
         format!("the advisory database ({}, {} advisories)", provenance.date, provenance.advisories)
     }

@@ -7,7 +7,8 @@
 use std::io::Read as _;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use flate2::read::ZlibDecoder;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
@@ -16,6 +17,15 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 /// What Flask derives the key of its session cookie with.
 const SALT: &[u8] = b"cookie-session";
+
+/// Base64 as Python reads it: bits that are left over at the end say nothing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Bytes of a cookie that are looked at; browsers keep 4 KiB.
 const MAX_COOKIE: usize = 16 << 10;
@@ -44,15 +54,14 @@ impl SignedSession {
         }
         let (signed, signature) = value.rsplit_once('.')?;
         let (payload, timestamp) = signed.rsplit_once('.')?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let signature = BASE64.decode(signature).ok()?;
         if !matches!(signature.len(), 20 | 28 | 32 | 48 | 64) {
             return None;
         }
-        let timestamp =
-            URL_SAFE_NO_PAD.decode(timestamp).ok().filter(|bytes| matches!(bytes.len(), 1..=8))?;
+        let timestamp = BASE64.decode(timestamp).ok().filter(|bytes| matches!(bytes.len(), 1..=8))?;
         let signed_at = timestamp.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         let compressed = payload.strip_prefix('.');
-        let bytes = URL_SAFE_NO_PAD.decode(compressed.unwrap_or(payload)).ok()?;
+        let bytes = BASE64.decode(compressed.unwrap_or(payload)).ok()?;
         let json = match compressed {
             None => bytes,
             Some(_) => {
@@ -112,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_is_no_session_is_none() {
-        let deep = format!("{}.AAAA.{}", URL_SAFE_NO_PAD.encode("[".repeat(5000)), "A".repeat(27));
+        let deep = format!("{}.AAAA.{}", BASE64.encode("[".repeat(5000)), "A".repeat(27));
         for value in
             ["", ".", "..", "a.b.c", "eyJhIjoxfQ.AAAA", "eyJhIjoxfQ.AAAA.AAAA", &deep, &"a.".repeat(9000)]
         {
@@ -125,7 +134,7 @@ mod tests {
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
         let text = format!("{{\"a\":\"{}\"}}", "x".repeat(2 << 20));
         std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
-        let payload = URL_SAFE_NO_PAD.encode(encoder.finish().unwrap());
+        let payload = BASE64.encode(encoder.finish().unwrap());
         let value = format!(".{payload}.AAAA.{}", "A".repeat(27));
         assert!(value.len() < MAX_COOKIE);
         assert_eq!(SignedSession::parse(&value), None);

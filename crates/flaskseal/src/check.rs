@@ -198,6 +198,15 @@ pub fn judge_site(
     let rules: Vec<&'static RuleMeta> = flaskseal_rules::metas().filter(|rule| selected(rule.id)).collect();
     let mut ledger = Ledger::default();
     note_site(site, &mut ledger);
+    ledger.entries.push(LedgerEntry {
+        kind: LedgerKind::Note,
+        path: site.url.to_string(),
+        span: None,
+        message: format!(
+            "what the site alone does not show needs its source: `flaskseal check PATH --url {}`",
+            site.url
+        ),
+    });
     let report = flaskseal_judge::judge(&tree, vec![app], ledger, &rules, policy, None, today, &|_| None);
     Outcome { tree, report, rules }
 }

@@ -4,10 +4,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests copy the examples and start real servers")]
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use flaskseal_servers::{Shop, example};
 use serde_json::Value;
+use wait4::Wait4 as _;
 
 #[test]
 fn the_hardened_shop_passes_with_all_layers() {
@@ -39,6 +40,11 @@ fn the_hardened_shop_passes_with_all_layers() {
             );
         }
     }
+    // A whole probe stays within its memory.
+    let mut probe = Command::new(env!("CARGO_BIN_EXE_flaskseal"));
+    probe.args(["probe", &Shop::url(), &shop.trust()]).args(shop.way()).stdout(Stdio::null());
+    let ended = probe.spawn().and_then(|mut child| child.wait4()).expect("it starts and ends");
+    assert!(ended.status.success() && ended.rusage.maxrss < 60 << 20, "{ended:?}");
     // Trust is a matter of the handshake alone: without the authority the certificate is nobody's.
     let strangers = check("shop-hardened", &shop, &[]);
     assert_eq!(verdict(&strangers, "https"), "fail");
@@ -94,15 +100,26 @@ fn a_promise_that_is_not_kept_names_both_places() {
         text.replace("return 308 https://$host$request_uri;", "return 200 here;").replace(
             "proxy_set_header Host $host;",
             "proxy_hide_header Strict-Transport-Security; proxy_hide_header Content-Security-Policy;\n\
-             proxy_cookie_flags ~ nosecure;\nproxy_set_header Host $host;",
+             proxy_hide_header X-Frame-Options; proxy_hide_header X-Content-Type-Options;\n\
+             proxy_hide_header Referrer-Policy; proxy_hide_header Permissions-Policy;\n\
+             proxy_cookie_flags ~ nosecure nohttponly nosamesite;\nproxy_set_header Host $host;",
         )
     };
     let shop = Shop::hardened(&spoiled);
     // The files are those of the example, which promise all of it.
     let report = check("shop-hardened", &shop, &[shop.trust()]);
-    for (rule, file) in
-        [("FS501", "shop/"), ("FS521", "shop/"), ("FS321", "shop/"), ("FS202", "nginx/shop.conf")]
-    {
+    for (rule, file) in [
+        ("FS202", "nginx/shop.conf"),
+        ("FS321", "shop/"),
+        ("FS322", "shop/"),
+        ("FS323", "shop/"),
+        ("FS501", "shop/"),
+        ("FS511", "shop/"),
+        ("FS513", "shop/"),
+        ("FS514", "shop/"),
+        ("FS515", "shop/"),
+        ("FS521", "shop/"),
+    ] {
         let finding = findings(&report)
             .find(|finding| finding["rule"] == rule && finding["primary"]["layer"] == "live")
             .unwrap_or_else(|| panic!("{rule} is missing: {:#?}", seen(&report)));

@@ -182,8 +182,7 @@ fn site(live: &Live<'_>, rules: &[&'static dyn Rule]) -> AppAssessment {
             && !assessment.gaps.iter().any(|(known, _)| known == control)
             && !assessment.not_applicable.iter().any(|(known, _)| known == control);
         if is_open {
-            let remedy = "run `flaskseal check PATH --url URL` where the source is";
-            assessment.gap(*control, Gap::new("the site alone does not show it", remedy));
+            assessment.gap(*control, Gap::new("the site alone does not show it", ""));
         }
     }
     let entry = EntryReport {

@@ -114,12 +114,7 @@ impl<'a> Machine<'a> {
     fn equals_one(&self, a: &Value, b: &Value) -> Value {
         let unknown = Value::new(Kind::Some(Type::Bool), None);
         match (&a.kind, &b.kind) {
-            // Built-in types and functions are what their names say: `type == bool`.
-            (Kind::Path(x), Kind::Path(y))
-                if [x, y].iter().all(|path| path.starts_with("builtins.") && !path.ends_with([')', ']'])) =>
-            {
-                Value::bool(x == y)
-            }
+            (Kind::Path(x), Kind::Path(y)) if is_builtin(x) && is_builtin(y) => Value::bool(x == y),
             (Kind::Unknown | Kind::Path(_), _) | (_, Kind::Unknown) => unknown,
             (Kind::Str(x), Kind::Str(y))
                 if let Some(truth) =
@@ -174,6 +169,7 @@ impl<'a> Machine<'a> {
 
     fn identical(&mut self, left: &Value, right: &Value) -> Value {
         pairwise(left, right, |a, b| match (&a.kind, &b.kind) {
+            (Kind::Path(x), Kind::Path(y)) if is_builtin(x) && is_builtin(y) => Value::bool(x == y),
             (Kind::Unknown | Kind::Path(_), Kind::Path(_))
                 if a.same(b) && !matches!(a.kind, Kind::Unknown) =>
             {
@@ -327,6 +323,13 @@ fn equals_hole(rope: &Rope, text: &str) -> Value {
     } else {
         Value::bool(false)
     }
+}
+
+/// Whether a path is a built-in type or function, which are what their names say: `type(value) is bool`.
+fn is_builtin(path: &str) -> bool {
+    path.strip_prefix("builtins.").or_else(|| path.strip_prefix("types.")).is_some_and(|name| {
+        name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+    })
 }
 
 /// Applies a function to every pair of alternatives that can occur together.

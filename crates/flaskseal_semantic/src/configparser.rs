@@ -3,6 +3,7 @@
 use flaskseal_core::Span;
 
 use crate::call::Arguments;
+use crate::document::{IniOptions, Interpolation};
 use crate::heap::{Dict, ObjectId, Shape};
 use crate::machine::{Machine, Raised};
 use crate::stdlib::converted;
@@ -20,11 +21,18 @@ pub(crate) fn call_method(
     let Some(sections) = hidden(machine, "@sections").and_then(|value| value.as_object()) else {
         return Ok(None);
     };
-    let options = crate::document::IniOptions {
+    let options = IniOptions {
         keeps_case: hidden(machine, "optionxform")
             .is_some_and(|value| value.as_path() == Some("builtins.str")),
-        own_interpolation: hidden(machine, "@interpolation")
-            .is_some_and(|value| matches!(value.kind, Kind::Bool(true))),
+        interpolation: match hidden(machine, "@interpolation") {
+            Some(Value { kind: Kind::None | Kind::Bool(false), .. }) => Interpolation::None,
+            Some(value) => match (value.as_object(), value.as_path()) {
+                (Some(id), _) => Interpolation::Own(id),
+                (_, Some("configparser.ExtendedInterpolation()")) => Interpolation::Extended,
+                _ => Interpolation::Basic,
+            },
+            None => Interpolation::Basic,
+        },
     };
     let section_of = |machine: &Machine<'_>, section: &Value| {
         let key = Key::of(section)?;

@@ -1,7 +1,8 @@
 //! Documents that programs read at start: JSON, TOML and INI, as values.
 
-use flaskseal_core::Span;
+use flaskseal_core::{Span, TextRange};
 
+use crate::call::Arguments;
 use crate::heap::{Dict, ObjectId, Shape};
 use crate::machine::Machine;
 use crate::value::{Key, Kind, Value};
@@ -114,8 +115,19 @@ fn from_yaml(machine: &mut Machine<'_>, value: &saphyr::Yaml<'_>, at: Option<Spa
 pub(crate) struct IniOptions {
     /// `optionxform = str`: option names keep their case.
     pub keeps_case: bool,
-    /// An interpolation of the program's own: what is empty in the file may be filled in.
-    pub own_interpolation: bool,
+    pub interpolation: Interpolation,
+}
+
+/// What makes values of what stands in the file.
+#[derive(Clone, Copy)]
+pub(crate) enum Interpolation {
+    None,
+    /// `%(name)s` stands for another option.
+    Basic,
+    /// `${name}` and `${section:name}` do, and are not followed.
+    Extended,
+    /// An object of the program's own, which is asked.
+    Own(ObjectId),
 }
 
 /// Adds the sections of an INI text as `configparser` reads it: values as text, option names in lower case unless
@@ -128,6 +140,7 @@ pub(crate) fn ini(
     options: IniOptions,
 ) {
     let mut current: Option<ObjectId> = None;
+    let mut section = "";
     let mut defaults: Vec<(Key, Value)> = Vec::new();
     let mut in_defaults = false;
     for line in text.lines() {
@@ -137,6 +150,7 @@ pub(crate) fn ini(
         }
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             in_defaults = name == "DEFAULT";
+            section = name;
             if in_defaults {
                 continue;
             }
@@ -152,15 +166,20 @@ pub(crate) fn ini(
         } else if let Some(position) = line.find(['=', ':']) {
             let name = line[..position].trim();
             let name = if options.keeps_case { name.to_owned() } else { name.to_lowercase() };
-            let key = Key::Str(name.into());
             let text = line[position + 1..].trim();
-            // `%(name)s` is filled in from the section and the defaults.
-            let value = if text.contains("%(") {
-                interpolated(machine, text, current, &defaults)
-            } else {
-                Value::str(text)
+            let value = match options.interpolation {
+                // `%(name)s` is filled in from the section and the defaults.
+                Interpolation::Basic | Interpolation::Own(_) if text.contains("%(") => {
+                    interpolated(machine, text, current, &defaults, options)
+                }
+                Interpolation::Extended if text.contains('$') => Value::unknown_text(),
+                _ => Value::str(text),
             };
-            let value = if options.own_interpolation && text.is_empty() { Value::UNKNOWN } else { value };
+            let value = match options.interpolation {
+                Interpolation::Own(id) => before_get(machine, id, [section, &name], value, at),
+                _ => value,
+            };
+            let key = Key::Str(name.into());
             match current {
                 _ if in_defaults => defaults.push((key, value.at(at))),
                 Some(section) => machine.heap.set_entry(section, key, value.at(at)),
@@ -170,17 +189,40 @@ pub(crate) fn ini(
     }
 }
 
+/// What an interpolation of the program's own makes of the value of an option, named by section and name.
+fn before_get(
+    machine: &mut Machine<'_>,
+    interpolation: ObjectId,
+    [section, option]: [&str; 2],
+    value: Value,
+    at: Option<Span>,
+) -> Value {
+    let at = at.unwrap_or_else(|| machine.span_of(TextRange::default()));
+    let given = [
+        Value::UNKNOWN,
+        Value::str(section.to_owned()),
+        Value::str(option.to_owned()),
+        value,
+        Value::UNKNOWN,
+    ];
+    machine
+        .attribute(&Value::object(interpolation), "before_get", at)
+        .and_then(|method| machine.call(&method, Arguments::of(at, given)))
+        .unwrap_or(Value::UNKNOWN)
+}
+
 fn interpolated(
     machine: &Machine<'_>,
     text: &str,
     section: Option<ObjectId>,
     defaults: &[(Key, Value)],
+    options: IniOptions,
 ) -> Value {
     let mut result = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("%(") {
         let Some((name, after)) = after.split_once(")s") else { return Value::unknown_text() };
-        let key = Key::Str(name.to_lowercase().into());
+        let key = Key::Str(if options.keeps_case { name.into() } else { name.to_lowercase().into() });
         let own = section.and_then(|section| machine.heap.dict(section)?.entries.get(&key));
         let value = own.or_else(|| defaults.iter().find(|(known, _)| *known == key).map(|(_, value)| value));
         let Some(value) = value.and_then(Value::as_str) else { return Value::unknown_text() };

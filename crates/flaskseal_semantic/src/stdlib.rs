@@ -79,6 +79,13 @@ const WHITESPACE: &str = " \t\n\r\x0b\x0c";
 pub(crate) fn constant(path: &str, name: &str) -> Option<Value> {
     Some(match (path, name) {
         ("os" | "os.path", "sep") => Value::str("/"),
+        ("os" | "os.path", "curdir") => Value::str("."),
+        ("os" | "os.path", "pardir") => Value::str(".."),
+        ("os" | "os.path", "extsep") => Value::str("."),
+        ("os" | "os.path", "pathsep") => Value::str(":"),
+        ("os" | "os.path", "devnull") => Value::str("/dev/null"),
+        ("os" | "os.path", "altsep") => Value::NONE,
+        ("os", "linesep") => Value::str("\n"),
         ("os", "name") => Value::str("posix"),
         ("sys", "platform") => Value::str("linux"),
         ("logging", "DEBUG") => Value::int(10),
@@ -315,8 +322,9 @@ pub(crate) fn call(
             _,
         ) => {
             let dict = machine.dict(Dict::default());
-            let own = arguments.keyword("interpolation").is_some_and(|value| value.as_object().is_some());
-            let hidden = [("@sections", dict), ("@interpolation", Value::bool(own))];
+            let default = Value::bool(path != "configparser.RawConfigParser");
+            let interpolation = arguments.keyword("interpolation").cloned().unwrap_or(default);
+            let hidden = [("@sections", dict), ("@interpolation", interpolation)];
             machine.library_instance("configparser.ConfigParser", &hidden)
         }
         ("sys.modules.get", Some(name)) => match name.as_str().and_then(|name| machine.modules.get(name)) {
@@ -518,6 +526,10 @@ pub(crate) fn call_method(
             _ => None,
         },
         "configparser.ConfigParser" => return crate::configparser::call_method(machine, id, name, arguments),
+        // What `%(name)s` stands for was put in before.
+        "configparser.Interpolation" | "configparser.BasicInterpolation" if name == "before_get" => {
+            arguments.get(3, "value").cloned()
+        }
         "io.StringIO" | "io.BytesIO" => crate::buffer::call_method(machine, id, name, arguments),
         _ => None,
     })

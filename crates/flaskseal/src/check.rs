@@ -72,6 +72,17 @@ impl Request {
             .map(|path| Ok((flaskseal_system::read_to_string(path)?, path.display().to_string())))
             .collect::<Result<_, InputError>>()
             .context("an environment file cannot be used")?;
+        let models = configuration
+            .models
+            .value
+            .iter()
+            .map(|path| Ok((path.display().to_string(), flaskseal_system::read_to_string(path)?)))
+            .collect::<Result<Vec<_>, InputError>>()
+            .context("a file of models cannot be used")?;
+        if !models.is_empty() {
+            flaskseal_project::models::Models::add(&models).context("a file of models cannot be used")?;
+        }
+        let in_use = models.iter().map(|(name, _)| format!("what libraries do is also read from {name}"));
         let today = day(arguments.run.now)?;
         let (advisories, complaint) = database::open(arguments.db.as_deref())?;
         Ok(Self {
@@ -103,6 +114,7 @@ impl Request {
                 .notes
                 .iter()
                 .cloned()
+                .chain(in_use)
                 .chain(configuration.unused())
                 .chain(complaint)
                 .collect(),

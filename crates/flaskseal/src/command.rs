@@ -378,6 +378,7 @@ fn shown(configuration: &Configuration) -> String {
         Some(path) => row("baseline", format!("{:?}", path.display().to_string()), &c.baseline.origin),
         None => row("# baseline", "none".to_owned(), &c.baseline.origin),
     }
+    row("models", paths(&c.models.value), &c.models.origin);
     row("exclude", texts(&c.exclude), &c.exclude.origin);
     row("production-paths", texts(&c.production_paths), &c.production_paths.origin);
     row("aside-paths", texts(&c.aside_paths), &c.aside_paths.origin);

@@ -7,7 +7,7 @@
 //! arguments that some language reads.
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
@@ -24,6 +24,8 @@ pub use later::Later;
 pub use sink::{Port, Sink};
 pub use template::Made;
 pub use transfer::{Coding, Passes, Transfer};
+
+static MODELS: OnceLock<Models> = OnceLock::new();
 
 static DATA: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data.rs"));
 
@@ -224,6 +226,8 @@ pub enum ModelError {
         "{file}: `{path}` has the port `{port}`, which is none: `arg[0|name]`, `kw[name]`, `arg[*]`, `kw[*]`, `self`"
     )]
     UnknownPort { file: String, path: String, port: String },
+    #[error("models were added after the first question to them")]
+    TooLate,
 }
 
 impl From<SettingRow> for Setting {
@@ -240,11 +244,17 @@ impl From<SettingRow> for Setting {
 }
 
 impl Models {
-    /// The facts that are compiled in.
+    /// The facts that are compiled in, and those that were added.
     pub fn bundled() -> &'static Self {
-        static MODELS: LazyLock<Models> =
-            LazyLock::new(|| Models::load(DATA).expect("a test loads the bundled data"));
-        &MODELS
+        MODELS.get_or_init(|| Models::load(DATA).expect("a test loads the bundled data"))
+    }
+
+    /// Adds files of the user's, each with its name: once, before anybody asks. A row of theirs counts beside what is
+    /// compiled in; one that says what a call gives replaces it.
+    pub fn add(files: &[(String, String)]) -> Result<(), ModelError> {
+        let own = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let all: Vec<(&str, &str)> = DATA.iter().copied().chain(own).collect();
+        MODELS.set(Self::load(&all)?).map_err(|_| ModelError::TooLate)
     }
 
     fn load(data: &[(&str, &str)]) -> Result<Self, ModelError> {
@@ -494,6 +504,18 @@ mod tests {
         if let Err(error) = Models::load(DATA) {
             panic!("{error}");
         }
+    }
+
+    #[test]
+    fn files_of_the_user_count_beside_the_bundled_ones() {
+        let own = "library = 'shop'\nmodules = ['shopdb']\ndocs = ''\n\
+                   sink = [{ path = 'shopdb.run', port = 'arg[0]', context = 'sql' }]";
+        let all: Vec<(&str, &str)> = DATA.iter().copied().chain([("own.toml", own)]).collect();
+        let models = Models::load(&all).unwrap();
+        assert!(models.is_watched("shopdb.run") && models.is_watched("os.system"));
+        let wrong = own.replace("'sql'", "'sequel'");
+        let all: Vec<(&str, &str)> = DATA.iter().copied().chain([("own.toml", &*wrong)]).collect();
+        assert!(Models::load(&all).unwrap_err().to_string().starts_with("own.toml: `shopdb.run`"));
     }
 
     #[test]

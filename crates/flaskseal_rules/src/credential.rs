@@ -217,7 +217,10 @@ fn is_dotted_name(value: &str) -> bool {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && part.len() <= 40
     };
-    value.split('.').count() >= 3 && value.split('.').all(is_word) && randomness(value).is_none()
+    // `pre_7_4` beside words is no more random than they are.
+    value.split('.').count() >= 3
+        && value.split('.').all(is_word)
+        && value.split(['.', '_']).all(|word| randomness(word).is_none())
 }
 
 /// Whether a value is a placeholder that somebody is meant to replace.

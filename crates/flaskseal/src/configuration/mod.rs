@@ -64,6 +64,8 @@ pub struct Configuration {
     pub fail_on: Setting<Severity>,
     pub require: Setting<Vec<Item>>,
     pub baseline: Setting<Option<PathBuf>>,
+    /// Files that say what further libraries do.
+    pub models: Setting<Vec<PathBuf>>,
     pub exclude: Setting<Vec<String>>,
     /// Globs of paths that are production code, whatever they look like.
     pub production_paths: Setting<Vec<String>>,
@@ -174,6 +176,7 @@ impl Configuration {
             aside_paths: settings.aside_paths.unwrap_or_else(Setting::default_value),
             ignore: settings.ignore.unwrap_or_else(Setting::default_value),
             inline_ignores: Setting { value: true, origin: Origin::Default },
+            models: settings.models.unwrap_or_else(Setting::default_value),
             session_lifetime_hours: settings
                 .session_lifetime_hours
                 .map_or_else(Setting::default_value, Setting::some),
@@ -238,6 +241,7 @@ impl Configuration {
             Freedom::Only => self.only.withdraw(key, demands)?,
             Freedom::Skip => self.skip.withdraw(key, demands)?,
             Freedom::Exclude => self.exclude.withdraw(key, demands)?,
+            Freedom::Models => self.models.withdraw(key, demands)?,
             Freedom::Baseline => self.baseline.withdraw(key, demands)?,
             Freedom::ProductionPaths => self.production_paths.withdraw(key, demands)?,
             Freedom::AsidePaths => self.aside_paths.withdraw(key, demands)?,
@@ -294,6 +298,9 @@ impl Settings {
     fn anchor(&mut self, file: &Path, trusted: bool) -> anyhow::Result<()> {
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
         for path in self.env_file.iter_mut().flat_map(|setting| &mut setting.value) {
+            *path = anchored(&folder, path, trusted)?;
+        }
+        for path in self.models.iter_mut().flat_map(|setting| &mut setting.value) {
             *path = anchored(&folder, path, trusted)?;
         }
         if let Some(setting) = &mut self.baseline {

@@ -38,12 +38,13 @@ pub(super) enum Freedom {
     Exclude,
     Ignore,
     Baseline,
+    Models,
     ProductionPaths,
     AsidePaths,
 }
 
 impl Freedom {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Entry,
         Self::EnvFile,
         Self::EnvComplete,
@@ -52,6 +53,7 @@ impl Freedom {
         Self::Exclude,
         Self::Ignore,
         Self::Baseline,
+        Self::Models,
         Self::ProductionPaths,
         Self::AsidePaths,
     ];
@@ -67,6 +69,7 @@ impl Freedom {
             Self::Exclude => "exclude",
             Self::Ignore => "ignore",
             Self::Baseline => "baseline",
+            Self::Models => "models",
             Self::ProductionPaths => "production-paths",
             Self::AsidePaths => "aside-paths",
         }

@@ -14,7 +14,7 @@ use flaskseal_models::{Made, Models};
 use flaskseal_semantic::{Event, Fact, FactKind};
 
 use super::builtin::{self, Filters};
-use super::member::{Value, element, is_form_name, is_made_name, member_of, part_of};
+use super::member::{Value, element, is_form_name, is_made_name, is_row_key, member_of, part_of};
 use super::piece::{self, Coding, Nature, Piece, worse};
 use super::{Print, Templates, Way, find, outputs};
 use crate::Start;
@@ -641,6 +641,7 @@ impl<'t> Walk<'t> {
             Value::Pieces(pieces) => match pieces.as_slice() {
                 [only] if only.nature == Nature::Generated && name == "data" => Value::unknown(&called),
                 [only] if only.nature <= Nature::Url => Value::Pieces(pieces),
+                [only] if only.nature == Nature::Stored && is_row_key(name) => Value::number(),
                 _ if is_form_name(name) || is_made_name(&called) => Value::generated(),
                 _ => part_of(&Value::Pieces(pieces), &called),
             },

@@ -130,11 +130,14 @@ fn member_of_path(fact: &Fact, path: &str, name: &str, at: Span) -> Fact {
             Fact { at: Some(at), taint, ..Fact::new(FactKind::Path(member.into())) }
         }
         // Databases number their rows.
-        _ if models.is_store(path) && (matches!(name, "id" | "pk" | "uuid") || name.ends_with("_id")) => {
-            Fact::new(FactKind::SomeInt)
-        }
+        _ if models.is_store(path) && is_row_key(name) => Fact::new(FactKind::SomeInt),
         _ => Fact { kind: FactKind::Path(member.into()), at: fact.at, taint: asked_for(fact) },
     }
+}
+
+/// Whether an attribute is the number of a row, which the database chooses.
+pub(super) fn is_row_key(name: &str) -> bool {
+    matches!(name, "id" | "pk" | "uuid") || name.ends_with("_id")
 }
 
 /// The origin that an attribute has. An object that a call gave for request data was mostly looked up by it, and what

@@ -1,6 +1,7 @@
 //! FS541: request data is written to an HTML response without escaping.
 
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
+use flaskseal_project::semantic::{Event, Fact};
 use flaskseal_project::{Context, Nature, Project};
 
 use super::{ESCAPED_OUTPUT, printed};
@@ -33,9 +34,12 @@ impl Rule for ReflectedXss {
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let mut found = Vec::new();
         let mut marked = Vec::new();
-        for flow in flows(cx, &["html.markup", "mail.html"]) {
+        for flow in flows(cx, &["html.markup", "mail.html", "mail.typed"]) {
             let Some(rope) = flow.text() else { continue };
-            let is_mail = &*flow.sink.context == "mail.html";
+            let is_mail = flow.sink.context.starts_with("mail.");
+            if &*flow.sink.context == "mail.typed" && !is_html_mail(flow.event) {
+                continue;
+            }
             for breach in html::breaches(&rope) {
                 marked.push(breach.origin.at);
                 let one = flow.found(breach).advise("let it escape: `Markup(\"<b>{}</b>\").format(value)`");
@@ -72,4 +76,10 @@ impl Rule for ReflectedXss {
     fn check_templates(&self, project: &Project<'_>, out: &mut Assessment) {
         printed::report_unescaped(project, &META, Nature::Request, out);
     }
+}
+
+/// Whether the type of a mail's part, which is given beside its text, is HTML.
+fn is_html_mail(event: &Event) -> bool {
+    let subtype = event.argument(1, "_subtype").or_else(|| event.keyword("subtype"));
+    subtype.and_then(Fact::as_str).is_some_and(|subtype| subtype.eq_ignore_ascii_case("html"))
 }

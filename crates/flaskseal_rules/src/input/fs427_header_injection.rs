@@ -2,11 +2,11 @@
 
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Alphabet, Fact};
+use flaskseal_project::semantic::{Alphabet, Fact, FactKind};
 
 use super::NO_INJECTION;
 use crate::Rule;
-use crate::flow::{Breach, Flow, Found, flows, line, report};
+use crate::flow::{Breach, Flow, Found, alternatives, flows, line, report};
 use crate::session::coverage::support_by_coverage;
 
 static META: RuleMeta = RuleMeta {
@@ -33,9 +33,7 @@ impl Rule for HeaderInjection {
 
     fn check(&self, cx: &Context<'_>, out: &mut Assessment) {
         let mut found = Vec::new();
-        for flow in flows(cx, &["header"]) {
-            let name = flow.event.positional.first().and_then(Fact::as_str).unwrap_or_default();
-            let name = name.to_ascii_lowercase();
+        for (flow, name) in headers(cx) {
             // Other rules judge what these do.
             if matches!(
                 name.as_str(),
@@ -59,6 +57,12 @@ impl Rule for HeaderInjection {
                 );
             }
         }
+        for flow in flows(cx, &["response.attribute"]) {
+            let name = flow.event.positional.first().and_then(Fact::as_str);
+            if matches!(name, Some("content_type" | "mimetype")) {
+                found.extend(whole(&flow, "as the type of the response", Severity::Medium));
+            }
+        }
         for (context, place) in [
             ("cookie.name", "as the name of a cookie"),
             ("cookie.scope", "as the scope of a cookie"),
@@ -71,6 +75,26 @@ impl Rule for HeaderInjection {
         report(cx, &META, found, out);
         support_by_coverage(cx, NO_INJECTION, out);
     }
+}
+
+/// Every value of a header, with the header's name in small letters.
+fn headers<'p>(cx: &Context<'p>) -> Vec<(Flow<'p>, String)> {
+    let mut found = Vec::new();
+    for flow in flows(cx, &["header", "header.map"]) {
+        if &*flow.sink.context == "header" {
+            let name = flow.event.positional.first().and_then(Fact::as_str).unwrap_or_default();
+            found.push((flow, name.to_ascii_lowercase()));
+            continue;
+        }
+        let FactKind::Dict { entries, .. } = &flow.value.kind else { continue };
+        for (name, value) in entries {
+            let name = name.as_str().unwrap_or_default().to_ascii_lowercase();
+            alternatives(value, &mut |value| {
+                found.push((Flow { event: flow.event, sink: flow.sink, value }, name.clone()));
+            });
+        }
+    }
+    found
 }
 
 fn whole<'p>(flow: &Flow<'p>, place: &'static str, severity: Severity) -> Option<Found<'p>> {

@@ -2,7 +2,7 @@
 
 use flaskseal_core::{Assessment, Confidence, FixAvailability, Layer, RuleId, RuleMeta, Severity};
 use flaskseal_project::Context;
-use flaskseal_project::semantic::{Alphabet, FactKind, Rope, Segment};
+use flaskseal_project::semantic::{Alphabet, Fact, FactKind, Rope, Segment};
 
 use super::NO_INJECTION;
 use crate::Rule;
@@ -48,7 +48,14 @@ impl Rule for EmailInjection {
                 );
             }
         }
-        for flow in flows(cx, &["mail.recipient"]) {
+        for flow in flows(cx, &["mail.header", "mail.recipient"]) {
+            // The other headers go where the program sends them, and the classes of mails refuse line breaks.
+            let header = || flow.event.positional.first().and_then(Fact::as_str).map(str::to_ascii_lowercase);
+            if &*flow.sink.context == "mail.header"
+                && !matches!(header().as_deref(), Some("to" | "cc" | "bcc" | "resent-to"))
+            {
+                continue;
+            }
             let recipients = match &flow.value.kind {
                 FactKind::Sequence { items, .. } => items.iter().filter_map(text).collect(),
                 _ => Vec::from_iter(flow.text()),

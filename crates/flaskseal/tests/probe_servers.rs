@@ -6,7 +6,7 @@
 use std::fs;
 use std::process::Command;
 
-use flaskseal_servers::{Authority, Server, caddy, free_port};
+use flaskseal_servers::{Authority, Server, caddy, example, free_port, root};
 use serde_json::Value;
 
 /// An application with pages for developers, an open interface, and remembered logins.
@@ -155,6 +155,72 @@ fn tls_of_the_development_server_is_seen() {
     ] {
         assert!(seen.iter().any(|line| line.starts_with(expected)), "{expected} is missing: {seen:#?}");
     }
+}
+
+#[test]
+fn the_examples_under_the_development_server_are_seen() {
+    for (name, venv, app, debug, key) in [
+        ("shop", "target/venv-shop", "shop:create_app()", "1", ""),
+        ("shop-hardened", "target/venv", "wsgi:app", "0", "5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let port = free_port();
+        let mut command = Command::new(root().join(venv).join("bin/python"));
+        command
+            .args(["-m", "flask", "run", "--no-reload", "--port", &port.to_string()])
+            .current_dir(example(name))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("SHOP_DATA", folder.path())
+            .envs([("FLASK_APP", app), ("FLASK_DEBUG", debug), ("SECRET_KEY", key)]);
+        let _server = Server::start(command, port);
+        let seen = seen(&probe(&[&format!("http://127.0.0.1:{port}/"), "--only=debug"]));
+        let has = |start: &str| seen.iter().any(|line| line.starts_with(start));
+        assert!(has("high[FS106]"), "{name}: {seen:#?}");
+        assert_eq!(has("critical[FS108]"), name == "shop", "{name}: {seen:#?}");
+    }
+}
+
+#[test]
+fn a_folder_that_nobody_should_serve_is_seen() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for (path, text) in [
+        (".git/HEAD", "ref: refs/heads/main\n"),
+        (".env", "SECRET_KEY=abc\nDB=x\n"),
+        ("config.py", "SECRET_KEY = 'x'\n"),
+        ("app.db", "SQLite format 3\0"),
+        ("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n-----END OPENSSH PRIVATE KEY-----\n"),
+        ("requirements.txt", "flask==3.1.2\n"),
+        ("static/a.css", "a {}"),
+        ("graphql", "<!doctype html><div id=\"graphiql\"></div><script src=\"/graphiql.min.js\"></script>"),
+        ("index.html", "<!doctype html><a href=\"/boom.html\">boom</a>"),
+        (
+            "boom.html",
+            "<pre>Traceback (most recent call last):\n  File \"/srv/app.py\", line 3, in index\nKeyError</pre>",
+        ),
+    ] {
+        let file = folder.path().join("www").join(path);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("the folder is writable");
+        fs::write(file, text).expect("the folder is writable");
+    }
+    let http = "default_type application/octet-stream; types { text/html html; text/plain py txt; }\n\
+                server { listen PORT1; root www; autoindex on; index index.html;\n\
+                location ~ ^/(graphql|\\.git/HEAD)$ { types {} default_type text/html; } }";
+    let (_nginx, ports) = Server::nginx(folder.path(), http, 1);
+    let seen = seen(&probe(&[&format!("http://127.0.0.1:{}/", ports[0]), "--only=debug"]));
+    for expected in [
+        "critical[FS136] `/.git/HEAD` is served",
+        "critical[FS136] `/.env` is served",
+        "critical[FS136] `/config.py` is served",
+        "critical[FS136] `/app.db` is served",
+        "critical[FS136] `/id_rsa` is served",
+        "low[FS136] `/requirements.txt` is served",
+        "medium[FS136] `/static/` lists what is in it",
+        "low[FS125] `/graphql`",
+        "low[FS138]",
+    ] {
+        assert!(seen.iter().any(|line| line.starts_with(expected)), "{expected} is missing: {seen:#?}");
+    }
+    assert!(seen.iter().any(|line| line.contains("[FS121]") || line.contains("[FS108]")), "{seen:#?}");
 }
 
 fn probe(words: &[&str]) -> Value {

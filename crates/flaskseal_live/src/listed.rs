@@ -136,8 +136,9 @@ fn html<'b>(body: &'b [u8], media_type: &str) -> Option<&'b str> {
     text(body).filter(|_| media_type.contains("html"))
 }
 
-fn is_git_head(body: &[u8], media_type: &str) -> bool {
-    plain(body, media_type).is_some_and(|text| {
+/// Whatever the server takes it for: no page looks so.
+fn is_git_head(body: &[u8], _: &str) -> bool {
+    text(body).is_some_and(|text| {
         let line = text.trim_end();
         let is_commit = line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
         !line.contains('\n') && (line.starts_with("ref: refs/") || is_commit)
@@ -196,8 +197,8 @@ fn is_dump(body: &[u8], media_type: &str) -> bool {
     })
 }
 
-fn is_private_key(body: &[u8], media_type: &str) -> bool {
-    plain(body, media_type)
+fn is_private_key(body: &[u8], _: &str) -> bool {
+    text(body)
         .is_some_and(|text| text.trim_start().starts_with("-----BEGIN ") && text.contains("PRIVATE KEY-----"))
 }
 

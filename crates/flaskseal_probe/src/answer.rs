@@ -223,13 +223,14 @@ impl<'c, C: Read> Reader<'c, C> {
         }
     }
 
+    /// A line no longer than its bound, however the bytes arrive.
     fn line(&mut self) -> Option<String> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+            if let Some(end) = self.buffer.iter().take(MAX_CHUNK_LINE).position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
                 return Some(String::from_utf8_lossy(&line).trim().to_owned());
             }
-            if self.buffer.len() > MAX_CHUNK_LINE || !self.more() {
+            if self.buffer.len() >= MAX_CHUNK_LINE || !self.more() {
                 return None;
             }
         }
@@ -278,6 +279,17 @@ mod tests {
         for broken in ["zz\r\n", "ffffffffffffffffff\r\n", "3\r\na", "3\r\nabc"] {
             let text = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{broken}");
             assert!(read(text.as_bytes(), 100).unwrap().truncated, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_chunk_has_its_bound_however_it_arrives() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (length, body) in [(MAX_CHUNK_LINE - 3, b"a".as_slice()), (MAX_CHUNK_LINE, b"")] {
+            let text = format!("{head}1;{}\na\n0\n\n", "x".repeat(length));
+            let whole = answer(&mut text.as_bytes(), false, 100).expect("it has a head");
+            assert_eq!(Ok(&whole), read(text.as_bytes(), 100).as_ref());
+            assert_eq!((whole.body.as_slice(), whole.truncated), (body, body.is_empty()), "{length}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Headless Chromium. `cargo xtask test` installs it.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -34,6 +35,8 @@ impl Chromium {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // Debian's command is a script, and the browser many processes: they end together.
+            .process_group(0)
             .spawn()
             .expect("Chromium starts");
         Self { child, _profile: profile }
@@ -42,7 +45,8 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        let group = self.child.id().to_string();
+        let _ = Command::new("sh").args(["-c", "kill -s KILL -- \"-$1\"", "sh", &group]).status();
         let _ = self.child.wait();
     }
 }

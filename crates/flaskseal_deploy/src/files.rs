@@ -18,12 +18,14 @@ pub fn is_deploy_file(path: &str) -> bool {
 /// they are what the host runs, and neither examples nor for development.
 pub const HOST_PREFIX: &str = "@host/";
 
-/// Documentation, never evidence: `.env.example`, `compose.sample.yml`.
+/// Documentation, and what a service for builds runs: never evidence. `.env.example`, `compose.sample.yml`.
 pub fn is_example(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let is_installed = path.starts_with(HOST_PREFIX);
-    !is_installed
-        && name.split(['.', '-', '_']).any(|part| {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if path.starts_with(HOST_PREFIX) {
+        return false;
+    }
+    folders.split('/').any(|folder| matches!(folder, ".github" | ".gitlab" | ".circleci"))
+        || name.split(['.', '-', '_']).any(|part| {
             matches!(
                 part.to_ascii_lowercase().as_str(),
                 "example" | "examples" | "sample" | "template" | "dist" | "tmpl" | "tpl" | "j2" | "jinja"
@@ -54,6 +56,7 @@ pub fn is_dev(path: &str) -> bool {
                 | "debug"
                 | "e2e"
                 | "integration"
+                | "testbed"
                 | "devcontainer"
         )
     };
@@ -75,6 +78,7 @@ pub fn is_dev(path: &str) -> bool {
                     | "ci"
                     | "tests"
                     | "test"
+                    | "testbed"
                     | "dev"
             )
         })
@@ -110,6 +114,7 @@ pub(crate) fn kind(path: &str, text: &str) -> Option<FileKind> {
         (None, Some("conf" | "vhost" | "wsgi") | None) if is_apache(text) => Some(FileKind::Apache),
         (None, Some("conf" | "vhost" | "nginx" | "inc")) if nginx::looks_like(text) => Some(FileKind::Nginx),
         (None, None) if is_server_folder(path) && nginx::looks_like(text) => Some(FileKind::Nginx),
+        (None, Some(_)) if is_named_after_a_site(path) && nginx::looks_like(text) => Some(FileKind::Nginx),
         (None, Some("sh" | "bash")) => Some(FileKind::ShellScript),
         (None, None)
             if text.starts_with("#!") && text.lines().next().is_some_and(|line| line.ends_with("sh")) =>
@@ -150,8 +155,15 @@ fn is_firewall(path: &str, text: &str) -> bool {
     }
 }
 
+/// `default.conf.template`, which the image of nginx fills in; `site.conf.j2` and `nginx.conf.erb` of other programs.
 fn is_nginx_template(path: &str) -> bool {
-    path.ends_with(".conf.template") && !path.contains("example") && !path.contains("sample")
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let is_filled = || {
+        let stem = name.rsplit_once('.').map_or("", |(stem, _)| stem);
+        nginx::is_template(path)
+            && (stem.ends_with(".conf") || stem.contains("nginx") || is_server_folder(path))
+    };
+    (path.ends_with(".conf.template") || is_filled()) && !path.contains("example") && !path.contains("sample")
 }
 
 /// `nginx/sites-available/shop`, `etc/nginx/proxy_params`.
@@ -161,6 +173,21 @@ fn is_server_folder(path: &str) -> bool {
         let part = part.to_ascii_lowercase();
         part.starts_with("nginx") || part.starts_with("sites-") || part == "conf.d" || part == "snippets"
     })
+}
+
+/// `sites-available/shop.test`: what seems an extension ends the name of a domain.
+fn is_named_after_a_site(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let is_listed = path.split('/').any(|part| part.starts_with("sites-"));
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let is_end =
+        (2..=12).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_listed
+        && is_end
+        && !matches!(
+            extension,
+            "md" | "txt" | "html" | "bak" | "old" | "orig" | "save" | "log" | "py" | "pem" | "key" | "crt"
+        )
 }
 
 fn named_kind(path: &str) -> Option<FileKind> {
@@ -219,22 +246,23 @@ fn maybe_kind(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     match name.rsplit_once('.') {
         Some((_, extension)) => {
-            matches!(
-                extension,
-                "yml"
-                    | "yaml"
-                    | "ini"
-                    | "conf"
-                    | "sh"
-                    | "bash"
-                    | "vhost"
-                    | "nginx"
-                    | "inc"
-                    | "rules"
-                    | "nft"
-                    | "v4"
-                    | "v6"
-            )
+            is_named_after_a_site(path)
+                || matches!(
+                    extension,
+                    "yml"
+                        | "yaml"
+                        | "ini"
+                        | "conf"
+                        | "sh"
+                        | "bash"
+                        | "vhost"
+                        | "nginx"
+                        | "inc"
+                        | "rules"
+                        | "nft"
+                        | "v4"
+                        | "v6"
+                )
         }
         None => {
             is_server_folder(path)

@@ -11,6 +11,7 @@ mod request;
 mod site;
 mod snippet;
 mod syntax;
+mod template;
 
 pub use client::{Part, Reach, Test, parts};
 pub use configuration::{Configuration, Item, Level, LevelId, LevelKind, matches};
@@ -21,6 +22,7 @@ pub use syntax::{Directive, Word, parse};
 
 pub(crate) use configuration::assemble;
 pub(crate) use site::read;
+pub(crate) use template::{filled, is_template};
 
 /// Whether a text is configuration of nginx, or a part of it: it has a block or a statement that nothing else has.
 pub(crate) fn looks_like(text: &str) -> bool {

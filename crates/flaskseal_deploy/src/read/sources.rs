@@ -109,7 +109,15 @@ impl Reader<'_> {
                     self.sources.traefik.extend(said);
                 }
                 FileKind::Nginx => {
-                    let tree = self.kept(id, nginx::parse(id, text));
+                    let filled =
+                        if nginx::is_template(&file.path) { nginx::filled(text) } else { Some(text.into()) };
+                    let Some(filled) = filled else {
+                        let span = Span::new(id, 0, 0);
+                        let what = "conditions of a template decide what nginx reads here: check what it is filled in to";
+                        self.out.problems.push((span, what.to_owned()));
+                        continue;
+                    };
+                    let tree = self.kept(id, nginx::parse(id, &filled));
                     self.sources.nginx.insert(id, tree);
                 }
                 FileKind::Dotenv => {

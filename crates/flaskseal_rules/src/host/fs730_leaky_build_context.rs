@@ -130,6 +130,8 @@ fn severity(project: &Project<'_>, leak: &Leak) -> Option<Severity> {
         return text.is_some_and(holds_secret).then_some(Severity::Low);
     }
     match extension {
+        // `team.shop.example.db`: the names of a domain.
+        "db" if name.trim_end_matches(".db").contains('.') => None,
         "sqlite" | "sqlite3" | "db" => Some(Severity::Medium),
         "p12" | "pfx" => Some(Severity::High),
         "pem" | "key" => text.is_some_and(|text| text.contains("PRIVATE KEY")).then_some(Severity::High),

@@ -22,19 +22,29 @@ pub(super) struct Used<'p> {
 pub(super) fn used<'p>(project: &'p Project<'_>) -> Vec<Used<'p>> {
     front::with_tls(project)
         .flat_map(|(site, _)| site.tls.certificates.iter().map(move |(path, span)| (site, path, span)))
-        .map(|(site, path, span)| Used { site, path, span: *span, chain: find(project, path) })
+        .map(|(site, path, span)| Used { site, path, span: *span, chain: find(project, site, path) })
         .collect()
 }
 
-/// The file of the tree that a path of the machine means: the one with the most of its last parts.
-fn find<'p>(project: &'p Project<'_>, path: &str) -> Option<(FileId, &'p [Located])> {
+/// The file of the tree that a path of the machine means: the one with the most of its last parts. A name alone says
+/// little: it counts near the root, and in the folder at the top that the site's file is in too.
+fn find<'p>(project: &'p Project<'_>, site: &Site, path: &str) -> Option<(FileId, &'p [Located])> {
     let shared = |known: &str| {
         known.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a == b && !a.is_empty()).count()
     };
     let files = project.deployment.certificates.iter();
-    let best = files.max_by_key(|(file, _)| shared(&project.tree.file(*file).path))?;
-    let (file, chain) = best;
-    (shared(&project.tree.file(*file).path) > 0).then_some((*file, chain.as_slice()))
+    let (file, chain) = files.max_by_key(|(file, _)| shared(&project.tree.file(*file).path))?;
+    let found = &*project.tree.file(*file).path;
+    let is_near = || {
+        let top = |path: &str| path.split_once('/').map(|(top, _)| top.to_owned());
+        found.matches('/').count() <= 1 || top(found) == top(&project.tree.file(site.span.file).path)
+    };
+    let is_meant = match shared(found) {
+        0 => false,
+        1 => is_near(),
+        _ => true,
+    };
+    is_meant.then_some((*file, chain.as_slice()))
 }
 
 pub(super) fn place(file: FileId, located: &Located) -> Span {

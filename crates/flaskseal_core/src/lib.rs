@@ -4,6 +4,8 @@
 mod text;
 pub use text::{FileId, LineColumn, LineIndex, SourceFile, Span, TextRange, one_line};
 
+pub mod path;
+
 mod tree;
 pub use tree::{Tree, TreePath};
 

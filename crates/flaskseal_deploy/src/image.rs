@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use flaskseal_core::path::{join, join_absolute};
 use flaskseal_core::{FileId, Span, TextRange, Tree};
 
 use crate::dockerfile::{CommandForm, Dockerfile, Instruction};
-use crate::files::{folder_exists, join, join_absolute};
+use crate::files::folder_exists;
 use crate::model::{CopiedFile, EnvVar, Environment, Mechanism};
 use crate::shell::Argument;
 use crate::syntax::Spanned;

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use flaskseal_core::path::{join, join_absolute};
 use flaskseal_core::{FileId, Span, Tree};
 
 use crate::command::{self, Command, Invocation};
 use crate::dotenv;
-use crate::files::{folder_exists, join, join_absolute};
+use crate::files::folder_exists;
 use crate::image::{Mounts, segment_matches};
 use crate::model::{EnvFile, EnvVar, Environment, Mechanism, ProcessKind, Server};
 use crate::shell::{self, Argument, Runs, Simple, Statement, StatementKind, Word};

@@ -9,12 +9,11 @@
 #[path = "firewall_kernel/cases.rs"]
 mod cases;
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use flaskseal_core::Tree;
-use flaskseal_servers::root;
+use flaskseal_servers::{ask, root};
 use serde_json::{Value, json};
 
 use self::cases::CASES;
@@ -31,21 +30,10 @@ fn the_model_lets_in_what_the_kernel_does() {
         println!("skipped: {reason}");
         return;
     }
-    let mut asked = Command::new("python3")
-        .arg(root().join("oracle/ask_kernel.py"))
-        .arg(&programs)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python starts");
     let questions: Vec<Value> =
         CASES.iter().map(|(_, kind, text)| json!({"kind": kind, "text": text})).collect();
-    let mut input = asked.stdin.take().expect("it is piped");
-    input.write_all(json!(questions).to_string().as_bytes()).expect("Python reads");
-    drop(input);
-    let output = asked.wait_with_output().expect("Python ends");
-    let answers: Vec<Value> = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
-    assert_eq!(answers.len(), CASES.len());
+    let script = root().join("oracle/ask_kernel.py");
+    let answers = ask(Command::new("python3").arg(script).arg(&programs), &questions);
 
     let (mut compared, mut unknown, mut wrong) = (0, 0, Vec::new());
     for ((name, kind, text), answer) in CASES.iter().zip(&answers) {

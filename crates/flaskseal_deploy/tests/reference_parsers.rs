@@ -6,14 +6,13 @@
 #[path = "reference_parsers/texts.rs"]
 mod texts;
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use flaskseal_core::{TextRange, Tree};
 use flaskseal_deploy::Mechanism;
 use flaskseal_deploy::dockerfile::{self, Instruction};
 use flaskseal_deploy::yaml::{self, Kind, Node};
-use flaskseal_servers::{python, root};
+use flaskseal_servers::{ask, python, root};
 use serde_json::{Map, Value, json};
 
 use self::texts::{DOCKERFILES, YAML};
@@ -80,19 +79,7 @@ fn beginnings(texts: &[&str]) -> Vec<String> {
 /// What the other parser reads in each text.
 fn asked(kind: &str, texts: &[String]) -> Vec<Value> {
     let questions: Vec<Value> = texts.iter().map(|text| json!({"kind": kind, "text": text})).collect();
-    let mut child = Command::new(python())
-        .arg(root().join("oracle/parse_deploy_files.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python starts");
-    let mut input = child.stdin.take().expect("it is piped");
-    input.write_all(json!(questions).to_string().as_bytes()).expect("Python reads");
-    drop(input);
-    let output = child.wait_with_output().expect("Python ends");
-    let answers: Vec<Value> = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
-    assert_eq!(answers.len(), texts.len());
-    answers
+    ask(Command::new(python()).arg(root().join("oracle/parse_deploy_files.py")), &questions)
 }
 
 fn instructions(text: &str) -> Vec<Value> {

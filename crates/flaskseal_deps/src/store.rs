@@ -191,8 +191,8 @@ impl Database {
     }
 
     fn name(&self, index: usize) -> Result<&[u8], StoreError> {
-        let start = self.entry(index, 0)?;
-        self.names.get(start..start + self.entry(index, 1)?).ok_or(StoreError::Damaged)
+        let (start, length) = (self.entry(index, 0)?, self.entry(index, 1)?);
+        self.names.get(start..).and_then(|rest| rest.get(..length)).ok_or(StoreError::Damaged)
     }
 
     fn block(&self, index: usize) -> Result<Vec<Advisory>, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flaskseal_core::path::join_absolute;
 use flaskseal_core::{Blind, Kind, Machine, Status};
 
 use crate::model::Unseen;
@@ -37,7 +38,7 @@ impl<'m> Files<'m> {
 
     /// Reads a text file, once. What is not there is nothing to tell; what may not be read is.
     pub(crate) fn text(&mut self, path: &str) -> Option<&str> {
-        let path = clean(path);
+        let path = join_absolute("", path);
         if !self.texts.contains_key(&path) {
             match self.machine.read(&path, MAX_TEXT) {
                 Ok(bytes) if bytes.contains(&0) => self.unseen(&path, "is not text"),
@@ -64,7 +65,7 @@ impl<'m> Files<'m> {
     /// The paths in a folder.
     pub(crate) fn list(&mut self, folder: &str) -> Vec<String> {
         match self.machine.list(folder) {
-            Ok(names) => names.into_iter().take(MAX_FILES).map(|name| join(folder, &name)).collect(),
+            Ok(names) => names.into_iter().take(MAX_FILES).map(|name| join_absolute(folder, &name)).collect(),
             Err(Blind::Missing | Blind::Special) => Vec::new(),
             Err(blind) => {
                 self.unseen(folder, blind.clause());
@@ -92,7 +93,7 @@ impl<'m> Files<'m> {
 
     /// Notes owner and mode of a path and of the folders that lead to it.
     pub(crate) fn keep(&mut self, path: &str, purpose: Purpose, service: Option<&str>) -> Option<Status> {
-        let path = clean(path);
+        let path = join_absolute("", path);
         if self.kept.len() >= MAX_FILES {
             return None;
         }
@@ -122,25 +123,6 @@ impl<'m> Files<'m> {
             self.unseen.push(Unseen { what: what.to_owned(), why: why.to_owned() });
         }
     }
-}
-
-pub(crate) fn join(folder: &str, path: &str) -> String {
-    clean(&if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") })
-}
-
-/// A path without `.`, `..` and doubled slashes.
-pub(crate) fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }
 
 pub(crate) fn folder(path: &str) -> &str {

@@ -1,9 +1,10 @@
 //! The look around: from the files that every server has to those which they name.
 
+use flaskseal_core::path::join_absolute;
 use flaskseal_core::{Blind, FileId, Kind, Machine};
 use flaskseal_deploy::{nginx, systemd};
 
-use crate::files::{Files, folder, join};
+use crate::files::{Files, folder};
 use crate::model::{Host, Maintenance, Renewal};
 use crate::process::processes;
 use crate::socket::{global_ipv6, listening};
@@ -141,7 +142,7 @@ fn nginx_files(files: &mut Files<'_>, main: &str) {
         while let Some(directive) = directives.pop() {
             directives.extend(directive.block.iter().flatten());
             let Some(argument) = directive.argument(0).filter(|text| !text.contains('$')) else { continue };
-            let named = join(&prefix, argument);
+            let named = join_absolute(&prefix, argument);
             match directive.name.text.as_str() {
                 "include" => pending.extend(globbed(files, &named)),
                 "ssl_certificate" | "ssl_dhparam" | "ssl_trusted_certificate" => {
@@ -265,7 +266,7 @@ fn application(files: &mut Files<'_>, home: &str, service: Option<&str>) {
     files.keep(home, Purpose::Code, service);
     let mut names: Vec<String> = files.list(home);
     for inner in ["instance", "data", "db"] {
-        let path = join(home, inner);
+        let path = join_absolute(home, inner);
         if files.machine.status(&path).is_ok_and(|status| status.kind == Kind::Folder) {
             names.extend(files.list(&path));
         }
@@ -295,7 +296,7 @@ fn application(files: &mut Files<'_>, home: &str, service: Option<&str>) {
 
 /// The Python of a virtual environment.
 fn python(files: &Files<'_>, home: &str) -> Option<(String, (u8, u8))> {
-    let path = join(home, "pyvenv.cfg");
+    let path = join_absolute(home, "pyvenv.cfg");
     let text = files.peek(&path)?;
     let version = text.lines().find_map(|line| {
         let (key, value) = line.split_once('=')?;
@@ -320,8 +321,8 @@ fn renewal(files: &mut Files<'_>) -> Renewal {
     }
     let live = files.list("/etc/letsencrypt/live");
     for lineage in live.iter().filter(|path| !path.ends_with("/README")) {
-        files.text(&join(lineage, "fullchain.pem"));
-        files.keep(&join(lineage, "privkey.pem"), Purpose::Key, None);
+        files.text(&join_absolute(lineage, "fullchain.pem"));
+        files.keep(&join_absolute(lineage, "privkey.pem"), Purpose::Key, None);
     }
     renewal.hooks = files.list("/etc/letsencrypt/renewal-hooks/deploy");
     let clients = [

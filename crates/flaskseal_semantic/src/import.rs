@@ -239,7 +239,7 @@ impl<'a> Machine<'a> {
         let target = self.frame().scope;
         let Some(id) = module.as_object() else {
             if let Some(path) = module.as_path() {
-                for name in crate::stdlib::star_names(path) {
+                for name in crate::constant::star_names(path) {
                     let value = self.canonical(&format!("{path}.{name}"));
                     self.heap.set_attribute(target, Name::new(name), value);
                 }
@@ -337,16 +337,6 @@ impl<'a> Machine<'a> {
             }
             _ => return None,
         };
-        let mut parts: Vec<&str> = Vec::new();
-        for part in joined.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop()?;
-                }
-                part => parts.push(part),
-            }
-        }
-        Some(parts.join("/"))
+        flaskseal_core::path::join("", &joined)
     }
 }

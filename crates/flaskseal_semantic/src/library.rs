@@ -351,7 +351,7 @@ pub(crate) fn decorate_class(
             | "attrs.frozen"
             | "attr.dataclass",
         ) => {
-            crate::stdlib::make_dataclass(machine, class);
+            crate::fields::make_dataclass(machine, class);
             true
         }
         Some("functools.total_ordering" | "enum.unique" | "typing.final") => true,

@@ -6,7 +6,7 @@ use flaskseal_python::ast;
 
 use crate::alphabet::Alphabet;
 use crate::call::Arguments;
-use crate::heap::{ObjectId, Shape};
+use crate::heap::{Dict, List, ObjectId, Shape};
 use crate::limits::Identity;
 use crate::machine::Machine;
 use crate::origin::Change;
@@ -62,19 +62,37 @@ pub(crate) fn call_method(
 fn marked(machine: &mut Machine<'_>, value: &Value) -> Value {
     match &value.kind {
         Kind::Str(rope) => markup(machine, rope.clone()),
+        _ => each(machine, value, marked).unwrap_or_else(|| value.clone()),
+    }
+}
+
+/// A container with something done to each of its elements; `None` for what is none.
+fn each(
+    machine: &mut Machine<'_>,
+    value: &Value,
+    made: fn(&mut Machine<'_>, &Value) -> Value,
+) -> Option<Value> {
+    let id = match &value.kind {
         Kind::Tuple(values) => {
-            let values: Vec<Value> = values.iter().map(|value| marked(machine, value)).collect();
-            Value::tuple(values)
+            let values: Vec<Value> = values.iter().map(|value| made(machine, value)).collect();
+            return Some(Value::tuple(values));
         }
-        Kind::Object(id) => match machine.heap.get(*id).shape.clone() {
-            Shape::List(list) => {
-                let items = list.items.iter().map(|item| marked(machine, item)).collect();
-                let rest = list.rest.as_ref().map(|rest| marked(machine, rest));
-                machine.list_of(crate::heap::List { items, rest, ..list })
-            }
-            _ => value.clone(),
-        },
-        _ => value.clone(),
+        Kind::Object(id) => *id,
+        _ => return None,
+    };
+    match machine.heap.get(id).shape.clone() {
+        Shape::List(list) => {
+            let items = list.items.iter().map(|item| made(machine, item)).collect();
+            let rest = list.rest.as_ref().map(|rest| made(machine, rest));
+            Some(machine.list_of(List { items, rest, ..list }))
+        }
+        Shape::Dict(dict) => {
+            let entries =
+                dict.entries.iter().map(|(key, value)| (key.clone(), made(machine, value))).collect();
+            let rest = dict.rest.as_ref().map(|rest| made(machine, rest));
+            Some(machine.dict(Dict { entries, rest, ..dict }))
+        }
+        _ => None,
     }
 }
 
@@ -150,30 +168,12 @@ fn escaped(machine: &Machine<'_>, value: &Value) -> Rope {
 }
 
 fn escaped_value(machine: &mut Machine<'_>, value: &Value) -> Value {
-    match &value.kind {
-        Kind::Tuple(values) => {
-            let values: Vec<Value> = values.iter().map(|value| escaped_value(machine, value)).collect();
-            Value::tuple(values)
-        }
-        Kind::Object(id) => match machine.heap.get(*id).shape.clone() {
-            Shape::List(list) => {
-                let items = list.items.iter().map(|item| escaped_value(machine, item)).collect();
-                let rest = list.rest.as_ref().map(|rest| escaped_value(machine, rest));
-                machine.list_of(crate::heap::List { items, rest, ..list })
-            }
-            Shape::Dict(dict) => {
-                let entries = dict.entries.iter();
-                let entries =
-                    entries.map(|(key, value)| (key.clone(), escaped_value(machine, value))).collect();
-                let rest = dict.rest.as_ref().map(|rest| escaped_value(machine, rest));
-                machine.dict(crate::heap::Dict { entries, rest, ..dict })
-            }
-            _ => escaped(machine, value).into(),
-        },
-        _ => value.map(|value| match &value.kind {
-            // `%d` and the like need their number.
-            Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) | Kind::Some(_) => value.clone(),
-            _ => escaped(machine, value).into(),
-        }),
+    if let Some(container) = each(machine, value, escaped_value) {
+        return container;
     }
+    value.map(|value| match &value.kind {
+        // `%d` and the like need their number.
+        Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) | Kind::Some(_) => value.clone(),
+        _ => escaped(machine, value).into(),
+    })
 }

@@ -67,7 +67,7 @@ impl Machine<'_> {
         if let Some(value) = crate::flask::path_attribute(self, path, name) {
             return value;
         }
-        if let Some(value) = crate::stdlib::constant(path, name) {
+        if let Some(value) = crate::constant::constant(path, name) {
             return value;
         }
         if path.len() > MAX_PATH {

@@ -23,7 +23,7 @@ pub(crate) fn instantiate_subclass(
         return Ok(None);
     }
     let class_value = Value::object(class);
-    crate::stdlib::make_dataclass(machine, class);
+    crate::fields::make_dataclass(machine, class);
     let fields = machine.heap.attribute(class, "@fields").cloned();
     let options = settings_options(machine, &class_value);
     let env_file = options.env_file.as_ref().and_then(|named| dotenv_file(machine, Some(named)));

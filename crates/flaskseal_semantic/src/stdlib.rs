@@ -29,95 +29,6 @@ pub(crate) fn is_module(name: &str) -> bool {
     MODULES.contains(&format!(" {name} "))
 }
 
-/// What a star import of a library brings that programs use without naming it.
-pub(crate) fn star_names(path: &str) -> &'static [&'static str] {
-    match path {
-        "flask" => &[
-            "Blueprint",
-            "Config",
-            "Flask",
-            "Request",
-            "Response",
-            "abort",
-            "after_this_request",
-            "copy_current_request_context",
-            "current_app",
-            "flash",
-            "g",
-            "get_flashed_messages",
-            "get_template_attribute",
-            "has_app_context",
-            "has_request_context",
-            "json",
-            "jsonify",
-            "make_response",
-            "redirect",
-            "render_template",
-            "render_template_string",
-            "request",
-            "send_file",
-            "send_from_directory",
-            "session",
-            "stream_template",
-            "stream_template_string",
-            "stream_with_context",
-            "url_for",
-        ],
-        "os" => &["environ", "getenv", "path", "urandom", "getcwd"],
-        "datetime" => &["datetime", "timedelta", "date", "timezone"],
-        "os.path" => &["join", "dirname", "abspath", "exists"],
-        _ => &[],
-    }
-}
-
-/// `string.punctuation`.
-const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
-/// `string.whitespace`.
-const WHITESPACE: &str = " \t\n\r\x0b\x0c";
-
-/// Constants of modules.
-pub(crate) fn constant(path: &str, name: &str) -> Option<Value> {
-    Some(match (path, name) {
-        ("os" | "os.path", "sep") => Value::str("/"),
-        ("os" | "os.path", "curdir") => Value::str("."),
-        ("os" | "os.path", "pardir") => Value::str(".."),
-        ("os" | "os.path", "extsep") => Value::str("."),
-        ("os" | "os.path", "pathsep") => Value::str(":"),
-        ("os" | "os.path", "devnull") => Value::str("/dev/null"),
-        ("os" | "os.path", "altsep") => Value::NONE,
-        ("os", "linesep") => Value::str("\n"),
-        ("os", "name") => Value::str("posix"),
-        ("sys", "platform") => Value::str("linux"),
-        ("logging", "DEBUG") => Value::int(10),
-        ("logging", "INFO") => Value::int(20),
-        ("logging", "WARNING" | "WARN") => Value::int(30),
-        ("logging", "ERROR") => Value::int(40),
-        ("logging", "CRITICAL" | "FATAL") => Value::int(50),
-        ("string", "digits") => Value::str("0123456789"),
-        ("string", "ascii_lowercase") => Value::str("abcdefghijklmnopqrstuvwxyz"),
-        ("string", "ascii_uppercase") => Value::str("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-        ("string", "ascii_letters") => Value::str("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-        ("string", "hexdigits") => Value::str("0123456789abcdefABCDEF"),
-        ("string", "octdigits") => Value::str("01234567"),
-        ("string", "punctuation") => Value::str(PUNCTUATION),
-        ("string", "whitespace") => Value::str(WHITESPACE),
-        ("string", "printable") => {
-            let letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-            Value::str(format!("{letters}{PUNCTUATION}{WHITESPACE}"))
-        }
-        ("re", "I" | "IGNORECASE") => Value::int(2),
-        ("re", "L" | "LOCALE") => Value::int(4),
-        ("re", "M" | "MULTILINE") => Value::int(8),
-        ("re", "S" | "DOTALL") => Value::int(16),
-        ("re", "U" | "UNICODE") => Value::int(32),
-        ("re", "X" | "VERBOSE") => Value::int(64),
-        ("re", "A" | "ASCII") => Value::int(256),
-        ("re", "NOFLAG") => Value::int(0),
-        ("typing", "TYPE_CHECKING") => Value::bool(false),
-        _ => return None,
-    })
-}
-
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -289,7 +200,7 @@ pub(crate) fn call(
             machine.list_of(list)
         }
         ("collections.namedtuple" | "typing.NamedTuple", Some(name)) => {
-            named_tuple(machine, &name, arguments)
+            crate::fields::named_tuple(machine, &name, arguments)
         }
         ("types.SimpleNamespace" | "argparse.Namespace", _) => {
             let id = machine.instance(Value::path("types.SimpleNamespace"));
@@ -619,68 +530,6 @@ fn deep_copy(machine: &mut Machine<'_>, value: &Value, depth: usize) -> Value {
     }
 }
 
-fn named_tuple(machine: &mut Machine<'_>, name: &Value, arguments: &Arguments) -> Value {
-    let fields: Vec<Value> = match arguments.get(1, "field_names") {
-        Some(fields) => match fields.as_str() {
-            Some(text) => text.split([',', ' ']).filter(|part| !part.is_empty()).map(Value::str).collect(),
-            None => machine.elements(fields).known,
-        },
-        None => Vec::new(),
-    };
-    let defaults =
-        arguments.keyword("defaults").map(|defaults| machine.elements(defaults).known).unwrap_or_default();
-    let without = fields.len().saturating_sub(defaults.len());
-    let fields: Vec<Value> = fields
-        .into_iter()
-        .enumerate()
-        .map(|(index, field)| {
-            let field = match &field.kind {
-                Kind::Tuple(pair) => pair.first().cloned().unwrap_or(Value::UNKNOWN),
-                _ => field,
-            };
-            let default = index.checked_sub(without).and_then(|index| defaults.get(index)).cloned();
-            Value::tuple([field, default.unwrap_or(Value::UNKNOWN)])
-        })
-        .collect();
-    let class = crate::heap::Class {
-        qualified_name: name.as_str().unwrap_or("?").into(),
-        module: "".into(),
-        ancestors: Vec::new(),
-        span: arguments.span,
-        fact: std::sync::OnceLock::new(),
-    };
-    let id = machine.heap.allocate(Shape::Class(std::sync::Arc::new(class)));
-    machine.heap.set_attribute(id, Name::new_static("@fields"), Value::tuple(fields));
-    Value::object(id)
-}
-
-/// Records the fields of a dataclass: those of its ancestors first, each with its default.
-pub(crate) fn make_dataclass(machine: &mut Machine<'_>, class: ObjectId) {
-    let mut fields: Vec<Value> = Vec::new();
-    let ancestors = machine.class(class).map(|class| class.ancestors.clone()).unwrap_or_default();
-    let classes: Vec<ObjectId> =
-        ancestors.iter().rev().filter_map(Value::as_object).chain(std::iter::once(class)).collect();
-    for id in classes {
-        let Some(Value { kind: Kind::Tuple(annotations), .. }) = machine.heap.attribute(id, "@annotations")
-        else {
-            continue;
-        };
-        for annotation in annotations.clone().iter() {
-            let Kind::Tuple(pair) = &annotation.kind else { continue };
-            let Some(name) = pair[0].as_str() else { continue };
-            let default = machine.heap.attribute(id, name).cloned().unwrap_or(Value::UNKNOWN);
-            let field = Value::tuple([pair[0].clone(), default]);
-            let same =
-                |known: &Value| matches!(&known.kind, Kind::Tuple(known) if known[0].as_str() == Some(name));
-            match fields.iter().position(same) {
-                Some(index) => fields[index] = field,
-                None => fields.push(field),
-            }
-        }
-    }
-    machine.heap.set_attribute(class, Name::new_static("@fields"), Value::tuple(fields));
-}
-
 /// `shlex.split("ls -l " + folder)`: the words that are known, then one that stands for all others. `None` where quotes
 /// are in the way, or no word is known.
 fn words(machine: &mut Machine<'_>, line: &Value) -> Option<Value> {
@@ -715,21 +564,7 @@ pub(crate) fn instantiate_subclass(
         {
             crate::builtins::call(machine, "dict", arguments)
         }
-        "typing.NamedTuple" => {
-            make_dataclass(machine, class);
-            let fields = machine.heap.attribute(class, "@fields").cloned();
-            let id = machine.instance(Value::object(class));
-            if let Some(Value { kind: Kind::Tuple(fields), .. }) = fields {
-                let mut positional = arguments.positional.iter();
-                for field in fields.iter() {
-                    let Kind::Tuple(pair) = &field.kind else { continue };
-                    let Some(name) = pair[0].as_str() else { continue };
-                    let value = positional.next().cloned().or_else(|| arguments.keyword(name).cloned());
-                    machine.heap.set_attribute(id, name.into(), value.unwrap_or_else(|| pair[1].clone()));
-                }
-            }
-            Ok(Some(Value::object(id)))
-        }
+        "typing.NamedTuple" => Ok(Some(crate::fields::instantiate(machine, class, arguments))),
         _ => Ok(None),
     }
 }

@@ -5,12 +5,14 @@
 #![allow(clippy::disallowed_methods, reason = "starts servers and makes files for tests")]
 #![allow(clippy::missing_panics_doc, reason = "a test whose server does not start has failed")]
 
+mod ask;
 mod certificate;
 mod chromium;
 mod program;
 mod server;
 mod shop;
 
+pub use ask::ask;
 pub use certificate::{Authority, self_signed};
 pub use chromium::{Chromium, browse};
 pub use program::{caddy, nginx, python, root};

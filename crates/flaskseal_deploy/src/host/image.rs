@@ -1,5 +1,6 @@
 //! What a Dockerfile builds, as far as privileges and leaks are concerned.
 
+use flaskseal_core::path::join_absolute;
 use flaskseal_core::{FileId, Tree};
 
 use super::{BuiltImage, Copied, Leak, Said, WholeContext};
@@ -97,7 +98,7 @@ fn drops_root(tree: &Tree, built: &Built) -> bool {
     let mut texts: Vec<String> = words.clone().map(|word| word.text().to_owned()).collect();
     let scripts = words.filter_map(|word| {
         let path = word.text();
-        let absolute = files::join_absolute(built.cwd.as_deref().unwrap_or("/"), path);
+        let absolute = join_absolute(built.cwd.as_deref().unwrap_or("/"), path);
         let found = built.mounts.locate(tree, &absolute).and_then(|path| tree.find(&path));
         Some(tree.file(found?).text.to_string())
     });

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use flaskseal_core::{FileId, Span, Tree};
+use flaskseal_core::{FileId, Span, Tree, path};
 
 use super::syntax::Directive;
 use super::{client, snippet};
@@ -304,7 +304,7 @@ fn find(
     };
     for folder in folders {
         for pattern in &patterns {
-            let Some(wanted) = files::join(folder, pattern) else { continue };
+            let Some(wanted) = path::join(folder, pattern) else { continue };
             let found: Vec<FileId> = if wanted.contains(['*', '?', '[']) {
                 parsed.keys().copied().filter(|id| matches(&wanted, &tree.file(*id).path)).collect()
             } else {

@@ -102,7 +102,7 @@ pub fn listeners(configuration: &Configuration, id: LevelId) -> Vec<Listener> {
 }
 
 /// `80`, `*:80`, `[::]:80`, `localhost`, `127.0.0.1:8080`, `unix:/run/x.sock`: the address where it is one of several,
-/// and the port. None where a template decides.
+/// and the port. None where a template decides on the port.
 fn address(text: &str) -> Option<(Option<String>, u16)> {
     if text.starts_with("unix:") {
         return Some((Some(text.to_owned()), 0));
@@ -112,12 +112,11 @@ fn address(text: &str) -> Option<(Option<String>, u16)> {
     }
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+        // A placeholder alone may be a port.
+        _ if text.contains(['$', '{']) => return None,
         _ => (text, 80),
     };
     let everywhere = matches!(host, "*" | "0.0.0.0" | "[::]");
-    if host.contains(['$', '{']) && host != "${" {
-        return None;
-    }
     // IPv4 and IPv6 are told apart, because `ssl` belongs to one address and port.
     Some((if everywhere && host != "[::]" { None } else { Some(host.to_owned()) }, port))
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use flaskseal_core::path::{join, join_absolute};
 use flaskseal_core::{FileId, Span, Tree};
 
 use super::Reader;
@@ -11,7 +12,7 @@ use super::state::{image_state, settle};
 use super::words::split;
 use crate::compose::{Compose, Layers, Service};
 use crate::dockerfile::CommandForm;
-use crate::files::{folder_exists, join, join_absolute};
+use crate::files::folder_exists;
 use crate::host::compose::{Surroundings, container as container_of};
 use crate::model::{EnvFile, EnvVar, Environment, Image, Mechanism};
 use crate::shell::Argument;

@@ -1,11 +1,12 @@
 //! Images that are built here: what they start, and what is in them.
 
+use flaskseal_core::path::join;
 use flaskseal_core::{FileId, Tree};
 
 use super::Reader;
 use super::state::{image_state, settle};
 use crate::dockerfile::Dockerfile;
-use crate::files::{ancestors, folder_exists, join};
+use crate::files::{ancestors, folder_exists};
 use crate::image::Built;
 use crate::model::Image;
 use crate::{files, host, image};

@@ -1,10 +1,10 @@
 //! Containers of Kubernetes objects, followed to their processes.
 
+use flaskseal_core::path::join_absolute;
 use flaskseal_core::{FileId, Span};
 
 use super::Reader;
 use super::state::{image_state, settle};
-use crate::files::join_absolute;
 use crate::image::Built;
 use crate::kubernetes::{Container, EnvSource, Manifests};
 use crate::model::{EnvVar, Mechanism};

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use flaskseal_core::path::join;
 use flaskseal_core::{FileId, Span, TextRange};
 
 use super::Reader;
 use super::state::host_state;
 use crate::command::{Invocation, Launch};
 use crate::files;
-use crate::files::join;
 use crate::image::Mounts;
 use crate::model::{EnvVar, Environment, FileKind, Mechanism, ProcessKind, Server, Target};
 use crate::platform::{Platform, PlatformVariable, Start};

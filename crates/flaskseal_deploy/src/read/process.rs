@@ -1,11 +1,12 @@
 //! From an invocation that was found to a process of the deployment.
 
+use flaskseal_core::path::join;
 use flaskseal_core::{FileId, Span};
 
 use super::Reader;
 use super::words::split;
 use crate::command::Invocation;
-use crate::files::{ancestors, folder_exists, has_module, join};
+use crate::files::{ancestors, folder_exists, has_module};
 use crate::model::{CliOption, EnvVar, Environment, Image, Mechanism, Process, Server, Target};
 use crate::shell::Argument;
 use crate::start::{Found, State};

@@ -1,10 +1,10 @@
 //! Programs that systemd and supervisord start.
 
+use flaskseal_core::path::join_absolute;
 use flaskseal_core::{FileId, Span};
 
 use super::Reader;
 use super::words::split;
-use crate::files::join_absolute;
 use crate::model::{EnvFile, EnvVar, FileKind, Mechanism};
 use crate::shell::Argument;
 use crate::start::{State, load};

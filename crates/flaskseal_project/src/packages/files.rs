@@ -1,9 +1,9 @@
 //! Which files of a tree speak of packages, and for whom, by their names.
 
+use flaskseal_core::path::join_within;
 use flaskseal_core::{FileId, Tree};
 use flaskseal_deps::{Include, Lock, Manifest, ManifestKind};
 
-use super::install::joined;
 use super::{conda, conda_lock};
 use crate::{Role, role_of};
 
@@ -181,7 +181,7 @@ impl ManifestFile {
     pub fn included<'a>(&'a self, tree: &'a Tree) -> impl Iterator<Item = (FileId, bool)> + 'a {
         let folder = tree.file(self.file).folder();
         let found =
-            |include: &Include| Some((tree.find(&joined(folder, &include.path))?, include.constraint));
+            |include: &Include| Some((tree.find(&join_within(folder, &include.path))?, include.constraint));
         self.manifest.includes.iter().filter_map(found)
     }
 }

@@ -1,5 +1,6 @@
 //! What Dockerfiles and deployment scripts install: `pip install`, `uv sync`, `poetry install` and their kin.
 
+use flaskseal_core::path::join_within;
 use flaskseal_core::{FileId, Span, TextRange, Tree};
 use flaskseal_deploy::dockerfile::{CommandForm, Dockerfile, Stage};
 use flaskseal_deploy::shell::{self, Simple, Statement, StatementKind};
@@ -321,7 +322,7 @@ impl Reader<'_> {
         };
         if target == "." || target == "./" || (target.starts_with("./") && !target.contains('*')) {
             let below = target.trim_start_matches('.').trim_matches('/');
-            install.project = Some(joined(self.folder, below));
+            install.project = Some(join_within(self.folder, below));
             install.extras.extend(extras.split(',').filter(|extra| !extra.is_empty()).map(normalize));
         } else if target.contains('\0') || target.starts_with(['/', '.']) {
             // A path outside the tree, or a variable.
@@ -383,7 +384,7 @@ impl Reader<'_> {
             return None;
         }
         let clean = path.trim_start_matches("./");
-        if let Some(file) = self.tree.find(&joined(self.folder, clean)) {
+        if let Some(file) = self.tree.find(&join_within(self.folder, clean)) {
             return Some(file);
         }
         let name = clean.rsplit('/').next()?;
@@ -395,20 +396,6 @@ impl Reader<'_> {
         };
         same_name.min_by_key(key)
     }
-}
-
-pub(super) fn joined(folder: &str, path: &str) -> String {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 #[cfg(test)]

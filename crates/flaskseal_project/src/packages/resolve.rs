@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flaskseal_core::path::join_within;
 use flaskseal_core::{FileId, Span, Tree};
 use flaskseal_deps::{
     Dependency, Group, Lock, ManifestKind, Marker, Requirement, Selected, Source, Target, Version,
@@ -9,7 +10,7 @@ use flaskseal_deps::{
 };
 
 use super::files::{Audience, LockFile, ManifestFile, is_constraints};
-use super::install::{Install, InstallTool, joined};
+use super::install::{Install, InstallTool};
 
 /// A package that is installed.
 #[derive(Clone, Debug)]
@@ -261,7 +262,7 @@ impl Resolver<'_> {
         for requirement in wanted {
             let Some((folder, extras)) = local_folder(requirement) else { continue };
             let extras: Vec<String> = extras.split(',').map(flaskseal_deps::normalize).collect();
-            for project in self.project_in(&joined(self.tree.file(file.file).folder(), folder)) {
+            for project in self.project_in(&join_within(self.tree.file(file.file).folder(), folder)) {
                 self.flatten(project, &extras, seen, requirements, constraints);
             }
         }

@@ -1,7 +1,7 @@
 //! FS135: the static folder holds the application itself.
 
 use flaskseal_core::{
-    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span,
+    Assessment, Confidence, Finding, Fix, FixAvailability, Layer, RuleId, RuleMeta, Severity, Span, path,
 };
 use flaskseal_project::semantic::{Event, Fact, FactKind, Segment, Source};
 use flaskseal_project::{Context, Role, role_of};
@@ -101,18 +101,8 @@ fn resolve(folder: &Fact, relative_to: &str) -> Option<Served> {
         }
         _ => return None,
     };
-    let mut parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
-    for part in rest.split('/') {
-        match part {
-            "" | "." => {}
-            // Above the root of the tree lies what is not known, and all of the tree.
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(Served::Folder(parts.join("/")))
+    // Above the root of the tree lies what is not known, and all of the tree.
+    Some(Served::Folder(path::join_within(base, rest)))
 }
 
 /// A file in the folder that nobody outside must read.

@@ -1,12 +1,13 @@
 //! Which files of the tree a web server in a container finds under its paths.
 
-use flaskseal_core::Span;
+use flaskseal_core::{Span, path};
 use flaskseal_project::deploy::nginx::Configuration;
 use flaskseal_project::{Project, Role, role_of};
 
 use super::deployed;
 
 /// A file or a folder of the tree inside a container.
+#[derive(Clone)]
 pub(super) struct Placed {
     /// In the tree; empty for its root.
     from: String,
@@ -39,22 +40,18 @@ pub(super) fn beside(project: &Project<'_>, configuration: &Configuration) -> Ve
         });
         let mut placed: Vec<Placed> = mounts.collect();
         let built = images.iter().filter(|(file, _)| Some(*file) == container.dockerfile);
-        placed.extend(built.flat_map(|(_, copies)| copies.iter().map(Placed::again)));
+        placed.extend(built.flat_map(|(_, copies)| copies.iter().cloned()));
         if loads(&placed) {
             found.extend(placed);
         }
     }
     for (_, copies) in images.iter().filter(|(_, copies)| loads(copies)) {
-        found.extend(copies.iter().map(Placed::again));
+        found.extend(copies.iter().cloned());
     }
     found
 }
 
 impl Placed {
-    fn again(&self) -> Self {
-        Self { from: self.from.clone(), to: self.to.clone(), span: self.span }
-    }
-
     /// The folder of the tree that is below a folder of the container.
     fn seen_at(&self, folder: &str) -> Option<String> {
         if rest_below(&self.to, folder).is_some() {
@@ -94,17 +91,7 @@ fn in_tree(folder: &str, source: &str) -> Option<String> {
     if relative.starts_with(['/', '~', '$']) {
         return None;
     }
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in relative.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+    path::join(folder, relative)
 }
 
 /// The rest of a path that lies in a folder or is it.

@@ -145,6 +145,11 @@ fn sites(project: &Project<'_>, cx: Option<&Context<'_>>, out: &mut Assessment) 
         }
         return;
     }
+    let mut others = project.deployment.web.production().filter(|site| are_together(project, tls, site));
+    if let Some(other) = others.find(|site| site.listeners.is_empty()) {
+        let reason = "what fills this file in decides where this server listens";
+        return out.gap(REDIRECT, Gap::at(other.span, reason, "check what it is filled in to"));
+    }
     let names: Vec<&str> = tls.names.iter().map(|(name, _)| name.as_str()).collect();
     let names = if names.is_empty() { "_".to_owned() } else { names.join(" ") };
     let advice =

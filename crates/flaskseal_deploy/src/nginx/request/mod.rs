@@ -170,18 +170,8 @@ fn normalised(path: &str) -> Option<String> {
         }
     }
     let decoded = String::from_utf8(bytes).ok()?;
-    let mut parts: Vec<&str> = Vec::new();
     let ends = decoded.ends_with(['/']) || decoded.ends_with("/.") || decoded.ends_with("/..");
-    for part in decoded.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    let joined = format!("/{}", parts.join("/"));
+    let joined = format!("/{}", flaskseal_core::path::join("", &decoded)?);
     Some(if ends && joined != "/" { joined + "/" } else { joined })
 }
 

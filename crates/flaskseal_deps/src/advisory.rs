@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
+use flaskseal_core::Severity;
 use pep440_rs::Version;
 
 /// What one advisory says of one package.
@@ -67,6 +68,21 @@ impl Score {
 }
 
 impl Advisory {
+    /// By the base score, in the bands of CVSS 3 and 4 (first.org/cvss, "Qualitative Severity Rating Scale"), else by
+    /// the database's word; medium where there is neither.
+    pub fn severity(&self) -> Severity {
+        match (&self.score, self.word.as_deref()) {
+            (Some(score), _) if score.value >= 9.0 => Severity::Critical,
+            (Some(score), _) if score.value >= 7.0 => Severity::High,
+            (Some(score), _) if score.value >= 4.0 => Severity::Medium,
+            (Some(_), _) => Severity::Low,
+            (None, Some("critical")) => Severity::Critical,
+            (None, Some("high")) => Severity::High,
+            (None, Some("low")) => Severity::Low,
+            (None, _) => Severity::Medium,
+        }
+    }
+
     /// Whether a version is affected: the algorithm of the OSV schema, section "Evaluation". A local version counts
     /// as the public version that it was built from: `2.0.0+cpu` is 2.0.0.
     pub fn affects(&self, version: &Version) -> bool {

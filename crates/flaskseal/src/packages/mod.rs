@@ -55,6 +55,8 @@ fn rows<'p>(project: &'p Project<'_>) -> anyhow::Result<Vec<Row<'p>>> {
             let yanked = yanked.map_err(|error| anyhow::anyhow!("the advisory database {error}"))?;
             row.upgrade = package.upgrade(&all, &yanked);
             row.advisories = affecting(all, version);
+            // The worst names the row.
+            row.advisories.sort_by_key(|advisory| std::cmp::Reverse(advisory.severity()));
             if row.advisories.is_empty() {
                 row.upgrade = None;
             }

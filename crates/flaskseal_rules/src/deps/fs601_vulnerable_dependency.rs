@@ -159,7 +159,7 @@ fn finding(
             let met = condition_of(advisory).and_then(|condition| is_met(project, condition));
             // One step at most, however many reasons there are (catalogue, section 1.4).
             let lower = met == Some(false) || reach.is_remote() || !package.is_certain();
-            let severity = severity_of(advisory);
+            let severity = advisory.severity();
             let best = advisory.best_id();
             let others = advisory.ids().filter(|id| *id != best);
             let flaw = Flaw {
@@ -194,19 +194,6 @@ fn finding(
     Finding::of_flaws(META.id, META.confidence, at(package.span, place), flaws)
         .with_trail(trail)
         .with_fix(Fix::advice(advice(package, advisories, upgrade)))
-}
-
-fn severity_of(advisory: &Advisory) -> Severity {
-    match (&advisory.score, advisory.word.as_deref()) {
-        (Some(score), _) if score.value >= 9.0 => Severity::Critical,
-        (Some(score), _) if score.value >= 7.0 => Severity::High,
-        (Some(score), _) if score.value >= 4.0 => Severity::Medium,
-        (Some(_), _) => Severity::Low,
-        (None, Some("critical")) => Severity::Critical,
-        (None, Some("high")) => Severity::High,
-        (None, Some("low")) => Severity::Low,
-        (None, _) => Severity::Medium,
-    }
 }
 
 /// One advisory in a line: all names, how bad, fixed from when on, and the condition under which it matters.

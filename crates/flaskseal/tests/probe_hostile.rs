@@ -6,6 +6,7 @@ use std::io::{Read as _, Seek as _, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -172,7 +173,8 @@ const HOSTILE: &[(&str, Hostility, &str)] = &[
     (
         "a chain of redirects",
         |stream| {
-            let number = Instant::now().elapsed().as_nanos() ^ u128::from(stream.peer_addr()?.port());
+            static NUMBER: AtomicU32 = AtomicU32::new(0);
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let answer = format!("HTTP/1.1 302 Found\r\nLocation: /{number}\r\nContent-Length: 0\r\n\r\n");
             stream.write_all(answer.as_bytes())
         },

@@ -36,7 +36,7 @@ fn the_table_names_what_is_vulnerable_and_the_way_out() {
     assert!(row("gunicorn ").ends_with("22.0.0"), "only GitHub's advisories tell of it: {table}");
     assert!(!table.contains("colorama"), "only on Windows: {table}");
     // The age is that of the oldest part, and the table says what it is made of.
-    assert!(table.contains("checked by hand on 2026-11-25 (2024-10-10, 775 days old)"), "{table}");
+    assert!(table.contains("collected by hand on 2026-11-25 (2024-10-10, 775 days old)"), "{table}");
     assert!(deps("shop-hardened", "terminal").contains("\n0 of "), "the hardened shop has none");
 }
 

@@ -2,7 +2,8 @@
 //! first run without a database is of use. `cargo xtask advisories DUMP` writes it from an OSV dump.
 //!
 //! A dump of PyPA's advisories lacks what only GitHub reviewed, and everything newer. `core_additions.jsonl` holds such
-//! advisories, in the same form, each checked by hand. The two are one table for whoever asks.
+//! advisories in the same form, collected by hand from published records, and for 2026 from published audits that name
+//! id, range and fix. The two are one table for whoever asks.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +36,7 @@ pub(crate) fn provenance() -> Provenance {
     let packages: BTreeSet<&str> = TABLE.lines().chain(ADDITIONS.lines()).filter_map(package_of).collect();
     Provenance {
         source: format!(
-            "{} of {}, and {} advisories checked by hand on {}",
+            "{} of {}, and {} advisories collected by hand on {}",
             table.source, table.date, additions.advisories, additions.date
         ),
         advisories: table.advisories + additions.advisories,
@@ -129,7 +130,7 @@ mod tests {
         assert_eq!(provenance.date, "2024-10-10", "as old as its oldest part");
         let of_all: usize = core_packages().map(|package| core_advisories(package).len()).sum();
         assert_eq!(provenance.advisories, of_all);
-        assert!(provenance.source.ends_with("advisories checked by hand on 2026-11-25"), "{provenance:?}");
+        assert!(provenance.source.ends_with("advisories collected by hand on 2026-11-25"), "{provenance:?}");
     }
 
     #[test]
